@@ -1,1 +1,9 @@
-//! (being written)
+//! Small types that cannot hold nonsense, shared by all layers. No I/O, no system's own words.
+//!
+//! - [`clock`]: the factor that compresses time in tests, durations as people write them
+//! - [`number`]: decimals from JSON without floats; rounding
+//! - [`ids`]: our own ids
+
+pub mod clock;
+pub mod ids;
+pub mod number;

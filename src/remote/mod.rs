@@ -1,1 +1,2 @@
-//! (being written)
+//! Talking HTTP to anybody.
+pub mod ports;

@@ -1,0 +1,154 @@
+//! Shared connections with a time limit on every call.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{
+    MysqlConnection, RunQueryDsl,
+    connection::{CacheSize, Connection},
+    r2d2::{self, ConnectionManager, CustomizeConnection},
+    sql_query,
+    sql_types::{BigInt, Unsigned},
+};
+
+use super::DatabaseUrl;
+use crate::fault::{Code, Fault};
+
+/// How a pool is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to connect.
+    pub url: DatabaseUrl,
+    /// Most connections at once. Too low: callers wait; too high: the shop's own limit of connections is used up.
+    pub size: u32,
+    /// Statements run on each new connection, in order: session variables and nothing else.
+    pub session: Vec<String>,
+    /// A call that takes longer is killed and fails as unavailable.
+    pub call_limit: Duration,
+    /// Which fault a lost server is: ours or a target's.
+    pub unavailable: Code,
+}
+
+impl Options {
+    /// Options with our usual limits: 30 s a call.
+    pub fn new(url: DatabaseUrl, size: u32, session: Vec<String>, unavailable: Code) -> Self {
+        Self { url, size, session, call_limit: Duration::from_secs(30), unavailable }
+    }
+}
+
+#[derive(Debug)]
+struct Prepare(Vec<String>);
+
+impl CustomizeConnection<MysqlConnection, r2d2::Error> for Prepare {
+    fn on_acquire(&self, connection: &mut MysqlConnection) -> Result<(), r2d2::Error> {
+        prepare(connection, &self.0).map_err(r2d2::Error::QueryError)
+    }
+}
+
+/// Switches the statement cache off and sets the session's variables.
+pub(super) fn prepare(connection: &mut MysqlConnection, session: &[String]) -> diesel::QueryResult<()> {
+    connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+    for statement in session {
+        sql_query(statement).execute(connection)?;
+    }
+    Ok(())
+}
+
+#[derive(diesel::QueryableByName)]
+struct ConnectionId {
+    #[diesel(sql_type = Unsigned<BigInt>)]
+    id: u64,
+}
+
+/// The server's number of this connection, for KILL.
+pub(super) fn connection_id(connection: &mut MysqlConnection) -> diesel::QueryResult<u64> {
+    sql_query("SELECT CONNECTION_ID() AS id").get_result::<ConnectionId>(connection).map(|row| row.id)
+}
+
+/// Ends another connection of the same user. Unknown numbers are fine: it has ended already.
+pub(super) fn kill(options: &Options, id: u64) {
+    match MysqlConnection::establish(options.url.expose()) {
+        Ok(mut connection) => {
+            if let Err(error) = sql_query(format!("KILL {id}")).execute(&mut connection) {
+                tracing::debug!(database.connection = id, %error, "nothing to kill");
+            }
+        }
+        Err(error) => tracing::warn!(database.connection = id, %error, "a database connection could not be killed"),
+    }
+}
+
+/// A pool of connections to one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Pool {
+    inner: r2d2::Pool<ConnectionManager<MysqlConnection>>,
+    options: Arc<Options>,
+}
+
+impl Pool {
+    /// Opens the pool; connections are made when first needed, so a server that is down shows at the first call.
+    pub fn open(options: Options) -> Result<Self, Fault> {
+        let manager = ConnectionManager::new(options.url.expose());
+        let inner = r2d2::Pool::builder()
+            .max_size(options.size)
+            .min_idle(Some(0))
+            .test_on_check_out(true)
+            .connection_timeout(Duration::from_secs(10))
+            .idle_timeout(Some(Duration::from_secs(60)))
+            .connection_customizer(Box::new(Prepare(options.session.clone())))
+            .build_unchecked(manager);
+        Ok(Self { inner, options: Arc::new(options) })
+    }
+
+    /// Which database this is.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.options.url
+    }
+
+    /// Runs `work` on one connection, on a thread of its own, within the time limit.
+    ///
+    /// Errors: the options' `unavailable` code when no connection could be had or the limit passed; what `work` says else.
+    pub async fn call<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut MysqlConnection) -> Result<T, Fault> + Send + 'static,
+    {
+        let (pool, options) = (self.inner.clone(), self.options.clone());
+        let (tell, told) = tokio::sync::oneshot::channel::<u64>();
+        let task = tokio::task::spawn_blocking(move || {
+            let mut connection = pool.get().map_err(|error| {
+                Fault::new(options.unavailable, format!("no connection to {} could be had", options.url.identity())).caused_by(error)
+            })?;
+            let id = connection_id(&mut connection).map_err(|error| from_diesel(error, options.unavailable))?;
+            let _ = tell.send(id);
+            work(&mut connection)
+        });
+        match tokio::time::timeout(self.options.call_limit, task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(Fault::internal("a database call ended unexpectedly").caused_by(panic)),
+            Err(_) => {
+                if let Ok(id) = told.await {
+                    let options = self.options.clone();
+                    let _ = tokio::task::spawn_blocking(move || kill(&options, id)).await;
+                }
+                Err(Fault::new(
+                    self.options.unavailable,
+                    format!("a statement on {} took longer than {} s and was ended", self.options.url.identity(), self.options.call_limit.as_secs()),
+                ))
+            }
+        }
+    }
+}
+
+/// Turns a database error into a fault: a lost server, a lock that was not had, or a mistake of ours.
+pub fn from_diesel(error: diesel::result::Error, unavailable: Code) -> Fault {
+    use diesel::result::{DatabaseErrorKind, Error};
+    let text = error.to_string();
+    let passing = match &error {
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, _) | Error::BrokenTransactionManager => true,
+        // diesel knows no kind for: lock wait timeout, killed query, gone or lost server, refused connection.
+        _ => ["Lock wait timeout", "execution was interrupted", "gone away", "Lost connection", "Can't connect", "Server shutdown", "was killed", "max_statement_time", "Too many connections", "Server has gone"]
+            .iter()
+            .any(|sign| text.contains(sign)),
+    };
+    let code = if passing { unavailable } else { Code::Internal };
+    Fault::new(code, if passing { "the database did not finish a statement" } else { "a database statement failed" }).caused_by(error)
+}

@@ -1,0 +1,279 @@
+//! What a flow gives to the engine, and what a run asks of it.
+//!
+//! The engine drives; a flow answers. `Source` reads, [`Rules`] decide (pure), [`Observe`] looks at the target and cannot
+//! write, [`Apply`] writes. A dry run is handed only `Observe`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::model::{Applied, Candidate, Change, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values};
+use crate::fault::{Fault, FaultView, FieldError};
+
+/// What identifies both ends of a connection; links belong to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The source account as far as the settings tell it: system and address, with the user name where it has one.
+    pub source: String,
+    /// Host, database and prefix of the target.
+    pub target: String,
+}
+
+/// A connection with its settings completed by defaults and its secrets opened. Lives no longer than a run or a request.
+#[derive(Clone)]
+pub struct Opened {
+    /// Id of the connection.
+    pub connection: String,
+    /// Its owner.
+    pub owner: Option<String>,
+    /// Settings as stored or as snapshot by the run.
+    pub settings: Value,
+    /// Secrets in the clear.
+    pub secrets: Arc<BTreeMap<String, SecretString>>,
+}
+
+/// One row of a connection's check.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Check {
+    /// What was looked at, such as `billz.login`.
+    pub name: String,
+    /// Whether it is well.
+    pub ok: bool,
+    /// What was found, and what to do if it is not well.
+    pub detail: String,
+}
+
+/// A stream that the remote offers.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Discovered {
+    /// Key to make the stream with.
+    pub stream: String,
+    /// The remote's own name of it.
+    pub name: String,
+}
+
+/// The streams a flow can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamNames {
+    /// These exist with every connection.
+    Fixed(&'static [&'static str]),
+    /// Named by the remote, one per shop.
+    Free,
+}
+
+/// One of the four integrations.
+#[async_trait]
+pub trait Flow: Send + Sync {
+    /// Name in the contract, such as `billz-opencart`.
+    fn name(&self) -> &'static str;
+
+    /// Which streams a connection has.
+    fn stream_names(&self) -> StreamNames;
+
+    /// Names of the secrets it knows, with whether each is required.
+    fn secret_names(&self) -> &'static [(&'static str, bool)];
+
+    /// Checks settings by field. Pointers begin with `/settings`. `secrets` are the names that have a value.
+    fn validate(&self, settings: &Value, secrets: &[&str]) -> Result<(), Vec<FieldError>>;
+
+    /// Checks key and settings of a stream. Pointers are `/stream` and `/settings/…`.
+    fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>>;
+
+    /// What identifies both ends.
+    fn identity(&self, opened: &Opened) -> Result<Identity, Fault>;
+
+    /// Calls the remotes and changes nothing.
+    async fn check(&self, opened: &Opened) -> Vec<Check>;
+
+    /// What streams the remote offers.
+    async fn discover(&self, opened: &Opened) -> Result<Vec<Discovered>, Fault>;
+
+    /// Settings that the engine itself needs.
+    fn engine_settings(&self, opened: &Opened) -> Result<EngineSettings, Fault>;
+
+    /// The reading side of a run.
+    async fn source(&self, opened: &Opened, stop: CancellationToken) -> Result<Box<dyn Source>, Fault>;
+
+    /// The target for looking only: its session cannot write.
+    async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault>;
+
+    /// The target for writing. Takes the target's own lock; the caller holds the lease that allows to end a former holder.
+    async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault>;
+
+    /// The pure rules for one run of `stream`. `streams` are all streams of the connection; `facts` are what the target and
+    /// source told about themselves (languages, customer groups, currencies).
+    fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault>;
+}
+
+/// What the engine needs to know of a connection's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// When an incremental run turns full; `None` = `auto`.
+    pub full_every: Option<std::time::Duration>,
+    /// How long one read feeds other streams of the connection.
+    pub read_reuse: std::time::Duration,
+    /// Share of failed items over which nothing is applied.
+    pub max_failed_share: f64,
+    /// Taken off the cursor, for edits in flight while the read began.
+    pub overlap: std::time::Duration,
+}
+
+/// What source and target told about themselves when the run began, for the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// From the source, such as the company's currency.
+    pub source: Values,
+    /// From the target, such as its currency and customer groups.
+    pub target: Values,
+}
+
+/// A page of what was read.
+pub struct Page {
+    /// Normalised rows.
+    pub records: Vec<Record>,
+    /// How many rows the source says it has for this question.
+    pub total: Option<u64>,
+}
+
+/// Takes pages as they come; stores them before it returns.
+#[async_trait]
+pub trait PageSink: Send {
+    /// One page. An error ends the read.
+    async fn page(&mut self, page: Page) -> Result<(), Fault>;
+}
+
+/// How a read ended.
+#[derive(Clone, Debug)]
+pub struct ReadEnd {
+    /// Start of the read by the remote's clock.
+    pub started_at: DateTime<Utc>,
+    /// `None` when totals, last page and distinct ids agreed; else why it is in doubt.
+    pub doubt: Option<Fault>,
+}
+
+/// The reading side.
+#[async_trait]
+pub trait Source: Send {
+    /// Which account this is by the remote's own word, once a call was made (Billz 2: `company_id`).
+    async fn account(&mut self) -> Result<Option<String>, Fault>;
+
+    /// What the source tells about itself for the rules.
+    async fn facts(&mut self) -> Result<Values, Fault>;
+
+    /// Reads all (`since` absent) or what changed since, page by page.
+    async fn read(&mut self, since: Option<DateTime<Utc>>, pages: &mut dyn PageSink) -> Result<ReadEnd, Fault>;
+}
+
+/// Key values by which a target item may be recognised, by name of the key (`sku`, `barcode`, `model`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The source's id.
+    pub source: String,
+    /// (name of the key, value); empty values are left out.
+    pub keys: Vec<(String, String)>,
+}
+
+/// What stands in the target for one key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// Tells this item from a later one with the same id.
+    pub witness: Option<String>,
+    /// Whether it belongs to the connection's owner.
+    pub owned: bool,
+    /// Values by field.
+    pub values: Values,
+}
+
+/// Looks at the target. Cannot write: its database session is read only, its remote calls are reads.
+#[async_trait]
+pub trait Observe: Send {
+    /// What the target tells about itself for the rules.
+    async fn facts(&mut self) -> Result<Values, Fault>;
+
+    /// What stands there now. Keys without an item are absent from the answer.
+    async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault>;
+
+    /// Possible targets among the owner's own items, by source id; compared byte-wise.
+    async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault>;
+
+    /// Whether the owner has more items in the target than `linked`; if not, nothing can match.
+    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault>;
+}
+
+/// Writes into the target.
+#[async_trait]
+pub trait Apply: Observe {
+    /// Carries out one batch; one answer per change, in the same order. Each is safe to repeat: what was done already is found
+    /// done. `again` says that an earlier attempt may have got through, so creations must first look for their own reference.
+    async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault>;
+
+    /// After the last batch: clears caches. Failures are reported, not fatal.
+    async fn finish(&mut self, changed: bool) -> Result<(), Fault>;
+}
+
+/// One item as the rules see it.
+pub struct Item<'a> {
+    /// The source's id.
+    pub key: &'a str,
+    /// Normalised state, as the flow's source wrote it.
+    pub payload: &'a str,
+    /// The link, if there is one in any state.
+    pub link: Option<&'a Link>,
+    /// What stands in the target; `None` when it is not there (or was not looked at).
+    pub observed: Option<&'a Observation>,
+    /// Possible targets that nothing else is linked to.
+    pub candidates: &'a [Candidate],
+    /// Other unlinked source items that want the same candidate.
+    pub contested: bool,
+}
+
+/// What is to be done with one item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The end it is meant to come to.
+    pub outcome: Outcome,
+    /// What is done.
+    pub op: Op,
+    /// Why.
+    pub reason: Reason,
+    /// Fields with old and new value.
+    pub fields: Vec<FieldChange>,
+    /// A fault for [`Outcome::Failed`].
+    pub fault: Option<FaultView>,
+    /// What becomes of the link: proposed, ambiguous, or linked to a candidate when applied.
+    pub link: LinkDecision,
+    /// How it can be undone.
+    pub undo: &'static str,
+}
+
+/// What becomes of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkDecision {
+    /// As it is.
+    Keep,
+    /// Ask a person about one match.
+    Propose(Candidate),
+    /// Ask a person to choose.
+    Ambiguous(Vec<Candidate>),
+    /// Link to this one without asking (`linking: "auto"`).
+    Auto(Candidate),
+    /// Linked when created.
+    Created,
+}
+
+/// Pure rules of a flow: no I/O, no clock.
+pub trait Rules: Send + Sync {
+    /// Key values for finding the item in the target; `None` when it is not to be looked for.
+    fn lookup(&self, key: &str, payload: &str) -> Option<Lookup>;
+
+    /// What to do with one item.
+    fn decide(&self, item: &Item<'_>) -> Decision;
+}

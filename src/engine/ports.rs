@@ -1,0 +1,365 @@
+//! What the engine and the API need from a store. `store` implements them on MySQL/MariaDB.
+//!
+//! Times come from the database where several processes compare them (leases, due times).
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::model::{Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State, Stream};
+use crate::fault::{Fault, FaultView};
+
+/// A page of a list: newest first, with where to go on.
+#[derive(Clone, Debug)]
+pub struct Listing<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Opaque; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// 1..=200.
+    pub limit: u32,
+    /// From an earlier answer.
+    pub cursor: Option<String>,
+}
+
+/// An `Idempotency-Key` with its scope, stored in the transaction that acts.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// Hash of (API key, on behalf of, method, path, key).
+    pub scope: String,
+    /// Hash of the body.
+    pub body: String,
+}
+
+/// An answer kept for replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// HTTP status, 2xx.
+    pub status: u16,
+    /// `Location`, if it had one.
+    pub location: Option<String>,
+    /// JSON body.
+    pub body: String,
+}
+
+/// What came of an act with an idempotency key.
+#[derive(Clone, Debug)]
+pub enum Acted<T> {
+    /// Done now.
+    Fresh(T),
+    /// Done before: answer as then.
+    Replayed(StoredAnswer),
+}
+
+/// Turns the acted-on thing into the answer that is kept for replay.
+pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
+
+/// Connections and their streams.
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// Makes one. `space` names its link space; its fixed streams come with it.
+    async fn create(&self, connection: Connection, streams: Vec<Stream>, key: Option<Idempotency>, render: RenderBox<Connection>) -> Result<Acted<Connection>, Fault>;
+    /// One by id, deleted ones excluded.
+    async fn get(&self, id: &str) -> Result<Option<Connection>, Fault>;
+    /// Filtered by flows and owner.
+    async fn list(&self, filter: ConnectionFilter, page: PageRequest) -> Result<Listing<Connection>, Fault>;
+    /// Replaces name, owner, enabled, settings, secrets and link space if the version still is `version`; else `PreconditionFailed`.
+    async fn update(&self, connection: Connection, version: u64) -> Result<Connection, Fault>;
+    /// Marks it deleted; links stay. `InUse` while a run is live.
+    async fn delete(&self, id: &str) -> Result<(), Fault>;
+    /// All streams of one, by key.
+    async fn streams(&self, connection: &str) -> Result<Vec<Stream>, Fault>;
+    /// One stream.
+    async fn stream(&self, connection: &str, stream: &str) -> Result<Option<Stream>, Fault>;
+    /// Makes a stream; `InUse` if it is there.
+    async fn create_stream(&self, stream: Stream, key: Option<Idempotency>, render: RenderBox<Stream>) -> Result<Acted<Stream>, Fault>;
+    /// Replaces name, enabled, settings and cursor.
+    async fn update_stream(&self, stream: Stream, version: u64) -> Result<Stream, Fault>;
+    /// Deletes a stream; `InUse` while a run is live.
+    async fn delete_stream(&self, connection: &str, stream: &str) -> Result<(), Fault>;
+    /// The account that the source itself named, for this link space; stored at the first call. Returns the stored one.
+    async fn remember_account(&self, space: &str, account: &str) -> Result<String, Fault>;
+}
+
+/// Owned form of [`Render`], for work that runs on another thread.
+pub type RenderBox<T> = Box<dyn Fn(&T) -> StoredAnswer + Send + Sync>;
+
+/// Which connections or runs are visible.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionFilter {
+    /// Only these flows.
+    pub flows: Option<Vec<String>>,
+    /// Only this owner.
+    pub owner: Option<String>,
+}
+
+/// Which runs.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Only these flows.
+    pub flows: Option<Vec<String>>,
+    /// Only this owner.
+    pub owner: Option<String>,
+    /// Only this connection.
+    pub connection: Option<String>,
+    /// Only this stream.
+    pub stream: Option<String>,
+    /// Only this state.
+    pub state: Option<State>,
+}
+
+/// How a run ends, written together with its stream in one transaction.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// Final state, or awaiting approval.
+    pub state: State,
+    /// Why it failed or what is in doubt.
+    pub error: Option<FaultView>,
+    /// New cursor of the stream; `None` leaves it.
+    pub cursor: Option<DateTime<Utc>>,
+    /// Whether the stream's `last_synced_at` moves to the run's start.
+    pub synced: bool,
+    /// Start of the whole read that fed the stream, if it was whole.
+    pub whole_read_at: Option<DateTime<Utc>>,
+    /// New period of `full_every: auto`.
+    pub full_every_seconds: Option<u64>,
+}
+
+/// A run a worker has taken, with the fence of its lease.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The run.
+    pub run: Run,
+    /// Guards every write of this holder.
+    pub fence: u64,
+}
+
+/// What a heartbeat tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// Still ours.
+    Held,
+    /// Still ours, and a person asked for its end.
+    CancelRequested,
+    /// Somebody else has it.
+    Lost,
+}
+
+/// Runs, their queue and their leases.
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// Puts a run into the queue. `StreamBusy` (with the live run as `resource`) when a real run of the stream is live and this is no dry run.
+    async fn enqueue(&self, run: NewRun, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
+    /// One by id.
+    async fn get(&self, id: &str) -> Result<Option<Run>, Fault>;
+    /// Newest first.
+    async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault>;
+    /// Takes the oldest due run that is queued, or running with an expired lease.
+    async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
+    /// Renews the lease.
+    async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault>;
+    /// Stores progress while reading.
+    async fn progress(&self, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault>;
+    /// Begins: settings snapshot and cursor before, once.
+    async fn begin(&self, run: &str, fence: u64, settings: &Value, cursor_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
+    /// The read phase is over.
+    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64) -> Result<(), Fault>;
+    /// The decide phase is over: counts of what needs no applying.
+    async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault>;
+    /// Ends it, with its stream, in one transaction.
+    async fn finish(&self, run: &str, fence: u64, finish: Finish) -> Result<(), Fault>;
+    /// Puts it back into the queue: after a long wait, or because the service stops.
+    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
+    /// A person asks for its end; a queued one ends at once. `NotAwaiting` when it is final.
+    async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
+    /// Approves (goes on with applying) or rejects (cancelled) a waiting run.
+    async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
+}
+
+/// A stored record.
+#[derive(Clone, Debug)]
+pub struct StoredRecord {
+    /// What was read.
+    pub record: Record,
+    /// When it was last seen, by the source's clock at the read's start.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// What storing a page told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Rows that are new or differ from what we held.
+    pub changed: u64,
+    /// Of those known before, rows that differ although the source's own change date had not moved.
+    pub silent: u64,
+}
+
+/// A read that was finished earlier.
+#[derive(Clone, Debug)]
+pub struct PastRead {
+    /// Its id: the run that did it.
+    pub run: String,
+    /// Whole or since when.
+    pub since: Option<DateTime<Utc>>,
+    /// Its result.
+    pub summary: ReadSummary,
+}
+
+/// Last seen state of source items.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Stores a page; `seen_at` is the read's start. Equal states only move `seen_at`.
+    async fn store(&self, connection: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
+    /// Records in order of their key, those taken as gone left out.
+    async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// The same, of those that have no link in `space` in state linked.
+    async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// How many are not taken as gone.
+    async fn count(&self, connection: &str) -> Result<u64, Fault>;
+    /// After a whole read that began at `read_at`: those not seen by it are taken as gone (they come back when seen again).
+    async fn mark_gone(&self, connection: &str, read_at: DateTime<Utc>) -> Result<u64, Fault>;
+    /// Remembers a finished read for the connection's other streams.
+    async fn remember_read(&self, connection: &str, run: &str, since: Option<DateTime<Utc>>, summary: &ReadSummary) -> Result<(), Fault>;
+    /// The youngest finished whole-proven read not older than `within` that `stream` has not used yet and that covers `since` (`None` = a full one).
+    async fn usable_read(&self, connection: &str, stream: &str, since: Option<DateTime<Utc>>, within: Duration) -> Result<Option<PastRead>, Fault>;
+}
+
+/// Which links.
+#[derive(Clone, Debug, Default)]
+pub struct LinkFilter {
+    /// Only this state.
+    pub state: Option<LinkState>,
+}
+
+/// Links and questions about links.
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// By source ids.
+    async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
+    /// Which of these targets are linked already, in any space of the same target; with the source that has it.
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Fault>;
+    /// How many stand in this space.
+    async fn linked(&self, space: &str) -> Result<u64, Fault>;
+    /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.
+    async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault>;
+    /// Newest first.
+    async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault>;
+    /// Makes a link by hand, or turns a question into one. `InUse` when another source has the target.
+    async fn set(&self, space: &str, link: Link) -> Result<Link, Fault>;
+    /// Removes one; whether it was there.
+    async fn remove(&self, space: &str, source: &str) -> Result<bool, Fault>;
+}
+
+/// Which items of a run.
+#[derive(Clone, Debug, Default)]
+pub struct ItemFilter {
+    /// Only this outcome.
+    pub outcome: Option<Outcome>,
+}
+
+/// Changes: plan, intent, outcome and undo record in one row.
+#[async_trait]
+pub trait Changes: Send + Sync {
+    /// Takes away what an interrupted decide phase left.
+    async fn clear(&self, run: &str, fence: u64) -> Result<(), Fault>;
+    /// Stores decided changes.
+    async fn plan(&self, run: &str, fence: u64, changes: Vec<NewChange>) -> Result<(), Fault>;
+    /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent).
+    async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault>;
+    /// Records what became of a batch, its links and the run's counts, in one transaction. Fails with `LeaseLost` when the fence has moved.
+    async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault>;
+    /// Newest last (order of the plan).
+    async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault>;
+}
+
+/// One item of a run's report.
+#[derive(Clone, Debug)]
+pub struct ItemRow {
+    /// Its number.
+    pub id: u64,
+    /// What was decided.
+    pub body: NewChange,
+    /// Where it stands.
+    pub state: ChangeState,
+    /// How it ended, or is meant to.
+    pub outcome: Outcome,
+}
+
+/// Failed items over all runs.
+#[async_trait]
+pub trait Retries: Send + Sync {
+    /// Adds failures of a run (attempts grow) and takes away those that passed.
+    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
+}
+
+/// Leases by compare-and-set on database time.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// Takes the lease if it is free or expired; the new fence, or `None`.
+    async fn acquire(&self, key: &str, holder: &str, ttl: Duration) -> Result<Option<u64>, Fault>;
+    /// Renews; `false` when it was lost.
+    async fn renew(&self, key: &str, holder: &str, fence: u64, ttl: Duration) -> Result<bool, Fault>;
+    /// Gives it back.
+    async fn release(&self, key: &str, holder: &str, fence: u64) -> Result<(), Fault>;
+}
+
+/// A role of an API key; each may do what the one before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads.
+    Reader,
+    /// Starts and stops work.
+    Operator,
+    /// Settings and secrets.
+    Admin,
+}
+
+/// An API key as stored: never the key itself.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// Our id.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// HMAC of the key under a derived key, in hex.
+    pub hash: String,
+    /// What it may do.
+    pub role: Role,
+    /// Only these flows.
+    pub flows: Option<Vec<String>>,
+    /// Only this owner.
+    pub owner: Option<String>,
+    /// Must always say on whose behalf.
+    pub delegate: bool,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// API keys.
+#[async_trait]
+pub trait ApiKeys: Send + Sync {
+    /// A live one by its hash.
+    async fn by_hash(&self, hash: &str) -> Result<Option<ApiKey>, Fault>;
+    /// Stores one.
+    async fn create(&self, key: ApiKey) -> Result<(), Fault>;
+    /// All, newest first.
+    async fn list(&self) -> Result<Vec<ApiKey>, Fault>;
+    /// Revokes one; whether it was live.
+    async fn revoke(&self, id: &str) -> Result<bool, Fault>;
+}
+
+/// Whether our database answers and has all migrations.
+#[async_trait]
+pub trait Ready: Send + Sync {
+    /// `Err` says what is missing.
+    async fn ready(&self) -> Result<(), Fault>;
+}
