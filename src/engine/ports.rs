@@ -204,8 +204,8 @@ pub struct Stored {
 /// A read that was finished earlier.
 #[derive(Clone, Debug)]
 pub struct PastRead {
-    /// Its id: the run that did it.
-    pub run: String,
+    /// Its id.
+    pub id: String,
     /// Whole or since when.
     pub since: Option<DateTime<Utc>>,
     /// Its result.
@@ -215,19 +215,21 @@ pub struct PastRead {
 /// Last seen state of source items.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Stores a page; `seen_at` is the read's start. Equal states only move `seen_at`.
-    async fn store(&self, connection: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
+    /// Stores a page of the read `read`, which began at `seen_at`. Equal states only move `seen_at` and the read.
+    async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
     /// Records in order of their key, those taken as gone left out.
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// The same, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
-    /// After a whole read that began at `read_at`: those not seen by it are taken as gone (they come back when seen again).
-    async fn mark_gone(&self, connection: &str, read_at: DateTime<Utc>) -> Result<u64, Fault>;
-    /// Remembers a finished read for the connection's other streams.
-    async fn remember_read(&self, connection: &str, run: &str, since: Option<DateTime<Utc>>, summary: &ReadSummary) -> Result<(), Fault>;
-    /// The youngest finished whole-proven read not older than `within` that `stream` has not used yet and that covers `since` (`None` = a full one).
+    /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
+    async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault>;
+    /// Remembers a finished read for the connection's other streams, as used by `stream`.
+    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
+    /// Notes that `stream` has used a read, so that it never gets the same one twice.
+    async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
+    /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
     async fn usable_read(&self, connection: &str, stream: &str, since: Option<DateTime<Utc>>, within: Duration) -> Result<Option<PastRead>, Fault>;
 }
 

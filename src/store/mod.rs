@@ -1,1 +1,81 @@
-//! (being written)
+//! Our tables (`tradesync_*`) behind the ports of [`crate::engine`] and [`crate::remote`].
+//!
+//! Rules that hold in every file: times are UTC with microseconds; a write that belongs to a run checks the run's fence in the
+//! same transaction; transactions are short and repeated on deadlock; values are always bound. No statement here ever names a
+//! table of a shop.
+//!
+//! - [`migrate`]: the schema; [`schema`]: the same for diesel
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - [`transaction`]: transactions, idempotency keys inside them; [`convert`]: rows to model
+
+pub mod changes;
+pub mod connections;
+mod convert;
+pub mod keys;
+pub mod leases;
+pub mod limits;
+pub mod links;
+pub mod migrate;
+pub mod records;
+pub mod retries;
+pub mod runs;
+mod runs_queue;
+pub mod schema;
+mod transaction;
+
+use async_trait::async_trait;
+
+use crate::{
+    db::{DatabaseUrl, Pool, pool::Options},
+    engine::ports::Ready,
+    fault::{Code, Fault},
+};
+
+/// Session variables of our own connections: UTC, strict, and lock waits that end.
+const SESSION: &[&str] = &[
+    "SET SESSION time_zone = '+00:00'",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+    "SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
+    "SET NAMES utf8mb4",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+/// Implements every store port on one MySQL or MariaDB database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    /// Leases and limits have connections of their own: a heartbeat must never wait behind a report.
+    urgent: Pool,
+}
+
+impl Store {
+    /// Opens the pools; nothing is connected yet.
+    pub fn open(url: DatabaseUrl, size: u32) -> Result<Self, Fault> {
+        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).collect();
+        let options = Options::new(url, size, session, Code::DatabaseUnavailable);
+        let urgent = Options { size: 2, ..options.clone() };
+        Ok(Self { pool: Pool::open(options)?, urgent: Pool::open(urgent)? })
+    }
+
+    /// Runs what migrations are missing. Several processes may call it at once.
+    pub async fn migrate(&self) -> Result<Vec<String>, Fault> {
+        self.pool.call(migrate::up).await
+    }
+}
+
+#[async_trait]
+impl Ready for Store {
+    async fn ready(&self) -> Result<(), Fault> {
+        let missing = self.pool.call(migrate::missing).await?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::new(Code::DatabaseUnavailable, format!("migrations are missing: {}; run: tradesync migrate", missing.join(", "))))
+        }
+    }
+}
+
+/// A database error of ours as a fault.
+fn fault(error: diesel::result::Error) -> Fault {
+    crate::db::pool::from_diesel(error, Code::DatabaseUnavailable)
+}

@@ -1,0 +1,2 @@
+DROP TABLE tradesync_streams;
+DROP TABLE tradesync_connections;

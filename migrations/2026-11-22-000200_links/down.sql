@@ -1,0 +1,2 @@
+DROP TABLE tradesync_links;
+DROP TABLE tradesync_link_spaces;

@@ -1,0 +1,2 @@
+DROP TABLE tradesync_leases;
+DROP TABLE tradesync_runs;

@@ -1,0 +1,47 @@
+CREATE TABLE tradesync_runs (
+  id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  flow VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  connection_id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  stream VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  owner VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  started_by VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  mode VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  dry_run TINYINT(1) NOT NULL,
+  items MEDIUMTEXT NULL,
+  state VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  phase VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  created_at DATETIME(6) NOT NULL,
+  started_at DATETIME(6) NULL,
+  finished_at DATETIME(6) NULL,
+  not_before DATETIME(6) NULL,
+  read_rows BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  total_rows BIGINT UNSIGNED NULL,
+  applied_rows BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  counts TEXT NOT NULL,
+  cursor_before DATETIME(6) NULL,
+  cursor_after DATETIME(6) NULL,
+  read_summary TEXT NULL,
+  error TEXT NULL,
+  settings MEDIUMTEXT NULL,
+  cancel_requested TINYINT(1) NOT NULL DEFAULT 0,
+  version BIGINT UNSIGNED NOT NULL DEFAULT 1,
+  attempts INT UNSIGNED NOT NULL DEFAULT 0,
+  fence BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  lease_holder VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  lease_until DATETIME(6) NULL,
+  -- Set while a real run is queued or running: at most one per stream, held by the database.
+  live_stream VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  PRIMARY KEY (id),
+  UNIQUE KEY live (connection_id, live_stream),
+  KEY queue (state, created_at),
+  KEY by_stream (connection_id, stream, id),
+  KEY by_owner (owner, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE tradesync_leases (
+  lease_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  holder VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  until DATETIME(6) NOT NULL,
+  fence BIGINT UNSIGNED NOT NULL,
+  PRIMARY KEY (lease_key)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;

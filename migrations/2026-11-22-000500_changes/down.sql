@@ -1,0 +1,2 @@
+DROP TABLE tradesync_retries;
+DROP TABLE tradesync_changes;

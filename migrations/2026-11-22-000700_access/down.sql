@@ -1,0 +1,2 @@
+DROP TABLE tradesync_idempotency;
+DROP TABLE tradesync_api_keys;

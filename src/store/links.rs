@@ -1,0 +1,224 @@
+//! Links and questions about links. The first half of a space's id names the target, so that a target item is linked once
+//! over all spaces.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chrono::NaiveDateTime;
+use diesel::{MysqlConnection, mysql::Mysql, prelude::*, result::DatabaseErrorKind, sql_query, sql_types::{Datetime, Nullable, Text}};
+
+use super::{
+    Store,
+    convert::{cut, from_word, json, listing, rows, text, utc, word},
+    fault,
+    schema::tradesync_links,
+    transaction::{Problem, transact},
+};
+use crate::{
+    domain::clock,
+    engine::{
+        model::{Link, target_of_space},
+        ports::{LinkFilter, Links, Listing, PageRequest},
+    },
+    fault::{Code, Fault},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tradesync_links)]
+struct Row {
+    id: u64,
+    source_key: String,
+    name: String,
+    state: String,
+    target_key: Option<String>,
+    witness: Option<String>,
+    candidates: String,
+    origin: String,
+    written: String,
+    source_seen_at: Option<NaiveDateTime>,
+    run_id: Option<String>,
+    updated_at: NaiveDateTime,
+}
+
+impl Row {
+    fn model(self) -> Result<Link, Fault> {
+        let candidates: Vec<crate::engine::model::Candidate> = json("candidates", &self.candidates)?;
+        let state = from_word(&self.state)?;
+        let proposed = (state == crate::engine::model::LinkState::Proposed).then(|| candidates.first().map(|candidate| candidate.target.clone())).flatten();
+        Ok(Link {
+            state,
+            candidates,
+            written: json("written", &self.written)?,
+            source: self.source_key,
+            name: self.name,
+            target: self.target_key.or(proposed),
+            witness: self.witness,
+            origin: self.origin,
+            source_seen_at: self.source_seen_at.map(utc),
+            run: self.run_id,
+            updated_at: utc(self.updated_at),
+        })
+    }
+}
+
+/// Writes links, one statement for all. `target_key` stands only in real links: the unique key must not see questions.
+pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Result<(), Problem> {
+    let now = clock::now().naive_utc();
+    for batch in links.chunks(500) {
+        let statement = format!(
+            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, updated_at) VALUES {} \
+             ON DUPLICATE KEY UPDATE name = VALUES(name), state = VALUES(state), target_key = VALUES(target_key), witness = VALUES(witness), candidates = VALUES(candidates), \
+             origin = VALUES(origin), written = VALUES(written), source_seen_at = VALUES(source_seen_at), run_id = VALUES(run_id), updated_at = VALUES(updated_at)",
+            rows(batch.len(), 13)
+        );
+        let mut query = sql_query(statement).into_boxed::<Mysql>();
+        for link in batch {
+            let linked = link.state == crate::engine::model::LinkState::Linked;
+            query = query
+                .bind::<Text, _>(space)
+                .bind::<Text, _>(&link.source)
+                .bind::<Text, _>(cut(&link.name, 255))
+                .bind::<Text, _>(word(link.state)?)
+                .bind::<Text, _>(target_of_space(space))
+                .bind::<Nullable<Text>, _>(linked.then(|| link.target.clone()).flatten())
+                .bind::<Nullable<Text>, _>(&link.witness)
+                .bind::<Text, _>(text(&link.candidates)?)
+                .bind::<Text, _>(&link.origin)
+                .bind::<Text, _>(text(&link.written)?)
+                .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
+                .bind::<Nullable<Text>, _>(&link.run)
+                .bind::<Datetime, _>(now);
+        }
+        query.execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Links of these sources, in any state.
+pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+    use tradesync_links::dsl as l;
+    let mut found = HashMap::with_capacity(sources.len());
+    for batch in sources.chunks(2_000) {
+        let rows: Vec<Row> = l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch)).select(Row::as_select()).load(connection)?;
+        for row in rows {
+            let link = row.model()?;
+            found.insert(link.source.clone(), link);
+        }
+    }
+    Ok(found)
+}
+
+/// Which of these targets are linked, with the source that has each.
+pub(super) fn linked_targets(connection: &mut MysqlConnection, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Problem> {
+    use tradesync_links::dsl as l;
+    let mut found = HashMap::new();
+    for batch in targets.chunks(2_000) {
+        let rows: Vec<(Option<String>, String)> = l::tradesync_links
+            .filter(l::target_space.eq(target_of_space(space)))
+            .filter(l::target_key.eq_any(batch))
+            .select((l::target_key, l::source_key))
+            .load(connection)?;
+        found.extend(rows.into_iter().filter_map(|(target, source)| target.map(|target| (target, source))));
+    }
+    Ok(found)
+}
+
+#[async_trait]
+impl Links for Store {
+    async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
+        let (space, sources) = (space.to_owned(), sources.to_vec());
+        self.pool.call(move |connection| transact(connection, |connection| by_sources(connection, &space, &sources))).await
+    }
+
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Fault> {
+        let (space, targets) = (space.to_owned(), targets.to_vec());
+        self.pool.call(move |connection| transact(connection, |connection| linked_targets(connection, &space, &targets))).await
+    }
+
+    async fn linked(&self, space: &str) -> Result<u64, Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                let count: i64 = l::tradesync_links.filter(l::space.eq(&space)).filter(l::state.eq("linked")).count().get_result(connection).map_err(fault)?;
+                Ok(u64::try_from(count).unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    // A question never replaces a link that a person made meanwhile.
+                    let sources: Vec<String> = questions.iter().map(|link| link.source.clone()).collect();
+                    let standing = by_sources(connection, &space, &sources)?;
+                    let open: Vec<Link> = questions
+                        .iter()
+                        .filter(|question| standing.get(&question.source).is_none_or(|link| link.state != crate::engine::model::LinkState::Linked && (link.state != question.state || link.candidates != question.candidates)))
+                        .cloned()
+                        .collect();
+                    upsert(connection, &space, &open)?;
+                    for batch in closed.chunks(1_000) {
+                        diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq_any(batch)).filter(l::state.ne("linked"))).execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                let mut query = l::tradesync_links.filter(l::space.eq(&space)).select(Row::as_select()).order(l::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
+                if let Some(state) = filter.state {
+                    query = query.filter(l::state.eq(word(state)?));
+                }
+                if let Some(cursor) = page.cursor.as_deref() {
+                    let cursor: u64 = cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
+                    query = query.filter(l::id.lt(cursor));
+                }
+                let rows: Vec<Row> = query.load(connection).map_err(fault)?;
+                let page = listing(rows, page.limit, |row| row.id.to_string());
+                Ok(Listing { items: page.items.into_iter().map(Row::model).collect::<Result<Vec<_>, _>>()?, next: page.next })
+            })
+            .await
+    }
+
+    async fn set(&self, space: &str, link: Link) -> Result<Link, Fault> {
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    let target = link.target.clone().unwrap_or_default();
+                    let taken = linked_targets(connection, &space, std::slice::from_ref(&target))?;
+                    if let Some(source) = taken.get(&target).filter(|source| **source != link.source) {
+                        return Err(Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into());
+                    }
+                    match upsert(connection, &space, std::slice::from_ref(&link)) {
+                        Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+                            return Err(Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into());
+                        }
+                        other => other?,
+                    }
+                    by_sources(connection, &space, std::slice::from_ref(&link.source))?.remove(&link.source).ok_or_else(|| Fault::internal("a link is gone right after it was made").into())
+                })
+            })
+            .await
+    }
+
+    async fn remove(&self, space: &str, source: &str) -> Result<bool, Fault> {
+        use tradesync_links::dsl as l;
+        let (space, source) = (space.to_owned(), source.to_owned());
+        self.pool
+            .call(move |connection| {
+                diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(&source))).execute(connection).map(|rows| rows > 0).map_err(fault)
+            })
+            .await
+    }
+}

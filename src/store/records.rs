@@ -1,0 +1,271 @@
+//! Last seen state of source items, and the reads that saw them.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::{
+    MysqlConnection,
+    mysql::Mysql,
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Datetime, Nullable, Text},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Store,
+    convert::{cut, json, places, rows, text, utc},
+    fault,
+    leases::micros,
+    schema::{tradesync_links, tradesync_read_uses, tradesync_reads, tradesync_records},
+    transaction::{Problem, transact},
+};
+use crate::{
+    engine::{
+        model::Record,
+        ports::{PastRead, Records, Stored, StoredRecord},
+    },
+    fault::Fault,
+};
+
+/// Rows in one statement: enough that round trips do not count, few enough that a statement stays far below the packet limit.
+const BATCH: usize = 500;
+
+fn hash(record: &Record) -> String {
+    let mut digest = Sha256::new();
+    digest.update(record.name.as_bytes());
+    digest.update([0]);
+    digest.update(record.payload.as_bytes());
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Known {
+    hash: String,
+    source_changed_at: Option<NaiveDateTime>,
+}
+
+fn known(connection: &mut MysqlConnection, id: &str, keys: &[&str]) -> Result<HashMap<String, Known>, Problem> {
+    use tradesync_records::dsl as r;
+    let found: Vec<(String, String, Option<NaiveDateTime>)> =
+        r::tradesync_records.filter(r::connection_id.eq(id)).filter(r::source_key.eq_any(keys)).select((r::source_key, r::hash, r::source_changed_at)).load(connection)?;
+    Ok(found.into_iter().map(|(key, hash, source_changed_at)| (key, Known { hash, source_changed_at })).collect())
+}
+
+fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveDateTime, page: &[Record]) -> Result<Stored, Problem> {
+    let mut told = Stored::default();
+    for batch in page.chunks(BATCH) {
+        let keys: Vec<&str> = batch.iter().map(|record| record.key.as_str()).collect();
+        let held = known(connection, id, &keys)?;
+        let mut same: Vec<&str> = Vec::new();
+        let mut fresh: Vec<(&Record, String)> = Vec::new();
+        for record in batch {
+            let hash = hash(record);
+            match held.get(&record.key) {
+                Some(known) if known.hash == hash => same.push(&record.key),
+                before => {
+                    told.changed += 1;
+                    let moved = record.source_changed_at.map(|time| time.naive_utc());
+                    told.silent += u64::from(before.is_some_and(|known| known.source_changed_at.is_some() && known.source_changed_at == moved));
+                    fresh.push((record, hash));
+                }
+            }
+        }
+        if !same.is_empty() {
+            let statement = format!("UPDATE tradesync_records SET seen_at = ?, read_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})", places(same.len()));
+            let mut query = sql_query(statement).into_boxed::<Mysql>().bind::<Datetime, _>(seen_at).bind::<Text, _>(read).bind::<Text, _>(id);
+            for key in same {
+                query = query.bind::<Text, _>(key);
+            }
+            query.execute(connection)?;
+        }
+        if !fresh.is_empty() {
+            let statement = format!(
+                "INSERT INTO tradesync_records (connection_id, source_key, name, payload, hash, source_changed_at, seen_at, read_id) VALUES {} \
+                 ON DUPLICATE KEY UPDATE name = VALUES(name), payload = VALUES(payload), hash = VALUES(hash), source_changed_at = VALUES(source_changed_at), \
+                 seen_at = VALUES(seen_at), read_id = VALUES(read_id), gone_at = NULL",
+                rows(fresh.len(), 8)
+            );
+            let mut query = sql_query(statement).into_boxed::<Mysql>();
+            for (record, hash) in fresh {
+                query = query
+                    .bind::<Text, _>(id)
+                    .bind::<Text, _>(&record.key)
+                    .bind::<Text, _>(cut(&record.name, 255))
+                    .bind::<Text, _>(&record.payload)
+                    .bind::<Text, _>(hash)
+                    .bind::<Nullable<Datetime>, _>(record.source_changed_at.map(|time| time.naive_utc()))
+                    .bind::<Datetime, _>(seen_at)
+                    .bind::<Text, _>(read);
+            }
+            query.execute(connection)?;
+        }
+    }
+    Ok(told)
+}
+
+#[derive(Queryable)]
+struct RecordRow {
+    key: String,
+    name: String,
+    payload: String,
+    source_changed_at: Option<NaiveDateTime>,
+    seen_at: NaiveDateTime,
+}
+
+impl RecordRow {
+    fn model(self) -> StoredRecord {
+        StoredRecord {
+            record: Record { key: self.key, name: self.name, payload: self.payload, source_changed_at: self.source_changed_at.map(utc) },
+            seen_at: utc(self.seen_at),
+        }
+    }
+}
+
+#[async_trait]
+impl Records for Store {
+    async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault> {
+        let (id, read) = (connection.to_owned(), read.to_owned());
+        self.pool.call(move |connection| transact(connection, |connection| store(connection, &id, &read, seen_at.naive_utc(), &page))).await
+    }
+
+    async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault> {
+        use tradesync_records::dsl as r;
+        let (id, after) = (connection.to_owned(), after.map(str::to_owned));
+        self.pool
+            .call(move |connection| {
+                let mut query = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_null())
+                    .select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at))
+                    .order(r::source_key.asc())
+                    .limit(i64::from(limit))
+                    .into_boxed();
+                if let Some(after) = &after {
+                    query = query.filter(r::source_key.gt(after));
+                }
+                let found: Vec<RecordRow> = query.load(connection).map_err(fault)?;
+                Ok(found.into_iter().map(RecordRow::model).collect())
+            })
+            .await
+    }
+
+    async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault> {
+        use tradesync_links::dsl as l;
+        use tradesync_records::dsl as r;
+        let (id, space, after) = (connection.to_owned(), space.to_owned(), after.map(str::to_owned));
+        self.pool
+            .call(move |connection| {
+                let linked = l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
+                let mut query = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_null())
+                    .filter(diesel::dsl::not(diesel::dsl::exists(linked)))
+                    .select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at))
+                    .order(r::source_key.asc())
+                    .limit(i64::from(limit))
+                    .into_boxed();
+                if let Some(after) = &after {
+                    query = query.filter(r::source_key.gt(after));
+                }
+                let found: Vec<RecordRow> = query.load(connection).map_err(fault)?;
+                Ok(found.into_iter().map(RecordRow::model).collect())
+            })
+            .await
+    }
+
+    async fn count(&self, connection: &str) -> Result<u64, Fault> {
+        use tradesync_records::dsl as r;
+        let id = connection.to_owned();
+        self.pool
+            .call(move |connection| {
+                let count: i64 = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).count().get_result(connection).map_err(fault)?;
+                Ok(u64::try_from(count).unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault> {
+        use tradesync_records::dsl as r;
+        let (id, read) = (connection.to_owned(), read.to_owned());
+        self.pool
+            .call(move |connection| {
+                let gone = diesel::update(r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).filter(r::read_id.ne(&read)))
+                    .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
+                    .execute(connection)
+                    .map_err(fault)?;
+                Ok(u64::try_from(gone).unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault> {
+        let (id, stream) = (connection.to_owned(), stream.to_owned());
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    // One row per connection is enough: only the youngest read can serve anybody.
+                    sql_query("DELETE FROM tradesync_read_uses WHERE read_id IN (SELECT id FROM tradesync_reads WHERE connection_id = ? AND finished_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY)")
+                        .bind::<Text, _>(&id)
+                        .execute(connection)?;
+                    sql_query("DELETE FROM tradesync_reads WHERE connection_id = ? AND finished_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY").bind::<Text, _>(&id).execute(connection)?;
+                    sql_query("INSERT INTO tradesync_reads (id, connection_id, since, summary, finished_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE summary = VALUES(summary)")
+                        .bind::<Text, _>(&read.id)
+                        .bind::<Text, _>(&id)
+                        .bind::<Nullable<Datetime>, _>(read.since.map(|time| time.naive_utc()))
+                        .bind::<Text, _>(text(&read.summary)?)
+                        .execute(connection)?;
+                    sql_query("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)").bind::<Text, _>(&read.id).bind::<Text, _>(&stream).execute(connection)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault> {
+        let (read, stream) = (read.to_owned(), stream.to_owned());
+        self.pool
+            .call(move |connection| {
+                sql_query("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)")
+                    .bind::<Text, _>(&read)
+                    .bind::<Text, _>(&stream)
+                    .execute(connection)
+                    .map(drop)
+                    .map_err(fault)
+            })
+            .await
+    }
+
+    async fn usable_read(&self, connection: &str, stream: &str, since: Option<DateTime<Utc>>, within: Duration) -> Result<Option<PastRead>, Fault> {
+        use tradesync_read_uses::dsl as u;
+        use tradesync_reads::dsl as r;
+        let (id, stream) = (connection.to_owned(), stream.to_owned());
+        self.pool
+            .call(move |connection| {
+                let used = u::tradesync_read_uses.filter(u::read_id.eq(r::id)).filter(u::stream.eq(&stream));
+                let youngest = diesel::dsl::sql::<diesel::sql_types::Bool>("finished_at >= UTC_TIMESTAMP(6) - INTERVAL ").bind::<BigInt, _>(micros(within)).sql(" MICROSECOND");
+                let found: Vec<(String, Option<NaiveDateTime>, String)> = r::tradesync_reads
+                    .filter(r::connection_id.eq(&id))
+                    .filter(diesel::dsl::not(diesel::dsl::exists(used)))
+                    .filter(youngest)
+                    .order(r::finished_at.desc())
+                    .select((r::id, r::since, r::summary))
+                    .limit(20)
+                    .load(connection)
+                    .map_err(fault)?;
+                for (id, read_since, summary) in found {
+                    let covers = match (read_since, since) {
+                        (None, _) => true,
+                        (Some(_), None) => false,
+                        (Some(read), Some(wanted)) => read <= wanted.naive_utc(),
+                    };
+                    let read = PastRead { id, since: read_since.map(utc), summary: json("summary", &summary)? };
+                    if covers && read.summary.whole {
+                        return Ok(Some(read));
+                    }
+                }
+                Ok(None)
+            })
+            .await
+    }
+}

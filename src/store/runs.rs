@@ -1,0 +1,300 @@
+//! Runs as the API sees them: asking for one, looking at it, ending it. [`super::runs_queue`] has the worker's side.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::{MysqlConnection, prelude::*, result::DatabaseErrorKind};
+use serde_json::Value;
+use std::time::Duration;
+
+use super::{
+    Store,
+    convert::{from_word, json, listing, text, utc, word},
+    fault, runs_queue,
+    schema::{tradesync_connections, tradesync_runs, tradesync_streams},
+    transaction::{Problem, act_once},
+};
+use crate::{
+    domain::{clock, ids},
+    engine::{
+        model::{Counts, NewRun, Phase, ReadSummary, Run, State},
+        ports::{Acted, Beat, Claimed, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
+    },
+    fault::{Code, Fault},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tradesync_runs)]
+pub(super) struct RunRow {
+    id: String,
+    flow: String,
+    connection_id: String,
+    stream: String,
+    owner: Option<String>,
+    started_by: String,
+    mode: String,
+    dry_run: bool,
+    items: Option<String>,
+    state: String,
+    phase: String,
+    created_at: NaiveDateTime,
+    started_at: Option<NaiveDateTime>,
+    finished_at: Option<NaiveDateTime>,
+    not_before: Option<NaiveDateTime>,
+    read_rows: u64,
+    total_rows: Option<u64>,
+    applied_rows: u64,
+    counts: String,
+    cursor_before: Option<NaiveDateTime>,
+    cursor_after: Option<NaiveDateTime>,
+    read_summary: Option<String>,
+    error: Option<String>,
+    settings: Option<String>,
+    cancel_requested: bool,
+    version: u64,
+    attempts: u32,
+    fence: u64,
+}
+
+impl RunRow {
+    pub(super) fn model(self) -> Result<Run, Fault> {
+        Ok(Run {
+            trigger: from_word(&self.started_by)?,
+            mode: from_word(&self.mode)?,
+            state: from_word(&self.state)?,
+            phase: from_word(&self.phase)?,
+            items: self.items.as_deref().map(|items| json("items", items)).transpose()?,
+            counts: json("counts", &self.counts)?,
+            read_summary: self.read_summary.as_deref().map(|summary| json("read_summary", summary)).transpose()?,
+            error: self.error.as_deref().map(|error| json("error", error)).transpose()?,
+            settings: self.settings.as_deref().map(|settings| json("settings", settings)).transpose()?,
+            id: self.id,
+            flow: self.flow,
+            connection: self.connection_id,
+            stream: self.stream,
+            owner: self.owner,
+            dry_run: self.dry_run,
+            created_at: utc(self.created_at),
+            started_at: self.started_at.map(utc),
+            finished_at: self.finished_at.map(utc),
+            not_before: self.not_before.map(utc),
+            read: self.read_rows,
+            total: self.total_rows,
+            applied: self.applied_rows,
+            cursor_before: self.cursor_before.map(utc),
+            cursor_after: self.cursor_after.map(utc),
+            cancel_requested: self.cancel_requested,
+            version: self.version,
+            attempts: self.attempts,
+            fence: self.fence,
+        })
+    }
+}
+
+/// One run.
+pub(super) fn find(connection: &mut MysqlConnection, id: &str) -> Result<Option<Run>, Problem> {
+    let row: Option<RunRow> = tradesync_runs::table.find(id).select(RunRow::as_select()).first(connection).optional()?;
+    Ok(row.map(RunRow::model).transpose()?)
+}
+
+fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
+    find(connection, id)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such run").into())
+}
+
+fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<Run, Problem> {
+    use tradesync_runs::dsl as r;
+    let id = ids::fresh();
+    // The connection's row is locked so that it cannot be deleted or disabled between the look and the insert.
+    let enabled: Option<bool> = tradesync_connections::table
+        .find(&new.connection)
+        .filter(tradesync_connections::deleted_at.is_null())
+        .select(tradesync_connections::enabled)
+        .for_update()
+        .first(connection)
+        .optional()?;
+    if enabled != Some(true) {
+        return Err(Fault::field("/connection", "the connection is disabled or deleted; enable it first").into());
+    }
+    let inserted = diesel::insert_into(r::tradesync_runs)
+        .values((
+            r::id.eq(&id),
+            r::flow.eq(&new.flow),
+            r::connection_id.eq(&new.connection),
+            r::stream.eq(&new.stream),
+            r::owner.eq(&new.owner),
+            r::started_by.eq(word(new.trigger)?),
+            r::mode.eq(word(new.mode)?),
+            r::dry_run.eq(new.dry_run),
+            r::items.eq(new.items.as_ref().map(text).transpose()?),
+            r::state.eq("queued"),
+            r::phase.eq("read"),
+            r::created_at.eq(clock::now().naive_utc()),
+            r::counts.eq(text(&Counts::default())?),
+            r::live_stream.eq((!new.dry_run).then_some(&new.stream)),
+        ))
+        .execute(connection);
+    match inserted {
+        Ok(_) => {}
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            let live: Option<String> =
+                r::tradesync_runs.filter(r::connection_id.eq(&new.connection)).filter(r::live_stream.eq(&new.stream)).select(r::id).first(connection).optional()?;
+            let busy = Fault::new(Code::StreamBusy, format!("the stream `{}` is queued or running already", new.stream));
+            return Err(live.map_or(busy.clone(), |run| busy.at(format!("/sync/runs/{run}"))).into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    diesel::update(tradesync_streams::table.find((&new.connection, &new.stream))).set(tradesync_streams::last_run.eq(&id)).execute(connection)?;
+    must_find(connection, &id)
+}
+
+fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
+    use tradesync_runs::dsl as r;
+    let cancelled = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person cancelled the run")))?;
+    // A run that no worker holds ends at once; a held one is told by its next heartbeat.
+    let ended = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq_any(["queued", "awaiting_approval"])))
+        .set((
+            r::state.eq("cancelled"),
+            r::error.eq(Some(cancelled)),
+            r::finished_at.eq(Some(clock::now().naive_utc())),
+            r::live_stream.eq(None::<String>),
+            r::version.eq(r::version + 1),
+        ))
+        .execute(connection)?;
+    if ended == 0 {
+        let asked = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq("running"))).set((r::cancel_requested.eq(true), r::version.eq(r::version + 1))).execute(connection)?;
+        if asked == 0 {
+            let run = must_find(connection, id)?;
+            return Err(Fault::new(Code::NotAwaiting, format!("the run has ended already ({})", word(run.state)?)).into());
+        }
+    }
+    must_find(connection, id)
+}
+
+fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<Run, Problem> {
+    use tradesync_runs::dsl as r;
+    let run = must_find(connection, id)?;
+    if run.state != State::AwaitingApproval {
+        return Err(Fault::new(Code::NotAwaiting, format!("the run awaits no approval ({})", word(run.state)?)).into());
+    }
+    let waiting = r::tradesync_runs.find(id).filter(r::state.eq("awaiting_approval"));
+    let written = if approve {
+        let counts = Counts { created: 0, updated: 0, ..run.counts };
+        diesel::update(waiting)
+            .set((
+                r::state.eq("queued"),
+                r::phase.eq("apply"),
+                r::counts.eq(text(&counts)?),
+                r::finished_at.eq(None::<NaiveDateTime>),
+                r::live_stream.eq(Some(&run.stream)),
+                r::version.eq(r::version + 1),
+            ))
+            .execute(connection)
+    } else {
+        let rejected = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person rejected the plan")))?;
+        diesel::update(waiting)
+            .set((r::state.eq("cancelled"), r::error.eq(Some(rejected)), r::finished_at.eq(Some(clock::now().naive_utc())), r::version.eq(r::version + 1)))
+            .execute(connection)
+    };
+    match written {
+        Ok(1) => must_find(connection, id),
+        Ok(_) => Err(Fault::new(Code::NotAwaiting, "somebody else settled the run meanwhile").into()),
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            let live: Option<String> =
+                r::tradesync_runs.filter(r::connection_id.eq(&run.connection)).filter(r::live_stream.eq(&run.stream)).select(r::id).first(connection).optional()?;
+            let busy = Fault::new(Code::StreamBusy, format!("the stream `{}` has a live run; approve when it has ended", run.stream));
+            Err(live.map_or(busy.clone(), |run| busy.at(format!("/sync/runs/{run}"))).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[async_trait]
+impl Runs for Store {
+    async fn enqueue(&self, run: NewRun, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
+        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| insert(connection, &run))).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Run>, Fault> {
+        let id = id.to_owned();
+        self.pool.call(move |connection| super::transaction::transact(connection, |connection| find(connection, &id))).await
+    }
+
+    async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault> {
+        use tradesync_runs::dsl as r;
+        self.pool
+            .call(move |connection| {
+                let mut query = r::tradesync_runs.select(RunRow::as_select()).order(r::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
+                if let Some(flows) = filter.flows {
+                    query = query.filter(r::flow.eq_any(flows));
+                }
+                if let Some(owner) = filter.owner {
+                    query = query.filter(r::owner.eq(owner));
+                }
+                if let Some(id) = filter.connection {
+                    query = query.filter(r::connection_id.eq(id));
+                }
+                if let Some(stream) = filter.stream {
+                    query = query.filter(r::stream.eq(stream));
+                }
+                if let Some(state) = filter.state {
+                    query = query.filter(r::state.eq(word(state)?));
+                }
+                if let Some(cursor) = page.cursor {
+                    query = query.filter(r::id.lt(cursor));
+                }
+                let rows: Vec<RunRow> = query.load(connection).map_err(fault)?;
+                let items = rows.into_iter().map(RunRow::model).collect::<Result<Vec<_>, _>>()?;
+                Ok(listing(items, page.limit, |run| run.id.clone()))
+            })
+            .await
+    }
+
+    async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
+        let worker = worker.to_owned();
+        self.urgent.call(move |connection| runs_queue::claim(connection, &worker, lease)).await
+    }
+
+    async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault> {
+        let run = run.to_owned();
+        self.urgent.call(move |connection| runs_queue::beat(connection, &run, fence, lease)).await
+    }
+
+    async fn progress(&self, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::progress(connection, &run, fence, read, total)).await
+    }
+
+    async fn begin(&self, run: &str, fence: u64, settings: &Value, cursor_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
+        let (run, settings) = (run.to_owned(), text(settings)?);
+        self.pool.call(move |connection| runs_queue::begin(connection, &run, fence, &settings, cursor_before)).await
+    }
+
+    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64) -> Result<(), Fault> {
+        let (run, summary) = (run.to_owned(), text(summary)?);
+        self.pool.call(move |connection| runs_queue::read_done(connection, &run, fence, &summary, read)).await
+    }
+
+    async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::decided(connection, &run, fence, counts, next)).await
+    }
+
+    async fn finish(&self, run: &str, fence: u64, finish: Finish) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::finish(connection, &run, fence, &finish)).await
+    }
+
+    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::requeue(connection, &run, fence, not_before)).await
+    }
+
+    async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| cancel(connection, &run))).await
+    }
+
+    async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| settle(connection, &run, approve))).await
+    }
+}

@@ -1,0 +1,186 @@
+//! Our tables as diesel sees them. `tests/it` compares this with freshly run migrations.
+#![allow(missing_docs, reason = "column names speak for themselves; the migrations hold the comments")]
+
+use diesel::table;
+
+table! {
+    tradesync_connections (id) {
+        id -> Text,
+        flow -> Text,
+        name -> Text,
+        owner -> Nullable<Text>,
+        enabled -> Bool,
+        settings -> Text,
+        secrets -> Text,
+        link_space -> Text,
+        version -> Unsigned<BigInt>,
+        created_at -> Datetime,
+        updated_at -> Datetime,
+        deleted_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_streams (connection_id, stream) {
+        connection_id -> Text,
+        stream -> Text,
+        name -> Text,
+        enabled -> Bool,
+        settings -> Text,
+        sync_cursor -> Nullable<Datetime>,
+        last_synced_at -> Nullable<Datetime>,
+        last_whole_read_at -> Nullable<Datetime>,
+        full_every_seconds -> Nullable<Unsigned<BigInt>>,
+        last_run -> Nullable<Text>,
+        version -> Unsigned<BigInt>,
+    }
+}
+
+table! {
+    tradesync_link_spaces (id) {
+        id -> Text,
+        account -> Text,
+    }
+}
+
+table! {
+    tradesync_links (id) {
+        id -> Unsigned<BigInt>,
+        space -> Text,
+        source_key -> Text,
+        name -> Text,
+        state -> Text,
+        target_space -> Text,
+        target_key -> Nullable<Text>,
+        witness -> Nullable<Text>,
+        candidates -> Text,
+        origin -> Text,
+        written -> Text,
+        source_seen_at -> Nullable<Datetime>,
+        run_id -> Nullable<Text>,
+        updated_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_runs (id) {
+        id -> Text,
+        flow -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        owner -> Nullable<Text>,
+        started_by -> Text,
+        mode -> Text,
+        dry_run -> Bool,
+        items -> Nullable<Text>,
+        state -> Text,
+        phase -> Text,
+        created_at -> Datetime,
+        started_at -> Nullable<Datetime>,
+        finished_at -> Nullable<Datetime>,
+        not_before -> Nullable<Datetime>,
+        read_rows -> Unsigned<BigInt>,
+        total_rows -> Nullable<Unsigned<BigInt>>,
+        applied_rows -> Unsigned<BigInt>,
+        counts -> Text,
+        cursor_before -> Nullable<Datetime>,
+        cursor_after -> Nullable<Datetime>,
+        read_summary -> Nullable<Text>,
+        error -> Nullable<Text>,
+        settings -> Nullable<Text>,
+        cancel_requested -> Bool,
+        version -> Unsigned<BigInt>,
+        attempts -> Unsigned<Integer>,
+        fence -> Unsigned<BigInt>,
+        lease_holder -> Nullable<Text>,
+        lease_until -> Nullable<Datetime>,
+        live_stream -> Nullable<Text>,
+    }
+}
+
+table! {
+    tradesync_leases (lease_key) {
+        lease_key -> Text,
+        holder -> Nullable<Text>,
+        until -> Datetime,
+        fence -> Unsigned<BigInt>,
+    }
+}
+
+table! {
+    tradesync_records (connection_id, source_key) {
+        connection_id -> Text,
+        source_key -> Text,
+        name -> Text,
+        payload -> Text,
+        hash -> Text,
+        source_changed_at -> Nullable<Datetime>,
+        seen_at -> Datetime,
+        read_id -> Text,
+        gone_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_reads (id) {
+        id -> Text,
+        connection_id -> Text,
+        since -> Nullable<Datetime>,
+        summary -> Text,
+        finished_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_read_uses (read_id, stream) {
+        read_id -> Text,
+        stream -> Text,
+    }
+}
+
+table! {
+    tradesync_changes (id) {
+        id -> Unsigned<BigInt>,
+        run_id -> Text,
+        source_key -> Text,
+        name -> Text,
+        target_key -> Nullable<Text>,
+        witness -> Nullable<Text>,
+        op -> Text,
+        fields -> Text,
+        reason -> Text,
+        outcome -> Text,
+        state -> Text,
+        undo -> Text,
+        link_origin -> Nullable<Text>,
+        source_seen_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_api_keys (id) {
+        id -> Text,
+        name -> Text,
+        hash -> Text,
+        role -> Text,
+        flows -> Nullable<Text>,
+        owner -> Nullable<Text>,
+        delegate -> Bool,
+        created_at -> Datetime,
+        revoked_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_idempotency (scope) {
+        scope -> Text,
+        body_hash -> Text,
+        status -> Unsigned<SmallInt>,
+        location -> Nullable<Text>,
+        body -> Text,
+        created_at -> Datetime,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);

@@ -1,0 +1,110 @@
+//! Transactions that are repeated on deadlock, and idempotency keys inside them.
+
+use diesel::{Connection, MysqlConnection, OptionalExtension, prelude::*, result::DatabaseErrorKind};
+
+use super::{fault, schema::tradesync_idempotency};
+use crate::{
+    domain::clock,
+    engine::ports::{Acted, Idempotency, StoredAnswer},
+    fault::{Code, Fault},
+};
+
+/// What ends a transaction early: the database, or a rule of ours.
+pub(super) enum Problem {
+    Database(diesel::result::Error),
+    Fault(Fault),
+}
+
+impl From<diesel::result::Error> for Problem {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// How often a transaction is tried when the database chose it to end a deadlock.
+const TRIES: u32 = 5;
+
+/// Runs `work` in one transaction; again, from its start, after a deadlock.
+pub(super) fn transact<T>(connection: &mut MysqlConnection, mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>) -> Result<T, Fault> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match connection.transaction(&mut work) {
+            Ok(done) => return Ok(done),
+            Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))) if tries < TRIES => {}
+            Err(Problem::Database(error)) => return Err(fault(error)),
+            Err(Problem::Fault(fault)) => return Err(fault),
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = tradesync_idempotency)]
+struct Kept<'a> {
+    scope: &'a str,
+    body_hash: &'a str,
+    status: u16,
+    location: Option<&'a str>,
+    body: &'a str,
+    created_at: chrono::NaiveDateTime,
+}
+
+/// Acts once per idempotency key: `work` and the kept answer share one transaction.
+///
+/// Errors: `RequestInProgress` while a twin is at work, `IdempotencyMismatch` for another body, and those of `work`, which keep nothing.
+pub(super) fn act_once<T>(
+    connection: &mut MysqlConnection,
+    key: Option<&Idempotency>,
+    render: &(dyn Fn(&T) -> StoredAnswer + Send + Sync),
+    mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>,
+) -> Result<Acted<T>, Fault> {
+    use tradesync_idempotency::dsl as kept;
+    let Some(key) = key else {
+        return transact(connection, work).map(Acted::Fresh);
+    };
+    // A twin that is at work holds the row's lock: two seconds are enough to tell that from a slow disk.
+    diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 2").execute(connection).map_err(fault)?;
+    let answer = transact(connection, |connection| {
+        diesel::delete(kept::tradesync_idempotency.find(&key.scope).filter(kept::created_at.lt(clock::now().naive_utc() - chrono::Duration::hours(24)))).execute(connection)?;
+        let claimed = diesel::insert_into(kept::tradesync_idempotency)
+            .values(Kept { scope: &key.scope, body_hash: &key.body, status: 0, location: None, body: "", created_at: clock::now().naive_utc() })
+            .execute(connection);
+        match claimed {
+            Ok(_) => {}
+            Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+                let row: Option<(String, u16, Option<String>, String)> = kept::tradesync_idempotency
+                    .find(&key.scope)
+                    .select((kept::body_hash, kept::status, kept::location, kept::body))
+                    .first(connection)
+                    .optional()?;
+                return match row {
+                    Some((body_hash, ..)) if body_hash != key.body => {
+                        Err(Fault::new(Code::IdempotencyMismatch, "the Idempotency-Key stands for another body in the last 24 hours").into())
+                    }
+                    Some((_, status, location, body)) => Ok(Acted::Replayed(StoredAnswer { status, location, body })),
+                    None => Err(in_progress().into()),
+                };
+            }
+            Err(error) if error.to_string().contains("Lock wait timeout") => return Err(in_progress().into()),
+            Err(error) => return Err(error.into()),
+        }
+        let done = work(connection)?;
+        let answer = render(&done);
+        diesel::update(kept::tradesync_idempotency.find(&key.scope))
+            .set((kept::status.eq(answer.status), kept::location.eq(answer.location.as_deref()), kept::body.eq(&answer.body)))
+            .execute(connection)?;
+        Ok(Acted::Fresh(done))
+    });
+    let _ = diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 10").execute(connection);
+    answer
+}
+
+fn in_progress() -> Fault {
+    Fault::new(Code::RequestInProgress, "a request with the same Idempotency-Key has not ended yet")
+}
