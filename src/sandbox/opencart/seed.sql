@@ -1,5 +1,5 @@
 -- A small invented marketplace in Tashkent for demo and tests: shop settings, dictionaries and ten categories, no
--- products. Written by hand and ours; nothing of OpenCart's demo data is in it. It follows schema.sql, and the same
+-- products. Written by hand and ours: nothing of OpenCart's demo data is in it. It follows schema.sql, and the same
 -- rules hold: statements split on a semicolon at the end of a line, table names stand in backticks.
 -- Every column without a default is given, and there are no zero dates, so it loads in strict mode as well.
 -- Texts are HTML-escaped once, as the shop stores them. Names that tests may rely on:
