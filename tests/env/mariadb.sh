@@ -21,7 +21,8 @@ case $purpose in
 *[!A-Za-z0-9_-]*) echo "mariadb.sh: a purpose is made of letters, digits, - and _" >&2; exit 2 ;;
 esac
 dir=${TRADESYNC_VAR:-$root/var/mariadb${purpose:+-$purpose}}
-case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
+# One spelling of the folder: it is compared with the command line of the running server.
+dir=$(realpath -m -- "$dir")
 user=tradesync
 
 say() { echo "mariadb${purpose:+ ($purpose)}: $*" >&2; }

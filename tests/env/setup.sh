@@ -29,6 +29,7 @@ need() { missing+=("$1"); why+=("$2"); }
 have mariadbd && have mariadb-install-db || need mariadb-server-core "the private database server"
 have mariadb || need mariadb-client-core "its command line client"
 have cc || need gcc "linking"
+[[ -e /usr/include/stdlib.h ]] || need libc6-dev "linking"
 have pkg-config || need pkg-config "finding libraries"
 have_library || need libmariadb-dev "the database driver"
 if [[ $what == test ]]; then
