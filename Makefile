@@ -1,0 +1,75 @@
+# `make` lists what there is. Everything runs from a bare checkout: what is missing is installed (or named), and
+# databases are private servers under var/. Extra arguments go through ARGS: make demo ARGS=--once
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ARGS ?=
+# The data folder of the demo's server; `make test` has its own, so a demo left running is not in its way.
+with_demo_server := tests/env/with-mariadb.sh demo TRADESYNC_DEMO_SERVER
+with_test_server := tests/env/with-mariadb.sh test TRADESYNC_TEST_SERVER
+with_bench_server := tests/env/with-mariadb.sh bench TRADESYNC_TEST_SERVER
+
+.PHONY: help demo test checks bench sandbox openapi fmt lint package clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## see it work: shop database, simulated Billz, service, two syncs (ARGS=--once ends by itself)
+	@tests/env/setup.sh demo
+	cargo build
+	exec $(with_demo_server) cargo run -q -- demo $(ARGS)
+
+test: ## everything: format, lints, all tests, and the demo once
+	@tests/env/setup.sh test
+	exec $(with_test_server) make checks
+
+# What `make test` does once its server is up.
+checks:
+	@echo '== format'
+	cargo fmt --check
+	echo '== lints'
+	cargo clippy --all-targets -- -D warnings
+	echo '== tests'
+	cargo test
+	echo '== demo'
+	export TRADESYNC_DEMO_SERVER="$$TRADESYNC_TEST_SERVER"
+	make demo ARGS=--once
+	echo '== all passed'
+
+bench: ## print the figures (optimised build)
+	@tests/env/setup.sh demo
+	cargo build --release --tests
+	exec $(with_bench_server) cargo test --release --test bench -- $(ARGS)
+
+sandbox: ## the simulated remotes alone
+	@tests/env/setup.sh demo
+	exec cargo run -q -- sandbox $(ARGS)
+
+openapi: ## write openapi/openapi.json from the code
+	@tests/env/setup.sh demo
+	mkdir -p openapi var
+	cargo run -q -- openapi > var/openapi.json
+	mv var/openapi.json openapi/openapi.json
+
+fmt: ## format the code
+	@cargo fmt
+
+lint: ## format check and lints
+	@tests/env/setup.sh test
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+package: ## the binary to install, without simulators: target/release/tradesync
+	@tests/env/setup.sh demo
+	cargo build --release --no-default-features
+
+clean: ## stop private servers, remove build results and var/
+	@for server in var/mariadb*/; do
+		[[ ! -d $$server ]] || TRADESYNC_VAR="$$server" tests/env/mariadb.sh stop
+	done
+	rm -rf var
+	cargo clean
