@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::fault::{Code, Fault};
+use crate::{
+    domain,
+    fault::{Code, Fault},
+};
 
 /// A MySQL name of letters, digits and underscores, at most 64 of them. Prints with backticks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,8 +15,7 @@ impl Ident {
     /// Checks the form. Whether such a table exists is asked of `information_schema` by the caller.
     pub fn new(name: impl Into<String>) -> Result<Self, Fault> {
         let name = name.into();
-        let fits = (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if fits {
+        if domain::name::plain(&name).is_some() {
             Ok(Self(name))
         } else {
             Err(Fault::new(Code::ConfigInvalid, format!("`{name}` is no name of a table or column; use letters, digits and _ only")))

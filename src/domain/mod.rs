@@ -2,8 +2,9 @@
 //!
 //! - [`clock`]: the factor that compresses time in tests, durations as people write them
 //! - [`number`]: decimals from JSON without floats; rounding
-//! - [`ids`]: our own ids
+//! - [`ids`]: our own ids; [`name`]: names of tables and columns
 
 pub mod clock;
 pub mod ids;
+pub mod name;
 pub mod number;

@@ -141,6 +141,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// How many rows the source says it has for this question.
     pub total: Option<u64>,
+    /// Start of the read by the remote's clock.
+    pub started_at: DateTime<Utc>,
 }
 
 /// Takes pages as they come; stores them before it returns.

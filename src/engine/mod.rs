@@ -8,13 +8,13 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
+//! - [`reaction`]: what a failure does to a run
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
-//! - [`failpoint`]: planned failures for the crash tests
 
-pub mod failpoint;
 pub mod flow;
 pub mod model;
 pub mod ports;
+pub mod reaction;
 pub mod run;
 pub mod secrets;
 pub mod service;

@@ -164,6 +164,9 @@ pub struct ReadSummary {
     pub changed: u64,
     /// Changed rows that a delta could have told us of but did not.
     pub missed_by_delta: u64,
+    /// What the source told about itself, for the rules.
+    #[serde(default)]
+    pub facts: Values,
 }
 
 /// One execution of one stream.

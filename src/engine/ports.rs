@@ -219,7 +219,9 @@ pub trait Records: Send + Sync {
     async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
     /// Records in order of their key, those taken as gone left out.
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
-    /// The same, of those that have no link in `space` in state linked.
+    /// Those of these keys that are not taken as gone, in order of their key.
+    async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault>;
+    /// The same as `page`, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
@@ -275,8 +277,14 @@ pub trait Changes: Send + Sync {
     async fn plan(&self, run: &str, fence: u64, changes: Vec<NewChange>) -> Result<(), Fault>;
     /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent).
     async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault>;
-    /// Records what became of a batch, its links and the run's counts, in one transaction. Fails with `LeaseLost` when the fence has moved.
+    /// Records what became of a batch, its links and the run's counts, in one transaction; rows of earlier runs (leftovers) do not count. Fails
+    /// with `LeaseLost` when the fence has moved.
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault>;
+    /// Creations that earlier, ended runs of the connection left in `applying`: their effect may stand in the target. Updates left so
+    /// are closed as superseded, since deciding looks at what stands there.
+    async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault>;
+    /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
+    async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Newest last (order of the plan).
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault>;
 }

@@ -7,6 +7,7 @@
 //! Start reading at [`codes`].
 
 pub mod codes;
+pub mod failpoint;
 
 use std::{fmt, sync::Arc};
 

@@ -168,18 +168,18 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
 }
 
 /// Rows that went as planned need one statement for all; the others get one each.
-fn store_ends(connection: &mut MysqlConnection, run: &str, ends: &[(&Change, End)]) -> Result<(), Problem> {
+fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Result<(), Problem> {
     use tradesync_changes::dsl as c;
     let plain: Vec<u64> = ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target == change.body.target).map(|(change, _)| change.id).collect();
     for batch in plain.chunks(1_000) {
-        diesel::update(c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::id.eq_any(batch)).filter(c::state.eq("applying"))).set(c::state.eq("applied")).execute(connection)?;
+        diesel::update(c::tradesync_changes.filter(c::id.eq_any(batch)).filter(c::state.eq("applying"))).set(c::state.eq("applied")).execute(connection)?;
     }
     let created: Vec<&(&Change, End)> = ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target != change.body.target).collect();
     for batch in created.chunks(500) {
         // An upsert by primary key: the rows are there, so only the three columns change.
         let whens = vec!["WHEN ? THEN ?"; batch.len()].join(" ");
         let statement = format!(
-            "UPDATE tradesync_changes SET state = 'applied', target_key = CASE id {whens} END, witness = CASE id {whens} END WHERE run_id = ? AND state = 'applying' AND id IN ({})",
+            "UPDATE tradesync_changes SET state = 'applied', target_key = CASE id {whens} END, witness = CASE id {whens} END WHERE state = 'applying' AND id IN ({})",
             places(batch.len())
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
@@ -189,7 +189,6 @@ fn store_ends(connection: &mut MysqlConnection, run: &str, ends: &[(&Change, End
         for (change, end) in batch {
             query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Nullable<Text>, _>(&end.witness);
         }
-        query = query.bind::<Text, _>(run);
         for (change, _) in batch {
             query = query.bind::<Unsigned<BigInt>, _>(change.id);
         }
@@ -207,7 +206,7 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
     use tradesync_runs::dsl as r;
     let held = hold(connection, run, fence)?;
     let ends: Vec<(&Change, End)> = results.iter().map(|(change, applied)| (change, end(change, applied))).collect();
-    store_ends(connection, run, &ends)?;
+    store_ends(connection, &ends)?;
     let sources: Vec<String> = ends.iter().map(|(change, _)| change.body.source.clone()).collect();
     let before = links::by_sources(connection, space, &sources)?;
     let changed: Vec<Link> = ends
@@ -217,7 +216,7 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
         .collect();
     links::upsert(connection, space, &changed)?;
     let mut counts = held.counts;
-    for (_, end) in &ends {
+    for (_, end) in ends.iter().filter(|(change, _)| change.run == run) {
         let count = match end.outcome {
             Outcome::Created => &mut counts.created,
             Outcome::Updated => &mut counts.updated,
@@ -228,9 +227,37 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
         };
         *count += 1;
     }
-    let applied = u64::try_from(changed.len()).unwrap_or_default();
+    let applied = u64::try_from(ends.iter().filter(|(change, end)| change.run == run && end.state == ChangeState::Applied).count()).unwrap_or_default();
     diesel::update(r::tradesync_runs.find(run)).set((r::counts.eq(text(&counts)?), r::applied_rows.eq(r::applied_rows + applied), r::version.eq(r::version + 1))).execute(connection)?;
     Ok(counts)
+}
+
+/// What ended runs of the connection left in `applying`. The holder's fence guards it: only one run applies per connection.
+fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Problem> {
+    use tradesync_changes::dsl as c;
+    use tradesync_runs::dsl as r;
+    hold(connection, run, fence)?;
+    let ended: Vec<String> = r::tradesync_runs
+        .filter(r::connection_id.eq(id))
+        .filter(r::phase.eq("done").or(r::state.eq_any(["failed", "cancelled"])))
+        .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
+        .select(r::id)
+        .load(connection)?;
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let superseded = text(&Reason::new("superseded"))?;
+    diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(&ended)).filter(c::state.eq("applying")).filter(c::op.ne("create")))
+        .set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(superseded)))
+        .execute(connection)?;
+    let rows: Vec<Row> = c::tradesync_changes
+        .filter(c::run_id.eq_any(&ended))
+        .filter(c::state.eq("applying"))
+        .order(c::id.asc())
+        .limit(i64::from(limit))
+        .select(Row::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Row::model).collect::<Result<_, _>>()?)
 }
 
 #[async_trait]
@@ -269,6 +296,29 @@ impl Changes for Store {
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault> {
         let (run, space) = (run.to_owned(), space.to_owned());
         self.pool.call(move |connection| transact(connection, |connection| record(connection, &run, fence, &space, &results))).await
+    }
+
+    async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault> {
+        let (id, run) = (connection.to_owned(), run.to_owned());
+        self.pool.call(move |connection| transact(connection, |connection| leftovers(connection, &id, &run, fence, limit))).await
+    }
+
+    async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault> {
+        use tradesync_changes::dsl as c;
+        let (run, changes) = (run.to_owned(), changes.to_vec());
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    hold(connection, &run, fence)?;
+                    for change in &changes {
+                        diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
+                            .set((c::fields.eq(text(&change.body.fields)?), c::witness.eq(&change.body.witness)))
+                            .execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault> {

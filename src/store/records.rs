@@ -150,6 +150,24 @@ impl Records for Store {
             .await
     }
 
+    async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault> {
+        use tradesync_records::dsl as r;
+        let (id, keys) = (connection.to_owned(), keys.to_vec());
+        self.pool
+            .call(move |connection| {
+                let found: Vec<RecordRow> = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_null())
+                    .filter(r::source_key.eq_any(&keys))
+                    .select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at))
+                    .order(r::source_key.asc())
+                    .load(connection)
+                    .map_err(fault)?;
+                Ok(found.into_iter().map(RecordRow::model).collect())
+            })
+            .await
+    }
+
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault> {
         use tradesync_links::dsl as l;
         use tradesync_records::dsl as r;

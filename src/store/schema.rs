@@ -184,3 +184,4 @@ table! {
 
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);

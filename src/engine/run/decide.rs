@@ -1,0 +1,248 @@
+//! The decide phase: records + links + what stands in the target now, into changes. Repeatable: an interrupted one begins anew.
+//!
+//! Every run decides over every record of the connection, in the order of their keys, and compares with what stands in the
+//! target *now*. So failed items come back by themselves, a hand edit is seen, and the order of pages does not matter. Unchanged
+//! items cost no row, only a count.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Execution;
+use crate::{
+    engine::{
+        flow::{Decision, EngineSettings, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase},
+        ports::StoredRecord,
+    },
+    fault::{Code, Fault, failpoint},
+};
+
+/// Records looked at together: large enough that set-based queries pay, small enough that memory stays flat.
+const CHUNK: u32 = 1_000;
+/// Unlinked records matched together: the target has no index on sku, so each query scans it once.
+const LOOKUP_CHUNK: u32 = 4_000;
+/// Failures below this number never stop a run, whatever their share.
+const FEW_FAILURES: u64 = 20;
+
+/// Possible targets of unlinked source items.
+#[derive(Default)]
+struct Matches {
+    by_source: HashMap<String, Vec<Candidate>>,
+    /// How many source items want a target.
+    wanted: HashMap<String, u32>,
+}
+
+impl Matches {
+    fn of(&self, source: &str) -> &[Candidate] {
+        self.by_source.get(source).map_or(&[], Vec::as_slice)
+    }
+
+    fn contested(&self, source: &str) -> bool {
+        self.of(source).iter().any(|candidate| self.wanted.get(&candidate.target).is_some_and(|wanted| *wanted > 1))
+    }
+}
+
+/// A chunk of records with everything the rules look at.
+struct Chunk {
+    records: Vec<StoredRecord>,
+    links: HashMap<String, Link>,
+    observed: HashMap<String, Observation>,
+}
+
+impl Execution {
+    /// Decides over all records and stores the plan. Returns the counts of what needs no applying (in a dry run: of everything).
+    pub(super) async fn decide<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules, engine: EngineSettings) -> Result<Counts, Fault> {
+        let fence = self.hold.fence();
+        self.ports.changes.clear(&self.run.id, fence).await?;
+        let matches = self.match_unlinked(target, rules).await?;
+        let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
+        let mut counts = Counts::default();
+        let mut after: Option<String> = None;
+        loop {
+            self.hold.go_on()?;
+            let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
+            let Some(last) = records.last() else { break };
+            after = Some(last.record.key.clone());
+            let chunk = self.chunk(target, records, &matches).await?;
+            let mut plan = Vec::new();
+            let mut questions = Vec::new();
+            let mut closed = Vec::new();
+            for stored in &chunk.records {
+                if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
+                    continue;
+                }
+                let (decision, link) = decide_one(rules, stored, &chunk, &matches);
+                count(&mut counts, decision.outcome, self.run.dry_run);
+                match &decision.link {
+                    LinkDecision::Propose(candidate) => questions.push(question(stored, LinkState::Proposed, vec![candidate.clone()], &self.run.id)),
+                    LinkDecision::Ambiguous(candidates) => questions.push(question(stored, LinkState::Ambiguous, candidates.clone(), &self.run.id)),
+                    LinkDecision::Keep | LinkDecision::Auto(_) | LinkDecision::Created => {
+                        if link.is_some_and(|link| link.state != LinkState::Linked) {
+                            closed.push(stored.record.key.clone());
+                        }
+                    }
+                }
+                if decision.outcome != Outcome::Unchanged {
+                    plan.push(change(stored, decision, link, &chunk));
+                }
+            }
+            if !self.run.dry_run && !(questions.is_empty() && closed.is_empty()) {
+                self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
+            }
+            if !plan.is_empty() {
+                self.ports.changes.plan(&self.run.id, fence, plan).await?;
+                failpoint::hit("after-plan");
+            }
+        }
+        too_many_failures(counts, engine.max_failed_share)?;
+        let next = if self.run.dry_run { Phase::Decide } else { Phase::Apply };
+        self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
+        Ok(counts)
+    }
+
+    /// Finds possible targets for all records without a link, before any is decided: two source items that want the same target
+    /// must both become questions, whichever comes first.
+    async fn match_unlinked<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules) -> Result<Matches, Fault> {
+        let mut matches = Matches::default();
+        let space = &self.connection.link_space;
+        if !target.has_more_than(self.ports.links.linked(space).await?).await? {
+            return Ok(matches);
+        }
+        let mut after: Option<String> = None;
+        loop {
+            self.hold.go_on()?;
+            let records = self.ports.records.unlinked(&self.connection.id, space, after.as_deref(), LOOKUP_CHUNK).await?;
+            let Some(last) = records.last() else { return Ok(matches) };
+            after = Some(last.record.key.clone());
+            let lookups: Vec<Lookup> = records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
+            let mut found = target.candidates(&lookups).await?;
+            let targets: Vec<String> = found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
+            let taken = self.ports.links.linked_targets(space, &targets).await?;
+            for (source, mut candidates) in found.drain() {
+                candidates.retain(|candidate| !taken.contains_key(&candidate.target));
+                candidates.sort_by(|one, other| one.target.len().cmp(&other.target.len()).then_with(|| one.target.cmp(&other.target)));
+                for candidate in &candidates {
+                    *matches.wanted.entry(candidate.target.clone()).or_default() += 1;
+                }
+                if !candidates.is_empty() {
+                    matches.by_source.insert(source, candidates);
+                }
+            }
+        }
+    }
+
+    async fn chunk<O: Observe + ?Sized>(&self, target: &mut O, records: Vec<StoredRecord>, matches: &Matches) -> Result<Chunk, Fault> {
+        let sources: Vec<String> = records.iter().map(|stored| stored.record.key.clone()).collect();
+        let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
+        let mut targets: Vec<String> = links.values().filter(|link| link.state == LinkState::Linked).filter_map(|link| link.target.clone()).collect();
+        // A single match may be linked and changed in this very run (linking: "auto").
+        targets.extend(sources.iter().filter_map(|source| match matches.of(source) {
+            [only] => Some(only.target.clone()),
+            _ => None,
+        }));
+        let observed = if targets.is_empty() { HashMap::new() } else { target.observe(&targets).await? };
+        Ok(Chunk { records, links, observed })
+    }
+
+    /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.
+    pub(super) async fn decide_again<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules, sources: &[String]) -> Result<HashMap<String, NewChange>, Fault> {
+        let wanted: HashSet<&str> = sources.iter().map(String::as_str).collect();
+        let records = self.ports.records.by_keys(&self.connection.id, sources).await?;
+        let nothing = Matches::default();
+        let chunk = self.chunk(target, records, &nothing).await?;
+        let mut decided = HashMap::new();
+        for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
+            let (decision, link) = decide_one(rules, stored, &chunk, &nothing);
+            decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
+        }
+        Ok(decided)
+    }
+}
+
+fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, matches: &Matches) -> (Decision, Option<&'a Link>) {
+    let key = &stored.record.key;
+    let link = chunk.links.get(key);
+    let candidates = matches.of(key);
+    let target = match (link, candidates) {
+        (Some(link), _) if link.state == LinkState::Linked => link.target.as_ref(),
+        (_, [only]) => Some(&only.target),
+        _ => None,
+    };
+    let item = Item {
+        key,
+        payload: &stored.record.payload,
+        link,
+        observed: target.and_then(|target| chunk.observed.get(target)),
+        candidates,
+        contested: matches.contested(key),
+    };
+    (rules.decide(&item), link)
+}
+
+fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
+    let linked = link.filter(|link| link.state == LinkState::Linked);
+    let (target, origin) = match &decision.link {
+        LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
+        LinkDecision::Created => (None, Some("created".to_owned())),
+        LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
+        LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
+    };
+    let witness = target.as_ref().and_then(|target| chunk.observed.get(target)).and_then(|seen| seen.witness.clone()).or_else(|| linked.and_then(|link| link.witness.clone()));
+    let state = match (decision.op, decision.outcome) {
+        (Op::None, Outcome::Failed) => ChangeState::Failed,
+        (Op::None, Outcome::Held) | (_, Outcome::Held) => ChangeState::Held,
+        (Op::None, _) => ChangeState::Skipped,
+        _ => ChangeState::Planned,
+    };
+    NewChange {
+        source: stored.record.key.clone(),
+        name: stored.record.name.clone(),
+        target,
+        witness,
+        op: decision.op,
+        fields: decision.fields,
+        reason: decision.reason,
+        outcome: decision.outcome,
+        state,
+        undo: decision.undo.to_owned(),
+        link_origin: origin,
+        source_seen_at: stored.seen_at,
+    }
+}
+
+fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>, run: &str) -> Link {
+    Link {
+        source: stored.record.key.clone(),
+        name: stored.record.name.clone(),
+        state,
+        target: None,
+        witness: None,
+        candidates,
+        origin: "proposed".to_owned(),
+        written: Default::default(),
+        source_seen_at: None,
+        run: Some(run.to_owned()),
+        updated_at: stored.seen_at,
+    }
+}
+
+fn count(counts: &mut Counts, outcome: Outcome, dry_run: bool) {
+    match outcome {
+        // What is still to be applied is counted when it is.
+        Outcome::Created => counts.created += u64::from(dry_run),
+        Outcome::Updated => counts.updated += u64::from(dry_run),
+        Outcome::Unchanged => counts.unchanged += 1,
+        Outcome::Skipped => counts.skipped += 1,
+        Outcome::Failed => counts.failed += 1,
+        Outcome::Held => counts.held += 1,
+    }
+}
+
+/// One bad item never stops the others; a common cause must (a currency that suddenly changed, say).
+#[expect(clippy::cast_precision_loss, reason = "counts of items are far below 2^52")]
+fn too_many_failures(counts: Counts, share: f64) -> Result<(), Fault> {
+    let all = counts.created + counts.updated + counts.unchanged + counts.skipped + counts.failed + counts.held;
+    if counts.failed > FEW_FAILURES && counts.failed as f64 > share * all as f64 {
+        return Err(Fault::new(Code::TooManyFailures, format!("{} of {all} items failed, more than the share {share} that max_failed_share allows; nothing was changed", counts.failed)));
+    }
+    Ok(())
+}

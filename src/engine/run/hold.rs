@@ -1,0 +1,168 @@
+//! What a worker holds while it executes a run: the run's lease, further leases, and the reasons to stop.
+//!
+//! One heartbeat renews them all. If it cannot, or a person asks for the end, or the service stops, [`Hold::stopped`] is
+//! cancelled and everything that waits on it wakes at once; [`Hold::reason`] says why.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::clock,
+    engine::ports::{Beat, Leases, Runs},
+    fault::{Code, Fault},
+};
+
+/// Leases and stop reasons of one run.
+pub struct Hold {
+    run: String,
+    fence: u64,
+    holder: String,
+    lease: Duration,
+    runs: Arc<dyn Runs>,
+    leases: Arc<dyn Leases>,
+    stopped: CancellationToken,
+    state: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    leases: Vec<(String, u64)>,
+    reason: Option<Fault>,
+}
+
+impl Hold {
+    /// Begins to hold a claimed run. Start [`Hold::beat`] beside it.
+    pub fn new(run: &str, fence: u64, holder: &str, lease: Duration, runs: Arc<dyn Runs>, leases: Arc<dyn Leases>) -> Arc<Self> {
+        Arc::new(Self {
+            run: run.to_owned(),
+            fence,
+            // Two runs of one worker are two holders: they must wait for each other like strangers.
+            holder: format!("{holder}:{fence}:{}", run.get(20..).unwrap_or(run)),
+            lease,
+            runs,
+            leases,
+            stopped: CancellationToken::new(),
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, Held> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fence that every write of this run carries.
+    pub fn fence(&self) -> u64 {
+        self.fence
+    }
+
+    /// Cancelled when the run must stop.
+    pub fn stopped(&self) -> CancellationToken {
+        self.stopped.clone()
+    }
+
+    /// Why it must stop, if it must.
+    pub fn reason(&self) -> Option<Fault> {
+        self.state().reason.clone()
+    }
+
+    /// Stops the run for `reason`; the first reason stays.
+    pub fn stop(&self, reason: Fault) {
+        self.state().reason.get_or_insert(reason);
+        self.stopped.cancel();
+    }
+
+    /// Fails when the run must stop. Asked between batches.
+    pub fn go_on(&self) -> Result<(), Fault> {
+        if self.stopped.is_cancelled() { Err(self.reason().unwrap_or_else(|| Fault::new(Code::Cancelled, "the run was stopped"))) } else { Ok(()) }
+    }
+
+    /// Waits, unless the run must stop.
+    pub async fn wait(&self, duration: Duration) -> Result<(), Fault> {
+        tokio::select! {
+            () = self.stopped.cancelled() => self.go_on(),
+            () = tokio::time::sleep(duration) => Ok(()),
+        }
+    }
+
+    /// Takes a further lease, waiting for its present holder; kept by the heartbeat until [`Hold::release`].
+    pub async fn take(&self, key: &str) -> Result<(), Fault> {
+        loop {
+            self.go_on()?;
+            if let Some(fence) = self.leases.acquire(key, &self.holder, self.lease).await? {
+                self.state().leases.push((key.to_owned(), fence));
+                return Ok(());
+            }
+            self.wait(Duration::from_millis(100)).await?;
+        }
+    }
+
+    /// Gives a lease back early.
+    pub async fn release(&self, key: &str) -> Result<(), Fault> {
+        let held = {
+            let mut state = self.state();
+            let place = state.leases.iter().position(|(held, _)| held == key);
+            place.map(|place| state.leases.swap_remove(place))
+        };
+        match held {
+            Some((key, fence)) => self.leases.release(&key, &self.holder, fence).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives all further leases back.
+    pub async fn release_all(&self) {
+        let held = std::mem::take(&mut self.state().leases);
+        for (key, fence) in held {
+            if let Err(fault) = self.leases.release(&key, &self.holder, fence).await {
+                tracing::warn!(lease = %key, error = %fault, "a lease could not be given back; it expires by itself");
+            }
+        }
+    }
+
+    /// Renews everything until the run is over. `service` is cancelled when the process is to stop.
+    pub async fn beat(self: Arc<Self>, service: CancellationToken) {
+        // A cancel must be felt within a second, and a lease renewed thrice within its time.
+        let pause = (self.lease / 3).min(Duration::from_millis(500));
+        let mut good = Instant::now();
+        loop {
+            tokio::select! {
+                () = self.stopped.cancelled() => return,
+                () = service.cancelled() => self.stop(Fault::new(Code::Stopping, "the service is stopping")),
+                () = tokio::time::sleep(pause) => {}
+            }
+            match self.renew().await {
+                Ok(Beat::Held) => good = Instant::now(),
+                Ok(Beat::CancelRequested) => self.stop(Fault::new(Code::Cancelled, "a person cancelled the run")),
+                Ok(Beat::Lost) => self.stop(Fault::new(Code::LeaseLost, "the run was taken over by another worker")),
+                Err(fault) if good.elapsed() >= self.lease => {
+                    self.stop(Fault::new(Code::LeaseLost, "the lease could not be renewed in time").caused_by(fault));
+                }
+                Err(fault) => tracing::warn!(run.id = %self.run, error = %fault, "a heartbeat failed"),
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<Beat, Fault> {
+        let beat = self.runs.beat(&self.run, self.fence, self.lease).await?;
+        let held = self.state().leases.clone();
+        for (key, fence) in held {
+            let still = self.state().leases.iter().any(|(name, _)| *name == key);
+            if still && !self.leases.renew(&key, &self.holder, fence, self.lease).await? && self.state().leases.iter().any(|(name, _)| *name == key) {
+                return Ok(Beat::Lost);
+            }
+        }
+        Ok(beat)
+    }
+}
+
+/// The shortest lease: below it a busy machine would lose runs that are well, however much time is compressed.
+const SHORTEST_LEASE: Duration = Duration::from_secs(4);
+
+/// A lease's length under the factor that compresses time.
+pub fn lease_length(lease: Duration) -> Duration {
+    clock::scaled(lease).max(SHORTEST_LEASE)
+}

@@ -1,0 +1,221 @@
+//! One run from its claim to its end.
+//!
+//! - [`read`]: pages into records, or an earlier read used again
+//! - [`decide`]: records + links + observed target into changes
+//! - [`apply`]: changes into the target, batch by batch
+//! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
+
+pub mod apply;
+pub mod decide;
+pub mod full_every;
+pub mod hold;
+pub mod read;
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    flow::{Facts, Flow, Observe, Opened, Rules},
+    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream},
+    ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
+    reaction::{Reaction, react},
+    secrets::Sealer,
+};
+use crate::{
+    fault::{Code, Fault, FaultView, failpoint},
+    telemetry,
+};
+use hold::Hold;
+
+/// What a run needs from the store.
+#[derive(Clone)]
+pub struct Ports {
+    /// Connections and streams.
+    pub connections: Arc<dyn Connections>,
+    /// Runs.
+    pub runs: Arc<dyn Runs>,
+    /// Records.
+    pub records: Arc<dyn Records>,
+    /// Links.
+    pub links: Arc<dyn Links>,
+    /// Changes.
+    pub changes: Arc<dyn Changes>,
+    /// The retry list.
+    pub retries: Arc<dyn Retries>,
+    /// Leases.
+    pub leases: Arc<dyn Leases>,
+}
+
+/// One run in a worker's hands.
+pub struct Execution {
+    pub(super) ports: Ports,
+    pub(super) flow: Arc<dyn Flow>,
+    pub(super) connection: Connection,
+    pub(super) opened: Opened,
+    pub(super) run: Run,
+    pub(super) hold: Arc<Hold>,
+}
+
+/// How the applied part ended.
+struct Worked {
+    counts: Counts,
+    summary: ReadSummary,
+}
+
+impl Execution {
+    /// Prepares a claimed run: its connection, and the settings as they stood when it began.
+    pub async fn prepare(ports: Ports, flows: &[Arc<dyn Flow>], sealer: &Sealer, run: Run, hold: Arc<Hold>) -> Result<Self, Fault> {
+        let connection = ports
+            .connections
+            .get(&run.connection)
+            .await?
+            .ok_or_else(|| Fault::new(Code::ConfigInvalid, "the connection was deleted"))?;
+        let flow = flows
+            .iter()
+            .find(|flow| flow.name() == run.flow)
+            .cloned()
+            .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
+        let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
+        let opened = sealer.open_connection(&connection, settings)?;
+        Ok(Self { ports, flow, connection, opened, run, hold })
+    }
+
+    /// Runs it to its end and writes that end down.
+    pub async fn execute(mut self) {
+        let began = Instant::now();
+        let worked = self.work().await;
+        let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
+        let outcome = match worked {
+            Ok(worked) => self.succeed(worked).await,
+            Err(fault) => self.fail(&fault).await,
+        };
+        match outcome {
+            Ok(Some(state)) => telemetry::run_ended(&self.run, state, began.elapsed()),
+            Ok(None) => {}
+            Err(fault) => tracing::error!(run.id = %self.run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it"),
+        }
+    }
+
+    async fn work(&mut self) -> Result<Worked, Fault> {
+        let stream = self.stream().await?;
+        self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, stream.cursor).await?;
+        if self.run.cursor_before.is_none() {
+            self.run.cursor_before = stream.cursor;
+        }
+        let engine = self.flow.engine_settings(&self.opened)?;
+        if self.run.phase == Phase::Read {
+            let summary = self.read(&stream, engine).await?;
+            failpoint::hit("after-read");
+            self.run.read_summary = Some(summary);
+            self.run.phase = Phase::Decide;
+        }
+        let summary = self.run.read_summary.clone().ok_or_else(|| Fault::internal("a run is past its read but holds no result of it"))?;
+        let streams = self.ports.connections.streams(&self.connection.id).await?;
+        if self.run.dry_run && self.run.phase == Phase::Decide {
+            let mut observer = self.flow.observer(&self.opened).await?;
+            let rules = self.rules(&mut *observer, &streams, &summary).await?;
+            let counts = self.decide(&mut *observer, &*rules, engine).await?;
+            return Ok(Worked { counts, summary });
+        }
+        self.hold.take(&format!("target:{}", self.connection.id)).await?;
+        let mut target = self.flow.target(&self.opened).await?;
+        let rules = self.rules(&mut *target, &streams, &summary).await?;
+        self.finish_leftovers(&mut *target).await?;
+        if self.run.phase == Phase::Decide {
+            self.run.counts = self.decide(&mut *target, &*rules, engine).await?;
+            failpoint::hit("after-decide");
+            self.run.phase = Phase::Apply;
+        }
+        let counts = self.apply(&mut *target, &*rules).await?;
+        Ok(Worked { counts, summary })
+    }
+
+    async fn rules<O: Observe + ?Sized>(&self, target: &mut O, streams: &[Stream], summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
+        let facts = Facts { source: summary.facts.clone(), target: target.facts().await? };
+        self.flow.rules(&self.opened, &self.run.stream, streams, facts)
+    }
+
+    pub(super) async fn stream(&self) -> Result<Stream, Fault> {
+        self.ports
+            .connections
+            .stream(&self.run.connection, &self.run.stream)
+            .await?
+            .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("the stream `{}` was deleted", self.run.stream)))
+    }
+
+    /// Whether this run looks at every record and so may move the cursor.
+    fn is_complete(&self) -> bool {
+        self.run.items.is_none() && !self.run.dry_run
+    }
+
+    async fn succeed(&self, worked: Worked) -> Result<Option<State>, Fault> {
+        let Worked { counts, summary } = worked;
+        // An approved dry run applies as the same run and moves no cursor.
+        let applied = !self.run.dry_run || self.run.phase == Phase::Apply;
+        let state = match (applied, counts.failed > 0 || !summary.whole) {
+            (false, _) => State::AwaitingApproval,
+            (true, true) => State::Partial,
+            (true, false) => State::Succeeded,
+        };
+        let moves = self.is_complete() && summary.whole;
+        if self.is_complete() {
+            self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id).await?;
+        }
+        failpoint::hit("before-cursor");
+        let engine = self.flow.engine_settings(&self.opened)?;
+        let finish = Finish {
+            state,
+            error: summary.doubt.clone(),
+            cursor: moves.then(|| summary.started_at - crate::domain::clock::chrono_duration(engine.overlap)),
+            synced: self.is_complete(),
+            whole_read_at: (moves && summary.mode == super::model::Mode::Full).then_some(summary.started_at),
+            full_every_seconds: if moves { full_every::next(&self.stream().await?, &summary) } else { None },
+        };
+        self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
+        tracing::info!(
+            run.id = %self.run.id, connection.id = %self.connection.id, stream = %self.run.stream, state = ?state,
+            created = counts.created, updated = counts.updated, unchanged = counts.unchanged, skipped = counts.skipped, failed = counts.failed, held = counts.held,
+            "run ended"
+        );
+        Ok(Some(state))
+    }
+
+    async fn fail(&self, fault: &Fault) -> Result<Option<State>, Fault> {
+        let fence = self.hold.fence();
+        let end = |state| Finish { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None };
+        match react(fault, self.run.attempts, self.run.phase == Phase::Apply) {
+            Reaction::Abandon => {
+                tracing::warn!(run.id = %self.run.id, error = %fault, "run left to another worker");
+                Ok(None)
+            }
+            Reaction::Requeue(not_before) => {
+                tracing::info!(run.id = %self.run.id, error = %fault, "run put back into the queue");
+                self.ports.runs.requeue(&self.run.id, fence, not_before).await?;
+                Ok(None)
+            }
+            Reaction::Cancel => {
+                tracing::info!(run.id = %self.run.id, "run cancelled");
+                self.ports.runs.finish(&self.run.id, fence, end(State::Cancelled)).await?;
+                Ok(Some(State::Cancelled))
+            }
+            Reaction::Fail => {
+                tracing::error!(run.id = %self.run.id, connection.id = %self.connection.id, stream = %self.run.stream, error = %fault, "run failed");
+                self.ports.runs.finish(&self.run.id, fence, end(State::Failed)).await?;
+                Ok(Some(State::Failed))
+            }
+        }
+    }
+}
+
+/// Ends a run that could not even begin, or that a mistake of ours ended.
+pub async fn give_up(ports: &Ports, run: &Run, fence: u64, detail: &str) {
+    give_up_with(ports, run, fence, &Fault::internal(detail)).await;
+}
+
+/// Ends a run with a fault, as far as the database lets us.
+pub async fn give_up_with(ports: &Ports, run: &Run, fence: u64, fault: &Fault) {
+    tracing::error!(run.id = %run.id, error = %fault, "run failed");
+    let finish = Finish { state: State::Failed, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None };
+    if let Err(fault) = ports.runs.finish(&run.id, fence, finish).await {
+        tracing::error!(run.id = %run.id, error = %fault, "the end of a run could not be written");
+    }
+}

@@ -1,0 +1,133 @@
+//! One good of Billz as both APIs tell it: what the rules decide on. Stored as JSON text in `tradesync_records`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Normalised state of one source item.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Good {
+    /// What it is.
+    pub kind: Kind,
+    /// Name as people know it.
+    pub name: String,
+    /// Article number; may be shared by variants.
+    pub sku: String,
+    /// Barcode; may be empty or doubled.
+    pub barcode: String,
+    /// Description, HTML as it came.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Brand.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub brand: String,
+    /// Categories, flat.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Category>,
+    /// Addresses of pictures, main one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// Properties: attributes, custom fields, unit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<(String, String)>,
+    /// The parent of a variant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// What each shop of the company says. A shop that is absent holds nothing and has no price.
+    pub shops: BTreeMap<String, Shop>,
+    /// For [`Kind::Unreadable`]: which field, and what stood there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<(String, String)>,
+}
+
+/// What an item is (facts/billz-2.md section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Something to sell.
+    #[default]
+    Goods,
+    /// A service.
+    Service,
+    /// A bundle.
+    Bundle,
+    /// A parent row of variants: no product.
+    Parent,
+    /// A row that cannot be read.
+    Unreadable,
+}
+
+/// A category of Billz.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its parent's id, if it has one.
+    pub parent: Option<String>,
+}
+
+/// What one shop says of a good. Numbers are kept as they were written, so that nonsense can be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shop {
+    /// Its name, if the source told it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Stock; absent = 0 in a shop that is named at all, and also where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stock: Option<String>,
+    /// Retail price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
+    /// Its currency; empty = the company's.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub currency: String,
+    /// Price of a promotion that is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promo: Option<Promo>,
+}
+
+/// A promotion that is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promo {
+    /// The price during it.
+    pub price: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Good {
+    /// The JSON text that is stored; equal goods give equal text.
+    pub fn to_payload(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads stored text back.
+    pub fn of_payload(payload: &str) -> Self {
+        serde_json::from_str(payload).unwrap_or_else(|error| Self { kind: Kind::Unreadable, unreadable: Some(("record".into(), error.to_string())), ..Self::default() })
+    }
+
+    /// A shop's name for people: its own, else its key.
+    pub fn shop_name<'a>(&'a self, key: &'a str) -> &'a str {
+        self.shops.get(key).map(|shop| shop.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_reads_back() {
+        let good = Good {
+            name: "Кабель (метр)".into(),
+            shops: BTreeMap::from([("s2".into(), Shop { stock: Some("304.5".into()), price: Some("0.35".into()), currency: "USD".into(), ..Shop::default() })]),
+            ..Good::default()
+        };
+        assert_eq!(Good::of_payload(&good.to_payload()), good);
+        assert_eq!(Good::of_payload("{").kind, Kind::Unreadable);
+    }
+}
