@@ -171,7 +171,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
         let at = wanted.as_ref().map_or(Ok(NO_CATEGORY), |text| category(catalogue, text))?;
         product.categories = [at, NO_CATEGORY];
     }
-    for (field, value) in [(&mut product.name, &change.name), (&mut product.sku, &change.sku), (&mut product.barcode, &change.barcode)] {
+    for (field, value) in
+        [(&mut product.name, &change.name), (&mut product.sku, &change.sku), (&mut product.barcode, &change.barcode)]
+    {
         if let Some(value) = value {
             *field = value.as_str().into();
         }
@@ -236,7 +238,11 @@ pub struct Changed {
 pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomChanges, now: i64) -> Changed {
     let mut chance = Chance::new(wanted.seed, 0xC0FFEE);
     let mut goods: Vec<(u64, Uuid)> = Vec::new();
-    for product in catalogue.products().iter().filter(|product| product.kind == Kind::Goods && product.offers.iter().any(|offer| offer.priced)) {
+    for product in catalogue
+        .products()
+        .iter()
+        .filter(|product| product.kind == Kind::Goods && product.offers.iter().any(|offer| offer.priced))
+    {
         goods.push((chance.next(), product.id));
     }
     goods.sort_unstable();
@@ -263,7 +269,9 @@ pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomCha
         let Some(product) = catalogue.get_mut(id) else { continue };
         let rise = i64::try_from(chance.between(1, 30)).unwrap_or(1);
         for offer in &mut product.offers {
-            offer.price = Fixed::thousandths(offer.price.as_thousandths() + rise * if offer.currency == Currency::USD { 1_000 } else { 1_000_000 });
+            offer.price = Fixed::thousandths(
+                offer.price.as_thousandths() + rise * if offer.currency == Currency::USD { 1_000 } else { 1_000_000 },
+            );
         }
         product.updated_at = now;
     }

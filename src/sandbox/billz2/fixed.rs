@@ -101,7 +101,10 @@ pub enum OnWire {
 }
 
 impl Serialize for OnWire {
-    #[expect(clippy::cast_precision_loss, reason = "prices and stock are far below 2^53 thousandths, so the shortest float prints exactly")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "prices and stock are far below 2^53 thousandths, so the shortest float prints exactly"
+    )]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
             Self::Number(value) if value.0 % SCALE == 0 => serializer.serialize_i64(value.0 / SCALE),
@@ -117,7 +120,9 @@ mod tests {
 
     #[test]
     fn decimals_survive_both_ways() {
-        for (text, shown) in [("0", "0"), ("304.5", "304.5"), ("-0.35", "-0.35"), ("12.000", "12"), ("189000", "189000"), ("0.001", "0.001")] {
+        for (text, shown) in
+            [("0", "0"), ("304.5", "304.5"), ("-0.35", "-0.35"), ("12.000", "12"), ("189000", "189000"), ("0.001", "0.001")]
+        {
             assert_eq!(Fixed::parse(text).map(|value| value.to_string()), Ok(shown.to_owned()), "{text}");
         }
         for text in ["", "abc", "1e5", "0.0001", "1,5", "--1", "."] {

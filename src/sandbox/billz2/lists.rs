@@ -20,7 +20,9 @@ pub fn answer(path: &str, catalogue: &Catalogue, switches: &Switches, query: &Qu
         "/v1/shop" => paged(shops(catalogue), "shops", 10, switches, query),
         "/v2/category" => paged(categories(catalogue, None, 0), "categories", 100, switches, query),
         "/v2/brand" => paged(brands(catalogue), "brands", 100, switches, query),
-        "/v1/company" => Reply::json(200, &json!({"id": catalogue.company, "name": "OOO \"Demo Savdo\"", "legal_name": "", "currency": "UZS"})),
+        "/v1/company" => {
+            Reply::json(200, &json!({"id": catalogue.company, "name": "OOO \"Demo Savdo\"", "legal_name": "", "currency": "UZS"}))
+        }
         "/v2/company-currencies" => Reply::json(200, &currencies(catalogue)),
         "/v2/company-currency-rates" => paged(rates(catalogue, query), "rates", 10, switches, query),
         "/v2/product-type" => Reply::json(200, &product_types()),
@@ -91,7 +93,11 @@ fn ancestors(catalogue: &Catalogue, mut parent: Option<u16>) -> Vec<String> {
 }
 
 fn brands(catalogue: &Catalogue) -> Vec<Value> {
-    catalogue.brands.iter().map(|brand| json!({"id": brand.id, "name": brand.name, "company_id": catalogue.company, "logo": ""})).collect()
+    catalogue
+        .brands
+        .iter()
+        .map(|brand| json!({"id": brand.id, "name": brand.name, "company_id": catalogue.company, "logo": ""}))
+        .collect()
 }
 
 fn currencies(catalogue: &Catalogue) -> Value {
@@ -124,8 +130,6 @@ fn product_types() -> Value {
 }
 
 fn units(catalogue: &Catalogue) -> Vec<Value> {
-    let unit = |(n, (name, short)): (usize, &(&str, &str))| {
-        json!({"id": chance::id(catalogue.seed, chance::Kind::Unit, n as u64), "name": name, "short_name": short})
-    };
+    let unit = |(n, (name, short)): (usize, &(&str, &str))| json!({"id": chance::id(catalogue.seed, chance::Kind::Unit, n as u64), "name": name, "short_name": short});
     UNITS.iter().enumerate().map(unit).collect()
 }

@@ -125,18 +125,21 @@ impl Reply {
             }
             Delivery::Truncated => response.body(first),
             Delivery::Cut => response.body(SizedStream::new(size.max(2), halves(first, Err(cut())))),
-            Delivery::Paused(pause) => response.body(SizedStream::new(size, stream::unfold(0_u8, {
-                let halves = [Bytes::from(first), Bytes::from(rest)];
-                move |turn| {
-                    let half = halves.get(usize::from(turn)).cloned();
-                    async move {
-                        if turn == 1 {
-                            tokio::time::sleep(pause).await;
+            Delivery::Paused(pause) => response.body(SizedStream::new(
+                size,
+                stream::unfold(0_u8, {
+                    let halves = [Bytes::from(first), Bytes::from(rest)];
+                    move |turn| {
+                        let half = halves.get(usize::from(turn)).cloned();
+                        async move {
+                            if turn == 1 {
+                                tokio::time::sleep(pause).await;
+                            }
+                            half.map(|half| (Ok::<_, io::Error>(half), turn + 1))
                         }
-                        half.map(|half| (Ok::<_, io::Error>(half), turn + 1))
                     }
-                }
-            }))),
+                }),
+            )),
             // An error before the first byte of the body: the head is still unsent, so the client sees a closed connection.
             Delivery::Dropped => response.body(SizedStream::new(1, stream::once(async { Err::<Bytes, _>(cut()) }))),
         }

@@ -77,7 +77,9 @@ impl Handle {
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         let fault = locked(&self.inner.faults).next(request.path(), target);
         let mut outcome = match &fault {
-            Some(Fault::Status { code, family, retry_after }) => Outcome::plain(Reply::error(*code, *code, *family).retry_after(*retry_after)),
+            Some(Fault::Status { code, family, retry_after }) => {
+                Outcome::plain(Reply::error(*code, *code, *family).retry_after(*retry_after))
+            }
             Some(Fault::RateLimited { retry_after }) => Outcome::plain(Reply::too_many(*retry_after)),
             Some(Fault::ErrorIn200 { family }) => Outcome::plain(Reply::error(200, 500, *family)),
             Some(Fault::Hang { ms }) => {
@@ -135,8 +137,11 @@ impl Handle {
             return self.products_page(&query, fault, switches);
         }
         match fault {
-            Some(Fault::EmptyList) => Reply::json(200, &json!({"count": 0, "shops": null, "categories": null, "brands": null, "rates": null})),
-            _ => lists::answer(request.path(), &self.catalogue(), switches, &query).unwrap_or_else(|| Reply::error(404, 404, Family::B)),
+            Some(Fault::EmptyList) => {
+                Reply::json(200, &json!({"count": 0, "shops": null, "categories": null, "brands": null, "rates": null}))
+            }
+            _ => lists::answer(request.path(), &self.catalogue(), switches, &query)
+                .unwrap_or_else(|| Reply::error(404, 404, Family::B)),
         }
     }
 

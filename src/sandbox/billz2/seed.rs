@@ -169,7 +169,9 @@ fn row(catalogue: &Catalogue, chance: &mut Chance, article: &Article, name: Stri
     let number = u64::from(no);
     // The row just before lends its code: that is how doubles arise when goods are typed in by hand.
     let twin = catalogue.products().last().filter(|twin| twin.kind == Kind::Goods);
-    let sku = twin.filter(|_| turn(seed, no, 41, 5)).map_or_else(|| format!("{}-{}", sku_prefix(article.category), 10_000 + number).into(), |twin| twin.sku.clone());
+    let sku = twin
+        .filter(|_| turn(seed, no, 41, 5))
+        .map_or_else(|| format!("{}-{}", sku_prefix(article.category), 10_000 + number).into(), |twin| twin.sku.clone());
     let barcode = match twin.filter(|twin| turn(seed, no, 53, 6) && !twin.barcode.is_empty()) {
         Some(twin) => twin.barcode.clone(),
         None if turn(seed, no, 29, 7) => Box::default(),
@@ -241,7 +243,11 @@ fn offers(catalogue: &Catalogue, chance: &mut Chance, article: &Article) -> Box<
             let price = if !dollars && chance.percent(8) { Fixed::whole(base.as_thousandths() / 1_000 + 5_000) } else { base };
             let promo = price.as_thousandths() * (100 - promo_percent) / 100;
             Offer {
-                stock: if sold_out || chance.percent(40) { Fixed::ZERO } else { Fixed::whole(i64::try_from(chance.between(1, 60)).unwrap_or(1)) },
+                stock: if sold_out || chance.percent(40) {
+                    Fixed::ZERO
+                } else {
+                    Fixed::whole(i64::try_from(chance.between(1, 60)).unwrap_or(1))
+                },
                 price,
                 promo: if promo_percent > 0 { Fixed::thousandths(promo) } else { Fixed::ZERO },
                 currency: match (blank_in == Some(shop), mixed && shop == 2) {
@@ -253,7 +259,10 @@ fn offers(catalogue: &Catalogue, chance: &mut Chance, article: &Article) -> Box<
             }
         })
         .collect();
-    if !sold_out && offers.iter().all(|offer| offer.stock.is_zero()) && let Some(last) = offers.last_mut() {
+    if !sold_out
+        && offers.iter().all(|offer| offer.stock.is_zero())
+        && let Some(last) = offers.last_mut()
+    {
         last.stock = Fixed::whole(i64::try_from(chance.between(1, 200)).unwrap_or(1));
     }
     offers.into()
@@ -262,6 +271,7 @@ fn offers(catalogue: &Catalogue, chance: &mut Chance, article: &Article) -> Box<
 /// Twelve digits and their check digit.
 fn ean13(twelve: u64) -> String {
     let digits = twelve.to_string();
-    let sum: u64 = digits.bytes().enumerate().map(|(at, byte)| u64::from(byte.saturating_sub(b'0')) * if at % 2 == 0 { 1 } else { 3 }).sum();
+    let sum: u64 =
+        digits.bytes().enumerate().map(|(at, byte)| u64::from(byte.saturating_sub(b'0')) * if at % 2 == 0 { 1 } else { 3 }).sum();
     format!("{digits}{}", (10 - sum % 10) % 10)
 }

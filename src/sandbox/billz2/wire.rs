@@ -244,7 +244,9 @@ fn description(product: &Product) -> Option<Cow<'static, str>> {
         1 => Some(Cow::Borrowed("")),
         2 => Some(Cow::Borrowed("<p class=\"editor-paragraph\"><br></p>")),
         3 => Some(Cow::Borrowed("<p class=\"editor-paragraph\"><span></span></p>")),
-        4 => Some(Cow::Borrowed("<p class=\"editor-paragraph\"><span>100% хлопок, стирать при 30&nbsp;°C</span></p>\n<ul><li>Ishlab chiqarilgan: O'zbekiston</li></ul>")),
+        4 => Some(Cow::Borrowed(
+            "<p class=\"editor-paragraph\"><span>100% хлопок, стирать при 30&nbsp;°C</span></p>\n<ul><li>Ishlab chiqarilgan: O'zbekiston</li></ul>",
+        )),
         _ => Some(Cow::Owned(format!(
             "<p class=\"editor-paragraph\"><strong>{}</strong></p><p class=\"editor-paragraph\">Гарантия {} мес.</p>",
             product.name.replace('&', "&amp;").replace('<', "&lt;"),
@@ -271,7 +273,8 @@ fn photos(product: &Product) -> Option<Vec<Photo>> {
 
 fn category_refs<'a>(catalogue: &'a Catalogue, product: &Product) -> Option<Vec<CategoryRef<'a>>> {
     let id_of = |at: u16| catalogue.categories.get(usize::from(at)).map(|category| category.id);
-    let refs = product.categories.iter().filter(|at| **at != NO_CATEGORY).filter_map(|at| catalogue.categories.get(usize::from(*at)));
+    let refs =
+        product.categories.iter().filter(|at| **at != NO_CATEGORY).filter_map(|at| catalogue.categories.get(usize::from(*at)));
     let refs = refs.map(|category| CategoryRef {
         id: category.id,
         name: &category.name,
@@ -300,7 +303,11 @@ fn attributes<'a>(seed: u64, product: &'a Product) -> Option<Vec<Attribute<'a>>>
         attribute_id: chance::id(seed, chance::Kind::Attribute, n as u64),
         attribute_name: if n == 0 { "razmer" } else { "Цвет" },
         attribute_value: value,
-        attribute_value_id: chance::id(seed, chance::Kind::Attribute, value.bytes().fold(100, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte))),
+        attribute_value_id: chance::id(
+            seed,
+            chance::Kind::Attribute,
+            value.bytes().fold(100, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte)),
+        ),
     };
     null_or_empty(product.name.split(" / ").skip(1).enumerate().map(attribute).collect(), product.has_quirk(10, 2))
 }
