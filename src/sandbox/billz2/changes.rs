@@ -243,7 +243,7 @@ pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomCha
         .iter()
         .filter(|product| product.kind == Kind::Goods && product.offers.iter().any(|offer| offer.priced))
     {
-        goods.push((chance.next(), product.id));
+        goods.push((chance.draw(), product.id));
     }
     goods.sort_unstable();
     let mut ids = goods.into_iter().map(|(_, id)| id);
@@ -254,11 +254,14 @@ pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomCha
         let at = usize::try_from(chance.below(product.offers.len() as u64)).unwrap_or(0);
         if let Some(offer) = product.offers.get_mut(at) {
             // Sold out, one sold, or a delivery: always another number than before.
-            let one_less = Fixed::thousandths(offer.stock.as_thousandths() - 1_000);
+            let one_less = Fixed::thousandths(offer.stock.as_thousandths().saturating_sub(1_000));
             offer.stock = match chance.below(4) {
                 0 if !offer.stock.is_zero() => Fixed::ZERO,
                 1 | 2 if one_less >= Fixed::ZERO => one_less,
-                _ => Fixed::thousandths(offer.stock.as_thousandths() + i64::try_from(chance.between(1, 40)).unwrap_or(1) * 1_000),
+                _ => {
+                    let delivered = i64::try_from(chance.between(1, 40)).unwrap_or(1) * 1_000;
+                    Fixed::thousandths(offer.stock.as_thousandths().saturating_add(delivered))
+                }
             };
         }
         if switches.stock_moves_updated_at {
@@ -269,9 +272,9 @@ pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomCha
         let Some(product) = catalogue.get_mut(id) else { continue };
         let rise = i64::try_from(chance.between(1, 30)).unwrap_or(1);
         for offer in &mut product.offers {
-            offer.price = Fixed::thousandths(
-                offer.price.as_thousandths() + rise * if offer.currency == Currency::USD { 1_000 } else { 1_000_000 },
-            );
+            // 1,000 to 30,000 sums, or 1 to 30 dollars.
+            let rise = rise * if offer.currency == Currency::USD { 1_000 } else { 1_000_000 };
+            offer.price = Fixed::thousandths(offer.price.as_thousandths().saturating_add(rise));
         }
         product.updated_at = now;
     }
@@ -280,7 +283,7 @@ pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomCha
         let end = chance.percent(40) && product.offers.iter().any(|offer| offer.priced && !offer.promo.is_zero());
         let percent = i64::try_from(chance.between(1, 10)).unwrap_or(1) * 5;
         for offer in &mut product.offers {
-            let price = offer.price.as_thousandths() * (100 - percent) / 100;
+            let price = offer.price.as_thousandths().saturating_mul(100 - percent) / 100;
             // Never the same promotion again, or nothing would have changed.
             let price = if price == offer.promo.as_thousandths() { price - 10 } else { price };
             offer.promo = if end { Fixed::ZERO } else { Fixed::thousandths(price) };

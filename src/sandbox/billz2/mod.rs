@@ -8,7 +8,7 @@
 //! | you want to know | read |
 //! |---|---|
 //! | what is sold, and how rows are found | [`catalogue`], invented by [`seed`] |
-//! | how a row looks on the wire | [`wire`], [`products`], [`lists`] |
+//! | how a row looks on the wire | [`wire`] (`offers` by shop), [`products`], [`lists`] |
 //! | what can be set and broken | [`switches`], [`faults`] |
 //! | what tests can ask and do | [`Handle`] in process, [`control`] over HTTP |
 
@@ -22,6 +22,7 @@ pub mod fixed;
 pub mod journal;
 pub mod limits;
 pub mod lists;
+mod offers;
 pub mod products;
 pub mod reply;
 pub mod routes;

@@ -134,3 +134,22 @@ async fn faults_and_requests_over_http() {
     assert_eq!(number(&shop.control(Method::GET, "requests", json!({})).await.1["total"]), 0);
     assert_eq!(number(&shop.control(Method::POST, "reset", json!({"products": 25, "seed": 3})).await.1["products"]), 25);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_ends_when_told_and_when_dropped() {
+    let shop = Shop::open(5).await;
+    let Shop { running, client, .. } = shop;
+    let url = running.url.clone();
+    running.stop().await;
+    assert!(client.get(&url).send().await.is_err(), "nobody listens");
+    let shop = Shop::open(5).await;
+    let url = shop.running.url.clone();
+    drop(shop.running);
+    for _ in 0..100 {
+        if shop.client.get(&url).send().await.is_err() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("still listening");
+}
