@@ -118,14 +118,19 @@ fn variants(catalogue: &mut Catalogue, chance: &mut Chance, article: &Article, s
     let mut first_sku: Option<Box<str>> = None;
     // A lone orphan happens too: one child per parent that nobody sees.
     let count = if orphan && chance.percent(40) { 1 } else { chance.between(2, 5) };
-    for _ in 0..count {
+    // Walking along the list keeps the variants of one article apart.
+    let (colour_from, size_from) = (chance.below(6), chance.below(7));
+    let along = |list: &'static [&'static str], at: u64| {
+        usize::try_from(at).ok().and_then(|at| list.iter().cycle().nth(at)).copied().unwrap_or("")
+    };
+    for n in 0..count {
         if catalogue.products().len() >= size {
             return;
         }
-        let colour = chance.pick(COLOURS).copied().unwrap_or("");
+        let colour = along(COLOURS, colour_from + n);
         let name = match article.variants {
-            Variants::Clothes => format!("{base} / {} / {colour}", chance.pick(SIZES).copied().unwrap_or("")),
-            Variants::Shoes => format!("{base} / {}", chance.pick(SHOE_SIZES).copied().unwrap_or("")),
+            Variants::Clothes => format!("{base} / {} / {colour}", along(SIZES, size_from + n)),
+            Variants::Shoes => format!("{base} / {}", along(SHOE_SIZES, size_from + n)),
             Variants::Colours | Variants::One => format!("{base} / {colour}"),
         };
         let mut product = row(catalogue, chance, article, name);
