@@ -1,0 +1,323 @@
+//! Product rows as they come, only what we need of them (fact sheet, sections 4.2, 4.3 and 6).
+//!
+//! What the rules need to be right (ids, lists of prices and stock) must be readable, or the row is a [`BadRow`]; what is only for
+//! show (photos, categories, attributes ...) may be broken: it is left empty and named in [`Product::unread`], so that nobody takes
+//! it as removed.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use sha2::{Digest, Sha256};
+
+use super::lenient::{flag, id, list, moment, object, reference, scalar, text};
+use crate::{domain::number::Lenient, remote::redact};
+
+/// One row of `GET /v2/products`. Strings are "" and lists empty where the row has none or null.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Product {
+    /// UUID; the only safe key.
+    #[serde(deserialize_with = "id")]
+    pub id: String,
+    /// Of a variant: its parent, which may be absent from the list.
+    #[serde(default, deserialize_with = "reference")]
+    pub parent_id: Option<String>,
+    /// True on parent rows, which are no goods.
+    #[serde(default, deserialize_with = "flag")]
+    pub is_variative: bool,
+    /// Of variants: `Base / M / blue`.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// Not unique.
+    #[serde(default, deserialize_with = "text")]
+    pub sku: String,
+    /// Not unique.
+    #[serde(default, deserialize_with = "text")]
+    pub barcode: String,
+    /// None without brand.
+    #[serde(default, deserialize_with = "reference")]
+    pub brand_id: Option<String>,
+    /// "" without brand.
+    #[serde(default, deserialize_with = "text")]
+    pub brand_name: String,
+    /// HTML, perhaps an empty paragraph.
+    #[serde(default, deserialize_with = "text")]
+    pub description: String,
+    /// Goods, service or bundle; see [`TYPE_GOODS`] and its like.
+    #[serde(default, deserialize_with = "text")]
+    pub product_type_id: String,
+    /// Address of the main picture.
+    #[serde(default, deserialize_with = "text")]
+    pub main_image_url: String,
+    /// The same in full size.
+    #[serde(default, deserialize_with = "text")]
+    pub main_image_url_full: String,
+    /// All pictures, in the row's order.
+    #[serde(default, deserialize_with = "list")]
+    pub photos: Vec<Photo>,
+    /// Flat, without their ancestors.
+    #[serde(default, deserialize_with = "list")]
+    pub categories: Vec<Category>,
+    /// The merchant's own fields.
+    #[serde(default, deserialize_with = "list")]
+    pub custom_fields: Vec<CustomField>,
+    /// What tells variants apart, in any language.
+    #[serde(default, deserialize_with = "list")]
+    pub product_attributes: Vec<Attribute>,
+    /// Piece, metre, kilogram.
+    #[serde(default, deserialize_with = "object")]
+    pub measurement_unit: Unit,
+    /// A shop without a price row happens.
+    #[serde(default, deserialize_with = "list")]
+    pub shop_prices: Vec<ShopPrice>,
+    /// Only shops that hold the product: an absent shop holds 0.
+    #[serde(default, deserialize_with = "list")]
+    pub shop_measurement_values: Vec<ShopStock>,
+    /// UTC; not known to move at a sale.
+    #[serde(default, deserialize_with = "moment")]
+    pub updated_at: Option<DateTime<Utc>>,
+    /// Fields that were there but could not be read, and stand empty above.
+    #[serde(skip)]
+    pub unread: Vec<&'static str>,
+}
+
+/// `product_type_id` of goods; merchants also sell services under it.
+pub const TYPE_GOODS: &str = "69e939aa-9b8f-46a9-b605-8b2675475b7b";
+/// `product_type_id` of services.
+pub const TYPE_SERVICE: &str = "5a0e556a-15f8-47ac-ae07-46972f3c6ab4";
+/// `product_type_id` of bundles.
+pub const TYPE_BUNDLE: &str = "864c77c7-5407-45dc-8289-3162b71dc653";
+
+/// A picture.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Photo {
+    /// Address.
+    #[serde(default, deserialize_with = "text")]
+    pub photo_url: String,
+    /// Address of the full size, if given.
+    #[serde(default, deserialize_with = "text")]
+    pub photo_url_full: String,
+    /// Place in the gallery.
+    #[serde(default)]
+    pub sequence: Lenient,
+    /// Whether it is the main one.
+    #[serde(default, deserialize_with = "flag")]
+    pub is_main: bool,
+}
+
+/// A category.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Category {
+    /// UUID.
+    #[serde(deserialize_with = "id")]
+    pub id: String,
+    /// May be empty, and stand twice in a catalogue.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// None at the root.
+    #[serde(default, deserialize_with = "reference")]
+    pub parent_id: Option<String>,
+}
+
+/// A merchant's own field.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct CustomField {
+    /// UUID.
+    #[serde(default, deserialize_with = "text")]
+    pub custom_field_id: String,
+    /// May lack.
+    #[serde(default, deserialize_with = "text")]
+    pub custom_field_name: String,
+    /// Always a string.
+    #[serde(default, deserialize_with = "text")]
+    pub custom_field_value: String,
+}
+
+/// An attribute of a variant.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Attribute {
+    /// UUID.
+    #[serde(default, deserialize_with = "text")]
+    pub attribute_id: String,
+    /// In any language.
+    #[serde(default, deserialize_with = "text")]
+    pub attribute_name: String,
+    /// In any language.
+    #[serde(default, deserialize_with = "text")]
+    pub attribute_value: String,
+}
+
+/// A unit of measurement.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Unit {
+    /// `Штука`.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// `шт`.
+    #[serde(default, deserialize_with = "text")]
+    pub short_name: String,
+}
+
+/// The price in one shop.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct ShopPrice {
+    /// Whose price.
+    #[serde(deserialize_with = "id")]
+    pub shop_id: String,
+    /// May lack.
+    #[serde(default, deserialize_with = "text")]
+    pub shop_name: String,
+    /// As it came; the rules judge what is unreadable.
+    #[serde(default)]
+    pub retail_price: Lenient,
+    /// "" = the company's.
+    #[serde(default, deserialize_with = "text")]
+    pub retail_currency: String,
+    /// Counts only when `promos` is not empty.
+    #[serde(default)]
+    pub promo_price: Lenient,
+    /// The promotions in force.
+    #[serde(default, deserialize_with = "list")]
+    pub promos: Vec<Promo>,
+}
+
+/// A promotion on a price.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Promo {
+    /// UUID.
+    #[serde(default, deserialize_with = "text")]
+    pub id: String,
+    /// Name.
+    #[serde(default, deserialize_with = "text")]
+    pub name: String,
+    /// Per cent or a price, by its type.
+    #[serde(default)]
+    pub discount_value: Lenient,
+    /// `PERCENTAGE` or `FIXED PRICE`.
+    #[serde(default, deserialize_with = "text")]
+    pub discount_type: String,
+}
+
+/// The stock of one shop.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct ShopStock {
+    /// Whose stock.
+    #[serde(deserialize_with = "id")]
+    pub shop_id: String,
+    #[serde(default)]
+    active_measurement_value: Lenient,
+    #[serde(default)]
+    total_active_measurement_value: Lenient,
+}
+
+impl ShopStock {
+    /// What can be sold, in the product's unit; fractions occur. As it came: the rules judge what is unreadable.
+    pub fn active(&self) -> &Lenient {
+        match &self.active_measurement_value {
+            Lenient::Absent => &self.total_active_measurement_value,
+            value => value,
+        }
+    }
+}
+
+/// A row that cannot be used; it never sinks its page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// The product's id, where it could be read.
+    pub id: Option<String>,
+    /// Its name, where it could be read.
+    pub name: Option<String>,
+    /// Path of the field in the way, such as `shop_prices[0].shop_id`; `.` for the row itself.
+    pub field: String,
+    /// What stands there, cut.
+    pub value: String,
+    /// What was expected.
+    pub detail: String,
+    /// First 32 hex digits of the SHA-256 of the row's text: tells rows apart that have no id.
+    pub raw_hash: String,
+}
+
+/// Reads one row.
+pub fn product(row: &RawValue) -> Result<Product, BadRow> {
+    // Nearly every row is read here; what follows is slow and rare.
+    serde_json::from_str(row.get()).or_else(|_| salvage(row.get()))
+}
+
+/// A readable `list` or `moment`, without its content.
+type Check = fn(Value) -> bool;
+
+fn reads<T: for<'de> Deserialize<'de>>(value: Value) -> bool {
+    serde_json::from_str::<T>(&value.to_string()).is_ok()
+}
+
+#[derive(Deserialize)]
+struct Text(#[serde(deserialize_with = "text")] #[expect(dead_code, reason = "only whether it reads matters")] String);
+
+#[derive(Deserialize)]
+struct Moment(#[serde(deserialize_with = "moment")] #[expect(dead_code, reason = "only whether it reads matters")] Option<DateTime<Utc>>);
+
+/// Fields for show: broken ones are left empty and named.
+const FOR_SHOW: [(&str, Check); 12] = [
+    ("photos", reads::<Option<Vec<Photo>>>),
+    ("categories", reads::<Option<Vec<Category>>>),
+    ("custom_fields", reads::<Option<Vec<CustomField>>>),
+    ("product_attributes", reads::<Option<Vec<Attribute>>>),
+    ("measurement_unit", reads::<Option<Unit>>),
+    ("updated_at", reads::<Moment>),
+    ("description", reads::<Text>),
+    ("brand_id", reads::<Text>),
+    ("brand_name", reads::<Text>),
+    ("main_image_url", reads::<Text>),
+    ("main_image_url_full", reads::<Text>),
+    ("barcode", reads::<Text>),
+];
+
+fn salvage(row: &str) -> Result<Product, BadRow> {
+    let mut value: Value = serde_json::from_str(row).map_err(|error| bad(row, &Value::Null, ".", &error.to_string()))?;
+    let Value::Object(fields) = &mut value else { return Err(bad(row, &value, ".", "expected an object")) };
+    let mut unread = Vec::new();
+    for (name, check) in FOR_SHOW {
+        if fields.get(name).is_some_and(|field| !check(field.clone())) {
+            fields.remove(name);
+            unread.push(name);
+        }
+    }
+    let text = value.to_string();
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    match serde_path_to_error::deserialize::<_, Product>(&mut reader) {
+        Ok(product) => Ok(Product { unread, ..product }),
+        Err(error) => {
+            let path = error.path().to_string();
+            let detail = error.inner().to_string();
+            // A missing field is reported at the object that lacks it.
+            let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let path = match missing {
+                Some(field) if path == "." => field.to_owned(),
+                Some(field) => format!("{path}.{field}"),
+                None => path,
+            };
+            Err(bad(row, &value, &path, detail.split(" at line ").next().unwrap_or(&detail)))
+        }
+    }
+}
+
+fn bad(row: &str, value: &Value, path: &str, detail: &str) -> BadRow {
+    let found = match path {
+        "." => Some(value),
+        _ => value.pointer(&format!("/{}", path.replace("].", "/").replace(['[', '.'], "/").replace(']', ""))),
+    };
+    let shown = found.map_or_else(|| "(absent)".to_owned(), Value::to_string);
+    let said = |name: &str| value.get(name).and_then(|field| scalar(&field.to_string())).filter(|text| !text.trim().is_empty());
+    BadRow {
+        id: said("id"),
+        name: said("name"),
+        field: path.to_owned(),
+        value: redact::words(&shown).chars().take(80).collect(),
+        detail: redact::words(detail),
+        raw_hash: hash(row),
+    }
+}
+
+fn hash(row: &str) -> String {
+    Sha256::digest(row.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
