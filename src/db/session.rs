@@ -74,8 +74,12 @@ impl Session {
     }
 
     /// Kills another connection of the same database user, through a connection of its own.
-    pub async fn kill_other(&self, id: u64) {
+    ///
+    /// The future does not borrow the session: a connection is not `Sync`, and callers' futures have to be `Send`.
+    pub fn kill_other(&self, id: u64) -> impl Future<Output = ()> + Send + use<> {
         let options = self.options.clone();
-        let _ = tokio::task::spawn_blocking(move || pool::kill(&options, id)).await;
+        async move {
+            let _ = tokio::task::spawn_blocking(move || pool::kill(&options, id)).await;
+        }
     }
 }

@@ -1,0 +1,115 @@
+//! A good that the shop has: which of quantity, price and special differ from what stands there now (requirement section 4.2).
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{
+    rules::{BillzOpencart, Wanted, money, skipped},
+    settings::{Specials, SpecialsScope, UpdateField},
+    target::Standing,
+};
+use crate::{
+    domain::number,
+    engine::{
+        flow::{Decision, LinkDecision, Observation},
+        model::{FieldChange, Link, Op, Outcome, Reason},
+    },
+    systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, visible_special},
+};
+
+/// What to do with a linked good. `link` is absent when it is linked in this very decision.
+pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Observation>, link: Option<&Link>) -> Decision {
+    let Some(seen) = observed else {
+        return skipped(Reason::new("target_deleted"));
+    };
+    if let (Some(was), Some(is)) = (link.and_then(|link| link.witness.as_ref()), &seen.witness)
+        && was != is
+    {
+        return skipped(Reason::new("target_replaced"));
+    }
+    if !seen.owned {
+        return skipped(Reason::new("foreign_owner"));
+    }
+    let standing = match Standing::of(&seen.values) {
+        Ok(standing) => standing,
+        Err(field) => return skipped(Reason::new("unreadable").with("field", field).with("value", "")),
+    };
+    let fields = changes(rules, wanted, &standing, link);
+    if fields.is_empty() {
+        return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
+    }
+    Decision { outcome: Outcome::Updated, op: Op::Update, reason: Reason::new("changed"), fields, fault: None, link: LinkDecision::Keep, undo: "restore" }
+}
+
+fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>) -> Vec<FieldChange> {
+    let follows = |field: UpdateField| rules.settings.update_fields.contains(&field);
+    let mut fields = Vec::new();
+    let (quantity, rule) = &wanted.quantity;
+    if follows(UpdateField::Quantity) && standing.product.quantity != *quantity {
+        fields.push(FieldChange {
+            field: "quantity".into(),
+            old: Some(Value::from(standing.product.quantity)),
+            new: Value::from(*quantity),
+            rule: rule.clone(),
+        });
+    }
+    let price = wanted.priced.price;
+    let written = link.and_then(|link| link.written.get("price")).and_then(Value::as_str).and_then(number::parse_decimal);
+    // What counts as "the price was updated" is Billz moving, not somebody's hand in the shop.
+    let moved = written.map_or(standing.product.price != price, |written| written != price);
+    // A hand that put the new price there already leaves us one thing: to remember that this price has been dealt with.
+    if follows(UpdateField::Price) && (standing.product.price != price || (moved && written.is_some())) {
+        fields.push(FieldChange {
+            field: "price".into(),
+            old: Some(money(standing.product.price)),
+            new: money(price),
+            rule: wanted.priced.rule.clone(),
+        });
+    }
+    if follows(UpdateField::Special)
+        && let Some(change) = special(rules, wanted, standing, link, moved)
+    {
+        fields.push(change);
+    }
+    fields
+}
+
+/// The table of specials for Billz 2: a promotion sets it; its end ends ours; a moved price ends any; else it is left alone.
+fn special(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>, moved: bool) -> Option<FieldChange> {
+    let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
+    let (want, scope, rule) = match &wanted.priced.promo {
+        Some((price, rule)) => (Want::Price(*price), scope(rules, ours), rule.clone()),
+        None if ours.is_some() => (Want::None, Scope::Own(ours.into_iter().collect()), Reason::new("promo_ended")),
+        None if moved => (Want::None, scope(rules, ours), Reason::new("special_removed_price_changed")),
+        None => return None,
+    };
+    let new = match &want {
+        Want::Price(price) => money(*price),
+        Want::None => Value::Null,
+    };
+    let wish = wish(rules, want, scope);
+    // Our own special that somebody else took away is over all the same: remembering that is a change of the link alone.
+    let forget = ours.is_some() && new.is_null();
+    if !special_differs(&standing.product, &wish, rules.today) && !forget {
+        return None;
+    }
+    let old = rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price));
+    Some(FieldChange { field: "special".into(), old, new, rule })
+}
+
+/// Which rows may be touched.
+fn scope(rules: &BillzOpencart, ours: Option<Decimal>) -> Scope {
+    match rules.settings.specials_scope {
+        SpecialsScope::All => Scope::All,
+        SpecialsScope::Own => Scope::Own(ours.into_iter().collect()),
+    }
+}
+
+/// The wish as the OpenCart system takes it.
+pub fn wish(rules: &BillzOpencart, want: Want, scope: Scope) -> SpecialWish {
+    let ending = match rules.settings.specials {
+        Specials::Remove => Ending::Remove,
+        Specials::Close => Ending::Close,
+    };
+    SpecialWish { groups: rules.groups.clone(), want, ending, scope }
+}

@@ -1,0 +1,114 @@
+//! A Billz 2 row into the common record. Pure; every tolerance of facts/billz-2.md that is about meaning stands here.
+
+use std::collections::BTreeMap;
+
+use super::record::{Category, Good, Kind, Promo, Shop};
+use crate::{
+    domain::number::{self, Lenient},
+    engine::model::Record,
+    systems::billz2::wire::{BadRow, Product},
+};
+
+/// `product_type_id` of services (facts/billz-2.md section 4.2).
+const SERVICE: &str = "5a0e556a-15f8-47ac-ae07-46972f3c6ab4";
+/// `product_type_id` of bundles.
+const BUNDLE: &str = "864c77c7-5407-45dc-8289-3162b71dc653";
+
+/// One row of `GET /v2/products` as a record of the engine.
+pub fn record(row: Result<Product, BadRow>) -> Record {
+    match row {
+        Ok(product) => {
+            let (key, name, changed) = (product.id.clone(), product.name.clone(), product.updated_at);
+            Record { key, name, payload: good(product).to_payload(), source_changed_at: changed }
+        }
+        Err(bad) => {
+            let key = bad.id.unwrap_or_else(|| format!("unreadable:{}", bad.raw_hash));
+            let name = bad.name.unwrap_or_default();
+            let good = Good { kind: Kind::Unreadable, name: name.clone(), unreadable: Some((bad.field, bad.value)), ..Good::default() };
+            Record { key, name, payload: good.to_payload(), source_changed_at: None }
+        }
+    }
+}
+
+fn good(product: Product) -> Good {
+    let kind = match product.product_type_id.as_str() {
+        _ if product.is_variative && product.parent_id.is_none() => Kind::Parent,
+        SERVICE => Kind::Service,
+        BUNDLE => Kind::Bundle,
+        _ => Kind::Goods,
+    };
+    let images = images(&product);
+    let properties = properties(&product);
+    let shops = shops(&product);
+    Good {
+        kind,
+        name: product.name.trim().to_owned(),
+        sku: product.sku,
+        barcode: product.barcode,
+        description: product.description,
+        brand: product.brand_name,
+        categories: product
+            .categories
+            .into_iter()
+            .map(|category| Category { id: category.id, name: category.name, parent: category.parent_id })
+            .collect(),
+        images,
+        properties,
+        parent: product.parent_id,
+        shops,
+        unreadable: None,
+    }
+}
+
+/// The main picture first, then the others by `sequence`; each address once.
+fn images(product: &Product) -> Vec<String> {
+    let main = if product.main_image_url_full.is_empty() { &product.main_image_url } else { &product.main_image_url_full };
+    let mut photos: Vec<_> = product.photos.iter().collect();
+    photos.sort_by_key(|photo| {
+        let place = match &photo.sequence {
+            Lenient::Number(place) => *place,
+            Lenient::Absent | Lenient::Unreadable(_) => rust_decimal::Decimal::MAX,
+        };
+        (!photo.is_main, place)
+    });
+    let urls = photos.iter().map(|photo| if photo.photo_url_full.is_empty() { &photo.photo_url } else { &photo.photo_url_full });
+    let mut images: Vec<String> = Vec::new();
+    for url in std::iter::once(main).chain(urls) {
+        if !url.is_empty() && !images.contains(url) {
+            images.push(url.clone());
+        }
+    }
+    images
+}
+
+fn properties(product: &Product) -> Vec<(String, String)> {
+    let attributes = product.product_attributes.iter().map(|attribute| (&attribute.attribute_name, &attribute.attribute_value));
+    let fields = product.custom_fields.iter().map(|field| (&field.custom_field_name, &field.custom_field_value));
+    attributes.chain(fields).filter(|(name, value)| !name.is_empty() && !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// A number as text: readable ones in one form, so that `5`, `5.0` and `"5"` are the same state.
+fn text(number: &Lenient) -> Option<String> {
+    match number {
+        Lenient::Absent => None,
+        Lenient::Number(value) => Some(number::plain(*value)),
+        Lenient::Unreadable(text) => Some(text.clone()),
+    }
+}
+
+fn shops(product: &Product) -> BTreeMap<String, Shop> {
+    let mut shops: BTreeMap<String, Shop> = BTreeMap::new();
+    for stock in &product.shop_measurement_values {
+        let shop = shops.entry(stock.shop_id.clone()).or_default();
+        shop.stock = text(stock.active());
+    }
+    for price in &product.shop_prices {
+        let shop = shops.entry(price.shop_id.clone()).or_default();
+        shop.name.clone_from(&price.shop_name);
+        shop.price = text(&price.retail_price);
+        shop.currency.clone_from(&price.retail_currency);
+        // A stale promo_price stands on rows without promotions: only `promos` tells whether one is on.
+        shop.promo = price.promos.first().and_then(|promo| text(&price.promo_price).map(|price| Promo { price, name: promo.name.clone() }));
+    }
+    shops
+}

@@ -1,0 +1,171 @@
+//! What is to be done with one good of Billz: the whole of requirement sections 4, 4.1 and 4.2, as one pure function.
+//!
+//! Order of questions: can it be read? is it something to sell? what does it cost, how many are there? is it linked? From there
+//! [`existing`](super::existing) compares with what stands in the shop, or [`new`](super::new) decides about a creation.
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use super::{
+    existing, new,
+    price::{self, Currencies, NoPrice, Priced},
+    record::{Good, Kind},
+    settings::{LinkKey, Linking, Settings},
+    stock,
+};
+use crate::{
+    domain::number,
+    engine::{
+        flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
+    },
+    fault::{Code, Fault, FaultView},
+};
+
+/// The rules of one run.
+pub struct BillzOpencart {
+    /// Settings of the connection.
+    pub settings: Settings,
+    /// Billz shop being synchronised.
+    pub stream: String,
+    /// Shops whose stock counts: enabled and read at least once, and the one being synchronised.
+    pub shops: Vec<String>,
+    /// Currencies of both ends.
+    pub currencies: Currencies,
+    /// OpenCart's customer groups: a special needs a row for each.
+    pub groups: Vec<i64>,
+    /// The day in the shop's time zone.
+    pub today: NaiveDate,
+}
+
+/// A good with its price and stock by the rules.
+pub struct Wanted<'a> {
+    /// The good.
+    pub good: &'a Good,
+    /// Price and special.
+    pub priced: Priced,
+    /// Pieces, with the rule.
+    pub quantity: (i64, Reason),
+}
+
+impl Rules for BillzOpencart {
+    fn lookup(&self, key: &str, payload: &str) -> Option<Lookup> {
+        let good = Good::of_payload(payload);
+        if self.not_for_sale(&good).is_some() {
+            return None;
+        }
+        let keys = self
+            .settings
+            .link_keys
+            .iter()
+            .flat_map(|by| match by {
+                LinkKey::Sku => vec![(self.settings.sku_column.clone(), good.sku.clone())],
+                LinkKey::Barcode => vec![(self.settings.barcode_column.clone(), good.barcode.clone())],
+                LinkKey::Model => vec![
+                    (self.settings.model_column.clone(), good.sku.clone()),
+                    (self.settings.model_column.clone(), key.to_owned()),
+                ],
+            })
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        Some(Lookup { source: key.to_owned(), keys })
+    }
+
+    fn decide(&self, item: &Item<'_>) -> Decision {
+        let good = Good::of_payload(item.payload);
+        if let Some((field, value)) = &good.unreadable {
+            return failed(Reason::new("unreadable").with("field", field).with("value", value));
+        }
+        if let Some(reason) = self.not_for_sale(&good) {
+            return skipped(reason);
+        }
+        let shop = self.settings.price_shop.as_deref().unwrap_or(&self.stream);
+        let priced = match price::price(&good, shop, &self.settings, &self.currencies) {
+            Ok(priced) => priced,
+            Err(NoPrice::Skip(reason)) => return skipped(reason),
+            Err(NoPrice::Fail(reason)) => return failed(reason),
+        };
+        let quantity = match stock::quantity(&good, &self.shops, &self.stream, &self.settings) {
+            Ok(quantity) => quantity,
+            Err(reason) => return failed(reason),
+        };
+        let wanted = Wanted { good: &good, priced, quantity };
+        match item.link.filter(|link| link.state == LinkState::Linked) {
+            Some(link) => existing::decide(self, &wanted, item.observed, Some(link)),
+            None => self.unlinked(&wanted, item),
+        }
+    }
+}
+
+impl BillzOpencart {
+    /// Parents, services and bundles are no products (facts/billz-2.md section 4.2).
+    fn not_for_sale(&self, good: &Good) -> Option<Reason> {
+        match good.kind {
+            Kind::Parent => Some(Reason::new("variative_parent")),
+            Kind::Service if !self.settings.services => Some(Reason::new("service")),
+            Kind::Bundle if !self.settings.services => Some(Reason::new("bundle")),
+            Kind::Goods | Kind::Service | Kind::Bundle | Kind::Unreadable => None,
+        }
+    }
+
+    /// Proposals come before creation: a shop that was filled from Excel must get no doubles.
+    fn unlinked(&self, wanted: &Wanted<'_>, item: &Item<'_>) -> Decision {
+        match item.candidates {
+            [] => new::decide(self, wanted, item.key),
+            [only] if !item.contested => match self.settings.linking {
+                Linking::Confirm => Decision {
+                    link: LinkDecision::Propose(only.clone()),
+                    outcome: Outcome::Held,
+                    ..skipped(Reason::new("link_proposed").with("candidate", describe(only)))
+                },
+                Linking::Auto => self.link_at_once(wanted, item, only),
+            },
+            several => Decision {
+                link: LinkDecision::Ambiguous(several.to_vec()),
+                ..skipped(Reason::new("link_ambiguous").with("candidates", several.iter().map(describe).collect::<Vec<_>>().join("; ")))
+            },
+        }
+    }
+
+    fn link_at_once(&self, wanted: &Wanted<'_>, item: &Item<'_>, only: &Candidate) -> Decision {
+        let decision = existing::decide(self, wanted, item.observed, None);
+        let linked = FieldChange {
+            field: "link".into(),
+            old: None,
+            new: Value::String(only.target.clone()),
+            rule: Reason::new("link_auto").with("matched", only.matched.join(", ")),
+        };
+        match decision.outcome {
+            Outcome::Updated | Outcome::Unchanged => Decision {
+                outcome: Outcome::Updated,
+                op: Op::Update,
+                reason: Reason::new("changed"),
+                fields: std::iter::once(linked).chain(decision.fields).collect(),
+                link: LinkDecision::Auto(only.clone()),
+                undo: "restore",
+                fault: None,
+            },
+            Outcome::Created | Outcome::Skipped | Outcome::Failed | Outcome::Held => decision,
+        }
+    }
+}
+
+fn describe(candidate: &Candidate) -> String {
+    format!("{} ({}, {})", candidate.target, candidate.name, candidate.matched.join(", "))
+}
+
+/// Left alone, for a reason.
+pub fn skipped(reason: Reason) -> Decision {
+    Decision { outcome: Outcome::Skipped, op: Op::None, reason, fields: Vec::new(), fault: None, link: LinkDecision::Keep, undo: "never:nothing was written" }
+}
+
+/// Could not be done: to the retry list.
+pub fn failed(reason: Reason) -> Decision {
+    let fault = FaultView::from(&Fault::new(Code::BadItem, reason.code.clone()));
+    Decision { outcome: Outcome::Failed, fault: Some(fault), ..skipped(reason) }
+}
+
+/// Money in reports: a decimal string.
+pub fn money(value: rust_decimal::Decimal) -> Value {
+    Value::String(number::plain(value))
+}

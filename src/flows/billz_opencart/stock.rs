@@ -1,0 +1,51 @@
+//! How many pieces the site may sell: the sum over shops or one shop's, whole pieces only, less the buffer, up to the cap.
+
+use rust_decimal::Decimal;
+
+use super::{
+    record::Good,
+    settings::{Settings, Stock},
+};
+use crate::{domain::number, engine::model::Reason};
+
+/// The largest value of `oc_product.quantity`, INT.
+const LARGEST: i64 = i32::MAX as i64;
+
+/// The quantity of `good` with the rule that made it. `shops` are those that count under `stock: "sum"`; `stream` is the one being
+/// synchronised.
+///
+/// A shop that is not named holds nothing: Billz lists only shops that hold the good (facts/billz-2.md section 4.3).
+pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings) -> Result<(i64, Reason), Reason> {
+    let selected = [stream.to_owned()];
+    let (counted, code) = match settings.stock {
+        Stock::Sum => (shops, "stock_sum"),
+        Stock::Selected => (selected.as_slice(), "stock_selected"),
+    };
+    let mut sum = Decimal::ZERO;
+    let mut holding = Vec::new();
+    for shop in counted {
+        let Some(text) = good.shops.get(shop).and_then(|row| row.stock.as_ref()) else { continue };
+        let name = good.shop_name(shop);
+        let Some(value) = number::parse_decimal(text) else {
+            return Err(Reason::new("stock_unreadable").with("value", text).with("shop", name));
+        };
+        // Whether negative stock occurs is a guess of the sheet; it can only mean that there is none.
+        sum = sum.saturating_add(value.max(Decimal::ZERO));
+        holding.push(name);
+    }
+    let whole = i64::try_from(sum.floor()).unwrap_or(LARGEST).min(LARGEST);
+    let kept = (whole - i64::from(settings.stock_buffer)).max(0);
+    let quantity = settings.stock_cap.map_or(kept, |cap| kept.min(i64::from(cap)));
+    let mut rule = match settings.stock {
+        Stock::Sum => Reason::new(code).with("shops", holding.join(", ")),
+        Stock::Selected => Reason::new(code).with("shop", good.shop_name(stream)),
+    }
+    .with("value", number::plain(sum));
+    if settings.stock_buffer > 0 {
+        rule = rule.with("buffer", settings.stock_buffer);
+    }
+    if let Some(cap) = settings.stock_cap.filter(|cap| kept > i64::from(*cap)) {
+        rule = rule.with("cap", cap);
+    }
+    Ok((quantity, rule))
+}

@@ -1,0 +1,41 @@
+//! OpenCart 3.0.3.8 (and its relatives such as ocStore) as a database: what stands in a shop, and how it is changed.
+//!
+//! | you want to know | read |
+//! |---|---|
+//! | which shop, whose products | [`options`], `seller` |
+//! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
+//! | what stands there | `shop`, `observe`, `candidates` |
+//! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
+//! | statements, columns found at run time | `sql`, `schema` |
+//!
+//! Quirks that shape everything here (measured; facts about OpenCart):
+//! - 134 of 136 tables are MyISAM: no transactions, one lock a table. So every step is safe to repeat, writes wait behind readers
+//!   (`low_priority_updates`), and a batch has at most 1,000 rows.
+//! - The shop is never strict and sets its own `sql_mode` and `time_zone`; so do we, and we check lengths and numbers ourselves,
+//!   since a lenient server cuts and bends them silently.
+//! - No foreign and hardly any unique keys; ids are reused after a restore. A product is itself only with its `date_added`.
+//! - Text is stored HTML-escaped once. The shop's collation ignores case, accents and trailing blanks.
+
+mod batch;
+mod observe;
+pub mod options;
+mod schema;
+mod seller;
+mod session;
+mod shop;
+pub mod special;
+mod special_write;
+mod sql;
+#[cfg(test)]
+mod testing;
+mod update;
+#[cfg(test)]
+mod update_tests;
+mod zone;
+
+pub use observe::{Product, Special};
+pub use options::{KeyColumn, Options, SellerAdapter};
+pub use session::{Reader, Writer};
+pub use shop::{Language, Shop};
+pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
+pub use update::{ProductUpdate, Written};

@@ -1,0 +1,142 @@
+//! What a shop says about itself: languages, customer groups, currency, defaults of new products.
+
+use chrono::NaiveDate;
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Text},
+};
+
+use super::{session::Reader, sql::Sql};
+use crate::fault::{Code, Fault};
+
+/// One of the shop's languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Language {
+    /// `language_id`.
+    pub id: i64,
+    /// Code such as `ru-ru`.
+    pub code: String,
+    /// Whether visitors see it; products have texts in disabled ones too.
+    pub enabled: bool,
+}
+
+/// What a shop says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shop {
+    /// All languages, in the shop's order, disabled ones as well.
+    pub languages: Vec<Language>,
+    /// The store's own language, or the first one.
+    pub default_language_id: i64,
+    /// All customer groups: a special needs one row for each.
+    pub customer_groups: Vec<i64>,
+    /// Currency that prices are stored in (`config_currency`).
+    pub currency: Option<String>,
+    /// Offset of the shop's clock, such as `+05:00`.
+    pub time_zone: String,
+    /// Today by that clock.
+    pub today: NaiveDate,
+    /// Now by that clock, `YYYY-MM-DD HH:MM:SS`.
+    pub now: String,
+    /// Stock status for products without stock (`config_stock_status_id`, or the first; 0 without any).
+    pub stock_status_id: i64,
+    /// Default unit of weight, 0 without one.
+    pub weight_class_id: i64,
+    /// Default unit of length, 0 without one.
+    pub length_class_id: i64,
+    /// What a person should know, such as an unknown time zone or a character set that cannot hold emoji.
+    pub notes: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct LanguageRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = BigInt)]
+    status: i64,
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+#[derive(QueryableByName)]
+struct NowRow {
+    #[diesel(sql_type = Text)]
+    now: String,
+}
+
+impl Reader {
+    /// What the shop says about itself, asked anew at each call.
+    ///
+    /// Errors: `TargetUnavailable`; `TargetSchema` if the shop has no language.
+    pub async fn shop(&mut self) -> Result<Shop, Fault> {
+        let languages = format!(
+            "SELECT CAST(`language_id` AS SIGNED) AS id, `code` AS code, CAST(`status` AS SIGNED) AS status FROM {} ORDER BY `sort_order`, `language_id`",
+            self.tables.language
+        );
+        let languages: Vec<Language> = self
+            .rows::<LanguageRow>(Sql::new(languages))
+            .await?
+            .into_iter()
+            .map(|row| Language { id: row.id, code: row.code, enabled: row.status != 0 })
+            .collect();
+        let own = self.setting("config_language").await?;
+        let default_language_id = languages
+            .iter()
+            .find(|language| own.as_deref() == Some(language.code.as_str()))
+            .or_else(|| languages.first())
+            .map(|language| language.id)
+            .ok_or_else(|| Fault::new(Code::TargetSchema, format!("the table {} is empty: a shop needs a language", self.tables.language)))?;
+        let groups = format!("SELECT CAST(`customer_group_id` AS SIGNED) AS id FROM {} ORDER BY `customer_group_id`", self.tables.customer_group);
+        let customer_groups = self.ids(groups).await?;
+        let stock_status_id = match self.number_setting("config_stock_status_id").await? {
+            Some(id) => id,
+            None => {
+                let first = format!("SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} ORDER BY `stock_status_id` LIMIT 1", self.tables.stock_status);
+                self.ids(first).await?.first().copied().unwrap_or(0)
+            }
+        };
+        let weight_class_id = self.number_setting("config_weight_class_id").await?.unwrap_or(0);
+        let length_class_id = self.number_setting("config_length_class_id").await?.unwrap_or(0);
+        let now = self.now().await?;
+        let today = now
+            .get(..10)
+            .and_then(|day| day.parse().ok())
+            .ok_or_else(|| Fault::internal(format!("the shop's database gave a time that we cannot read: {now}")))?;
+        let mut notes = self.notes.clone();
+        if self.schema.find(&self.tables.description, "name").is_some_and(|column| !column.takes_all_characters()) {
+            notes.push("the shop's tables cannot hold characters such as emoji: they are left out of names and descriptions".to_owned());
+        }
+        Ok(Shop {
+            languages,
+            default_language_id,
+            customer_groups,
+            currency: self.setting("config_currency").await?,
+            time_zone: self.time_zone.clone(),
+            today,
+            now,
+            stock_status_id,
+            weight_class_id,
+            length_class_id,
+            notes,
+        })
+    }
+
+    /// Now by the shop's clock.
+    pub(super) async fn now(&mut self) -> Result<String, Fault> {
+        let rows = self.rows::<NowRow>(Sql::new("SELECT DATE_FORMAT(NOW(), '%Y-%m-%d %H:%i:%s') AS now")).await?;
+        rows.into_iter().next().map(|row| row.now).ok_or_else(|| Fault::internal("the shop's database did not say the time"))
+    }
+
+    async fn ids(&mut self, sql: String) -> Result<Vec<i64>, Fault> {
+        Ok(self.rows::<IdRow>(Sql::new(sql)).await?.into_iter().map(|row| row.id).collect())
+    }
+
+    async fn number_setting(&mut self, key: &str) -> Result<Option<i64>, Fault> {
+        Ok(self.setting(key).await?.and_then(|text| text.trim().parse().ok()))
+    }
+}
