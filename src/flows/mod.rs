@@ -1,1 +1,29 @@
-//! (being written)
+//! What goes where, and by which rules: the product. A new flow is a folder here and one line in [`all`].
+//!
+//! | flow | from -> to | folder |
+//! |---|---|---|
+//! | `billz-opencart` | Billz tills -> OpenCart's database | [`billz_opencart`] |
+
+pub mod billz_opencart;
+
+use std::sync::Arc;
+
+use crate::{engine::flow::Flow, remote::{Http, ports::Limits}};
+
+/// What flows are built with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Talks HTTP.
+    pub http: Http,
+    /// Limits shared by all processes.
+    pub limits: Arc<dyn Limits>,
+    /// Which outgoing address this process has (`TRADESYNC_EGRESS`).
+    pub egress: String,
+    /// Our own database's address: the shop's database where a connection names none.
+    pub database_url: secrecy::SecretString,
+}
+
+/// Every flow of this binary.
+pub fn all(parts: &Parts) -> Vec<Arc<dyn Flow>> {
+    vec![Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone()))]
+}

@@ -109,16 +109,15 @@ impl Execution {
             self.run.phase = Phase::Decide;
         }
         let summary = self.run.read_summary.clone().ok_or_else(|| Fault::internal("a run is past its read but holds no result of it"))?;
-        let streams = self.ports.connections.streams(&self.connection.id).await?;
         if self.run.dry_run && self.run.phase == Phase::Decide {
             let mut observer = self.flow.observer(&self.opened).await?;
-            let rules = self.rules(&mut *observer, &streams, &summary).await?;
+            let rules = self.rules(&mut *observer, &summary).await?;
             let counts = self.decide(&mut *observer, &*rules, engine).await?;
             return Ok(Worked { counts, summary });
         }
         self.hold.take(&format!("target:{}", self.connection.id)).await?;
         let mut target = self.flow.target(&self.opened).await?;
-        let rules = self.rules(&mut *target, &streams, &summary).await?;
+        let rules = self.rules(&mut *target, &summary).await?;
         self.finish_leftovers(&mut *target).await?;
         if self.run.phase == Phase::Decide {
             self.run.counts = self.decide(&mut *target, &*rules, engine).await?;
@@ -129,9 +128,11 @@ impl Execution {
         Ok(Worked { counts, summary })
     }
 
-    async fn rules<O: Observe + ?Sized>(&self, target: &mut O, streams: &[Stream], summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
+    /// The rules, made under the target's lease: which shops count in a sum depends on the runs before this one.
+    async fn rules<O: Observe + ?Sized>(&self, target: &mut O, summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
+        let streams = self.ports.connections.streams(&self.connection.id).await?;
         let facts = Facts { source: summary.facts.clone(), target: target.facts().await? };
-        self.flow.rules(&self.opened, &self.run.stream, streams, facts)
+        self.flow.rules(&self.opened, &self.run.stream, &streams, facts)
     }
 
     pub(super) async fn stream(&self) -> Result<Stream, Fault> {

@@ -93,6 +93,11 @@ fn special(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     if !special_differs(&standing.product, &wish, rules.today) && !forget {
         return None;
     }
+    // The writer must know later which rows are ours.
+    let rule = match ours {
+        Some(ours) => rule.with("ours", number::plain(ours)),
+        None => rule,
+    };
     let old = rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price));
     Some(FieldChange { field: "special".into(), old, new, rule })
 }

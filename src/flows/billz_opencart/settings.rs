@@ -466,6 +466,16 @@ impl Settings {
         }
     }
 
+    /// Column and value of a key for a new product, if there is a value.
+    pub fn link_keys_column(&self, key: LinkKey, value: String) -> Result<Option<(crate::systems::opencart::KeyColumn, String)>, crate::fault::Fault> {
+        let column = match key {
+            LinkKey::Sku => &self.sku_column,
+            LinkKey::Barcode => &self.barcode_column,
+            LinkKey::Model => &self.model_column,
+        };
+        if value.is_empty() { Ok(None) } else { Ok(Some((crate::systems::opencart::KeyColumn::new(column.as_str())?, value))) }
+    }
+
     /// Length of `full_every`; `None` = auto.
     pub fn full_every(&self) -> Option<Duration> {
         clock::parse_duration(&self.full_every).ok()

@@ -1,0 +1,349 @@
+//! OpenCart as the engine's target: observations as values, changes as writes.
+//!
+//! [`Looking`] can only look (its session is read only), [`Writing`] holds the shop's lock.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{
+    rules::money,
+    settings::{LinkKey, NewProducts, Settings, Specials, SpecialsScope},
+};
+use crate::{
+    domain::number,
+    engine::{
+        flow::{Apply, Lookup, Observation, Observe},
+        model::{Applied, Candidate, Change, FieldChange, Op, Reason, Values},
+    },
+    fault::{Code, Fault, FaultView},
+    systems::opencart::{
+        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want, Writer, Written,
+    },
+};
+
+/// A product as it stands in the shop, read back from an observation's values.
+pub struct Standing {
+    /// As the OpenCart system knows it.
+    pub product: Product,
+}
+
+impl Standing {
+    /// Reads values back; `Err` names the field that is missing.
+    pub fn of(values: &Values) -> Result<Self, &'static str> {
+        let text = |field: &'static str| values.get(field).and_then(Value::as_str).ok_or(field);
+        let specials = values.get("specials").and_then(Value::as_array).ok_or("specials")?;
+        Ok(Self {
+            product: Product {
+                date_added: text("date_added")?.to_owned(),
+                quantity: values.get("quantity").and_then(Value::as_i64).ok_or("quantity")?,
+                price: number::parse_decimal(text("price")?).ok_or("price")?,
+                status: values.get("status").and_then(Value::as_bool).ok_or("status")?,
+                owned: true,
+                specials: specials.iter().map(|row| special(row).ok_or("specials")).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+
+    fn values(product: &Product) -> Values {
+        let specials: Vec<Value> = product
+            .specials
+            .iter()
+            .map(|row| json!([row.id, row.customer_group_id, row.priority, number::plain(row.price), row.date_start, row.date_end]))
+            .collect();
+        Values::from([
+            ("date_added".into(), Value::from(product.date_added.clone())),
+            ("quantity".into(), Value::from(product.quantity)),
+            ("price".into(), money(product.price)),
+            ("status".into(), Value::from(product.status)),
+            ("specials".into(), Value::Array(specials)),
+        ])
+    }
+}
+
+fn special(row: &Value) -> Option<Special> {
+    Some(Special {
+        id: row.get(0)?.as_u64()?,
+        customer_group_id: row.get(1)?.as_i64()?,
+        priority: row.get(2)?.as_i64()?,
+        price: number::parse_decimal(row.get(3)?.as_str()?)?,
+        date_start: row.get(4)?.as_str()?.to_owned(),
+        date_end: row.get(5)?.as_str()?.to_owned(),
+    })
+}
+
+/// What the rules must know of the shop.
+fn facts(shop: &Shop) -> Values {
+    Values::from([
+        ("currency".into(), shop.currency.clone().map_or(Value::Null, Value::String)),
+        ("customer_groups".into(), json!(shop.customer_groups)),
+        ("today".into(), Value::String(shop.today.to_string())),
+    ])
+}
+
+/// What the shop told about itself, for the rules.
+pub struct ShopFacts {
+    /// Its currency.
+    pub currency: Option<String>,
+    /// Its customer groups.
+    pub groups: Vec<i64>,
+    /// The day there.
+    pub today: NaiveDate,
+}
+
+impl ShopFacts {
+    /// Reads facts back.
+    pub fn of(values: &Values) -> Result<Self, Fault> {
+        let missing = || Fault::internal("the shop's facts are incomplete");
+        Ok(Self {
+            currency: values.get("currency").and_then(Value::as_str).map(str::to_owned),
+            groups: values.get("customer_groups").and_then(Value::as_array).ok_or_else(missing)?.iter().filter_map(Value::as_i64).collect(),
+            today: values.get("today").and_then(Value::as_str).and_then(|day| day.parse().ok()).ok_or_else(missing)?,
+        })
+    }
+}
+
+fn product_id(target: &str) -> Result<u64, Fault> {
+    target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
+}
+
+async fn observe(reader: &mut Reader, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
+    let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
+    let products = reader.products(&ids).await?;
+    Ok(products
+        .into_iter()
+        .map(|(id, product)| {
+            (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values: Standing::values(&product) })
+        })
+        .collect())
+}
+
+async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
+    let mut questions = Vec::with_capacity(lookups.len());
+    for lookup in lookups.iter().filter(|lookup| !lookup.keys.is_empty()) {
+        let keys = lookup.keys.iter().map(|(column, value)| Ok((KeyColumn::new(column.as_str())?, value.clone()))).collect::<Result<Vec<_>, Fault>>()?;
+        questions.push((lookup.source.clone(), keys));
+    }
+    if questions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = reader.matches(&questions).await?;
+    Ok(found
+        .into_iter()
+        .map(|(source, matches)| {
+            let candidates = matches
+                .into_iter()
+                .map(|found| Candidate { target: found.product_id.to_string(), name: found.name, matched: found.matched })
+                .collect();
+            (source, candidates)
+        })
+        .collect())
+}
+
+/// The target for looking only.
+pub struct Looking {
+    reader: Reader,
+}
+
+impl Looking {
+    /// Looks through this session.
+    pub fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+}
+
+#[async_trait]
+impl Observe for Looking {
+    async fn facts(&mut self) -> Result<Values, Fault> {
+        Ok(facts(&self.reader.shop().await?))
+    }
+
+    async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
+        observe(&mut self.reader, targets).await
+    }
+
+    async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
+        candidates(&mut self.reader, lookups).await
+    }
+
+    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault> {
+        self.reader.owns_more_than(linked).await
+    }
+}
+
+/// The target for writing.
+pub struct Writing {
+    writer: Writer,
+    settings: Settings,
+    groups: Vec<i64>,
+}
+
+impl Writing {
+    /// Writes through this session, by these settings.
+    pub fn new(writer: Writer, settings: Settings) -> Self {
+        Self { writer, settings, groups: Vec::new() }
+    }
+
+    /// What one change asks of an existing product; `None` when nothing differs in the shop and only the link is to remember it.
+    fn update(&self, change: &Change) -> Result<Option<ProductUpdate>, Fault> {
+        let target = change.body.target.as_deref().ok_or_else(|| Fault::internal("an update without a product"))?;
+        let mut update = ProductUpdate {
+            product_id: product_id(target)?,
+            date_added: change.body.witness.clone().unwrap_or_default(),
+            quantity: None,
+            price: None,
+            status: None,
+            special: None,
+        };
+        for field in &change.body.fields {
+            match field.field.as_str() {
+                "quantity" => update.quantity = both(field, |value| value.as_i64())?,
+                "price" => update.price = both(field, decimal)?,
+                "special" => update.special = Some(self.special(field)),
+                _ => {}
+            }
+        }
+        update.quantity = update.quantity.filter(|(old, new)| old != new);
+        update.price = update.price.filter(|(old, new)| old != new);
+        let nothing = update.quantity.is_none() && update.price.is_none() && update.special.is_none();
+        Ok((!nothing).then_some(update))
+    }
+
+    fn special(&self, field: &FieldChange) -> SpecialWish {
+        let ours: Vec<Decimal> = field.rule.params.get("ours").and_then(|ours| number::parse_decimal(ours)).into_iter().collect();
+        let own = self.settings.specials_scope == SpecialsScope::Own || field.rule.code == "promo_ended";
+        SpecialWish {
+            groups: self.groups.clone(),
+            want: decimal(&field.new).map_or(Want::None, Want::Price),
+            ending: match self.settings.specials {
+                Specials::Remove => Ending::Remove,
+                Specials::Close => Ending::Close,
+            },
+            scope: if own { Scope::Own(ours) } else { Scope::All },
+        }
+    }
+
+    fn product(&self, change: &Change) -> Result<NewProduct, Fault> {
+        let field = |name: &str| change.body.fields.iter().find(|field| field.field == name).map(|field| &field.new);
+        let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let needed = |name: &str| Fault::internal(format!("a new product without {name}"));
+        Ok(NewProduct {
+            reference: format!("tradesync:{}", change.id),
+            name: text("name"),
+            description: ammonia::clean(&text("description")),
+            model: text("model"),
+            sku: self.settings.link_keys_column(LinkKey::Sku, text("sku"))?,
+            barcode: self.settings.link_keys_column(LinkKey::Barcode, text("barcode"))?,
+            quantity: field("quantity").and_then(Value::as_i64).ok_or_else(|| needed("quantity"))?,
+            price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
+            special: field("special").and_then(decimal),
+            live: self.settings.new_products == NewProducts::Live && field("status").and_then(Value::as_u64) == Some(1),
+            category_ids: text("category").split(',').filter_map(|id| id.parse().ok()).collect(),
+        })
+    }
+
+    async fn apply_updates(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Fault> {
+        let mut updates = Vec::new();
+        let mut places = Vec::new();
+        let mut answers: Vec<Applied> = Vec::with_capacity(changes.len());
+        for change in changes {
+            answers.push(Applied::Done { target: change.body.target.clone().unwrap_or_default(), witness: change.body.witness.clone() });
+            if let Some(update) = self.update(change)? {
+                places.push(answers.len() - 1);
+                updates.push(update);
+            }
+        }
+        let written = self.writer.update(&updates).await?;
+        for (place, written) in places.into_iter().zip(written) {
+            if let (Some(answer), Some(ended)) = (answers.get_mut(place), ended(written)) {
+                *answer = ended;
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn apply_creations(&mut self, changes: &[&Change], again: bool) -> Result<Vec<Applied>, Fault> {
+        let products = changes.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
+        let created = self.writer.create(&products, again).await?;
+        Ok(created
+            .into_iter()
+            .map(|created| match created {
+                Created::Done { product_id, date_added, .. } => Applied::Done { target: product_id.to_string(), witness: Some(date_added) },
+                Created::Failed { field, detail } => Applied::Failed { fault: bad_item(&field, &detail) },
+            })
+            .collect())
+    }
+}
+
+/// What a write that did not simply succeed means; `None` when it did.
+fn ended(written: Written) -> Option<Applied> {
+    match written {
+        Written::Done => None,
+        Written::Changed { now } => Some(Applied::Conflict { detail: format!("quantity {}, price {}", now.quantity, number::plain(now.price)) }),
+        Written::Gone => Some(Applied::Gone { reason: Reason::new("target_deleted") }),
+        Written::Replaced => Some(Applied::Gone { reason: Reason::new("target_replaced") }),
+        Written::Foreign => Some(Applied::Gone { reason: Reason::new("foreign_owner") }),
+        Written::Failed { field, detail } => Some(Applied::Failed { fault: bad_item(field, &detail) }),
+    }
+}
+
+fn bad_item(field: &str, detail: &str) -> FaultView {
+    FaultView::from(&Fault::new(Code::BadItem, format!("{field}: {detail}")))
+}
+
+fn decimal(value: &Value) -> Option<Decimal> {
+    value.as_str().and_then(number::parse_decimal)
+}
+
+fn both<T>(field: &FieldChange, read: impl Fn(&Value) -> Option<T>) -> Result<Option<(T, T)>, Fault> {
+    let values = field.old.as_ref().and_then(&read).zip(read(&field.new));
+    values.map(Some).ok_or_else(|| Fault::internal(format!("the change of {} cannot be read back", field.field)))
+}
+
+#[async_trait]
+impl Observe for Writing {
+    async fn facts(&mut self) -> Result<Values, Fault> {
+        let shop = self.writer.shop().await?;
+        self.groups.clone_from(&shop.customer_groups);
+        Ok(facts(&shop))
+    }
+
+    async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
+        observe(&mut self.writer, targets).await
+    }
+
+    async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
+        candidates(&mut self.writer, lookups).await
+    }
+
+    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault> {
+        self.writer.owns_more_than(linked).await
+    }
+}
+
+#[async_trait]
+impl Apply for Writing {
+    async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault> {
+        let of = |op: Op| batch.iter().filter(move |change| change.body.op == op).collect::<Vec<_>>();
+        let mut updated = self.apply_updates(&of(Op::Update)).await?.into_iter();
+        let mut created = self.apply_creations(&of(Op::Create), again).await?.into_iter();
+        batch
+            .iter()
+            .map(|change| {
+                let answer = match change.body.op {
+                    Op::Update => updated.next(),
+                    Op::Create => created.next(),
+                    Op::Hide | Op::Send | Op::None => None,
+                };
+                answer.ok_or_else(|| Fault::internal("a change got no answer"))
+            })
+            .collect()
+    }
+
+    async fn finish(&mut self, changed: bool) -> Result<(), Fault> {
+        if changed { self.writer.clear_cache(Forget::default()).await.map(drop) } else { Ok(()) }
+    }
+}
