@@ -17,6 +17,8 @@
 //! - Text is stored HTML-escaped once. The shop's collation ignores case, accents and trailing blanks.
 
 mod batch;
+mod cache;
+mod candidates;
 mod observe;
 pub mod options;
 mod schema;
@@ -28,14 +30,18 @@ mod special_write;
 mod sql;
 #[cfg(test)]
 mod testing;
+mod text;
 mod update;
 #[cfg(test)]
 mod update_tests;
 mod zone;
 
+pub use cache::Forget;
+pub use candidates::{Lookup, Match};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
+pub use text::escape;
 pub use update::{ProductUpdate, Written};

@@ -219,7 +219,7 @@ impl Schema {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn column(data_type: &str, column_type: &str) -> Column {
@@ -235,6 +235,10 @@ mod tests {
             scale: Some(4),
             charset: Some("utf8mb3".into()),
         }
+    }
+
+    pub(in crate::systems::opencart) fn text_column(data_type: &str, most: u64, charset: &str) -> Column {
+        Column { max_chars: Some(most), max_bytes: Some(if data_type == "text" { most } else { most * 4 }), charset: Some(charset.into()), ..column(data_type, data_type) }
     }
 
     #[test]

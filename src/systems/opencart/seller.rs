@@ -84,9 +84,11 @@ impl Seller {
                 sql.push(", 0)");
             }
             Self::Link { table, product, seller, holder, .. } => {
-                sql.push(&format!("EXISTS (SELECT 1 FROM {table} l WHERE l.{product} = p.`product_id` AND "));
+                // Not EXISTS: on a table without an index (TMD) that scans it once per product (measured: 7 s for 5,000); this form
+                // is read once and hashed, or looked up where there is an index.
+                sql.push(&format!("IFNULL(p.`product_id` IN (SELECT l.{product} FROM {table} l WHERE l.{product} IS NOT NULL AND "));
                 holder.compare(sql, &format!("l.{seller}"));
-                sql.push(")");
+                sql.push("), 0)");
             }
         }
     }
