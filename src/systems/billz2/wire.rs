@@ -238,8 +238,13 @@ pub struct BadRow {
 
 /// Reads one row.
 pub fn product(row: &RawValue) -> Result<Product, BadRow> {
+    let text = row.get();
+    // serde would read a list as an object, field by field.
+    if !text.starts_with('{') {
+        return Err(bad(text, &serde_json::from_str(text).unwrap_or_default(), ".", "expected an object"));
+    }
     // Nearly every row is read here; what follows is slow and rare.
-    serde_json::from_str(row.get()).or_else(|_| salvage(row.get()))
+    serde_json::from_str(text).or_else(|_| salvage(text))
 }
 
 /// A readable `list` or `moment`, without its content.
@@ -273,12 +278,13 @@ const FOR_SHOW: [(&str, Check); 12] = [
 
 fn salvage(row: &str) -> Result<Product, BadRow> {
     let mut value: Value = serde_json::from_str(row).map_err(|error| bad(row, &Value::Null, ".", &error.to_string()))?;
-    let Value::Object(fields) = &mut value else { return Err(bad(row, &value, ".", "expected an object")) };
     let mut unread = Vec::new();
-    for (name, check) in FOR_SHOW {
-        if fields.get(name).is_some_and(|field| !check(field.clone())) {
-            fields.remove(name);
-            unread.push(name);
+    if let Value::Object(fields) = &mut value {
+        for (name, check) in FOR_SHOW {
+            if fields.get(name).is_some_and(|field| !check(field.clone())) {
+                fields.remove(name);
+                unread.push(name);
+            }
         }
     }
     let text = value.to_string();
@@ -321,3 +327,7 @@ fn hash(row: &str) -> String {
     Sha256::digest(row.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
