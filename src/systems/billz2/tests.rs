@@ -216,7 +216,8 @@ async fn shops_are_paged_each_once() {
 
 #[tokio::test]
 async fn the_currency_is_optional_but_an_outage_is_not_an_answer() {
-    let table: [(fn() -> Act, Result<Option<&str>, Code>); 6] = [
+    type Case = (fn() -> Act, Result<Option<&'static str>, Code>);
+    let table: [Case; 6] = [
         (|| json(r#"{"company_id":"c1","retail_currency":{"type":"UZS"}}"#), Ok(Some("UZS"))),
         (|| answer(404, "", r#"{"error":{"code":"NOT_FOUND"}}"#), Ok(None)),
         (|| answer(403, "", ""), Ok(None)),

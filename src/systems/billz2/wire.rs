@@ -237,7 +237,7 @@ pub struct BadRow {
 }
 
 /// Reads one row.
-pub fn product(row: &RawValue) -> Result<Product, BadRow> {
+pub fn product(row: &RawValue) -> Result<Product, Box<BadRow>> {
     let text = row.get();
     // serde would read a list as an object, field by field.
     if !text.starts_with('{') {
@@ -276,7 +276,7 @@ const FOR_SHOW: [(&str, Check); 12] = [
     ("barcode", reads::<Text>),
 ];
 
-fn salvage(row: &str) -> Result<Product, BadRow> {
+fn salvage(row: &str) -> Result<Product, Box<BadRow>> {
     let mut value: Value = serde_json::from_str(row).map_err(|error| bad(row, &Value::Null, ".", &error.to_string()))?;
     let mut unread = Vec::new();
     if let Value::Object(fields) = &mut value {
@@ -306,21 +306,21 @@ fn salvage(row: &str) -> Result<Product, BadRow> {
     }
 }
 
-fn bad(row: &str, value: &Value, path: &str, detail: &str) -> BadRow {
+fn bad(row: &str, value: &Value, path: &str, detail: &str) -> Box<BadRow> {
     let found = match path {
         "." => Some(value),
         _ => value.pointer(&format!("/{}", path.replace("].", "/").replace(['[', '.'], "/").replace(']', ""))),
     };
     let shown = found.map_or_else(|| "(absent)".to_owned(), Value::to_string);
     let said = |name: &str| value.get(name).and_then(|field| scalar(&field.to_string())).filter(|text| !text.trim().is_empty());
-    BadRow {
+    Box::new(BadRow {
         id: said("id"),
         name: said("name"),
         field: path.to_owned(),
         value: redact::words(&shown).chars().take(80).collect(),
         detail: redact::words(detail),
         raw_hash: hash(row),
-    }
+    })
 }
 
 fn hash(row: &str) -> String {

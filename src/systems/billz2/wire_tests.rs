@@ -3,7 +3,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 
-fn read(row: &str) -> Result<Product, BadRow> {
+fn read(row: &str) -> Result<Product, Box<BadRow>> {
     match serde_json::from_str::<&RawValue>(row) {
         Ok(raw) => product(raw),
         Err(error) => Err(bad(row, &Value::Null, "test", &error.to_string())),
