@@ -39,6 +39,8 @@ impl Default for Options {
 
 /// How long an idle connection is kept for the next call.
 const IDLE: Duration = Duration::from_secs(60);
+/// No timeout is scaled below this.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 /// Taken off our own clock where a remote does not tell its own.
 const CLOCK_DIFFERENCE: chrono::Duration = chrono::Duration::seconds(5);
 
@@ -71,7 +73,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .connect_timeout(clock::scaled(options.connect_timeout))
+            .connect_timeout(patience(options.connect_timeout))
             .pool_idle_timeout(IDLE)
             .build()
             .map_err(|error| Fault::internal("the HTTP client cannot be made").caused_by(error))?;
@@ -188,7 +190,7 @@ impl Http {
     /// One exchange. The outer error is a cancel; a write is never dropped in flight.
     async fn exchange(&self, call: &Call<'_>, token: Option<&Token>, stop: &CancellationToken) -> Result<Result<Reply, Broken>, Fault> {
         let work = async {
-            let timeout = clock::scaled(call.timeout.unwrap_or(self.options.timeout));
+            let timeout = patience(call.timeout.unwrap_or(self.options.timeout));
             match tokio::time::timeout(timeout, self.transfer(call, token)).await {
                 Ok(done) => done,
                 Err(_) => Err(Broken {
@@ -240,6 +242,11 @@ impl Http {
         }
         Ok(Reply { status, headers, body })
     }
+}
+
+/// A timeout as it is kept: scaled, but a network does not get faster with the clock of a test.
+fn patience(timeout: Duration) -> Duration {
+    clock::scaled(timeout).max(timeout.min(LEAST_PATIENCE))
 }
 
 /// How far a call has come.

@@ -130,6 +130,19 @@ async fn an_answer_over_the_limit_is_refused_unread() {
     assert_eq!((fault.code, server.asked().len()), (Code::RemoteProtocol, 1), "{fault}");
 }
 
+/// `{"a":1}` packed by gzip, its last `less` bytes cut off.
+fn packed(less: usize) -> Act {
+    const BYTES: [u8; 27] = [31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 84, 178, 50, 172, 5, 0, 175, 172, 27, 86, 7, 0, 0, 0];
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", BYTES.len() - less);
+    Act::Raw([head.as_bytes(), BYTES.get(..BYTES.len() - less).expect("part")].concat())
+}
+
+#[tokio::test]
+async fn packed_answers_are_unpacked_and_cut_ones_noticed() {
+    let server = Server::start(in_turn(vec![|| packed(9), || packed(0)])).await;
+    assert_eq!((get(&server).await.expect("second").value.as_str(), server.asked().len()), (r#"{"a":1}"#, 2));
+}
+
 #[tokio::test]
 async fn throttling_pauses_everybody_and_is_no_failure() {
     let limited: fn() -> Act = || answer(429, "", "");

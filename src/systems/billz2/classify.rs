@@ -56,7 +56,7 @@ pub fn judge<T>(reply: &Reply, read: impl FnOnce(&Envelope<'_>) -> Result<T, Str
     if let Some(garbled) = reply.garbled() {
         return garbled;
     }
-    let envelope: Envelope<'_> = match serde_json::from_slice(without_mark(&reply.body)) {
+    let envelope = match open(&reply.body) {
         Ok(envelope) => envelope,
         Err(error) => return Class::Unreadable(format!("the answer is not the JSON we know: {error}")),
     };
@@ -86,7 +86,7 @@ pub fn judge_login<T>(reply: &Reply, read: impl FnOnce(&Envelope<'_>) -> Result<
 /// A status that is no success.
 fn refused<T>(reply: &Reply) -> Class<T> {
     let status = reply.status.as_u16();
-    let envelope = serde_json::from_slice::<Envelope<'_>>(without_mark(&reply.body)).ok();
+    let envelope = open(&reply.body).ok();
     // A 400 may hold what is really a refused token or right.
     if status == 400
         && let Some(class @ (Class::TokenExpired(_) | Class::Forbidden(_) | Class::RateLimited { .. })) =
@@ -195,7 +195,15 @@ fn plain(raw: Option<&RawValue>) -> String {
     raw.and_then(|raw| scalar(raw.get())).unwrap_or_default()
 }
 
-/// The body without a byte order mark.
-fn without_mark(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+/// The body as an object, with or without a byte order mark before it. A list is none, though serde would read it as one.
+fn open(body: &[u8]) -> Result<Envelope<'_>, serde_json::Error> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    if body.first().is_some_and(|first| *first != b'{') {
+        return Err(serde::de::Error::custom("expected an object"));
+    }
+    serde_json::from_slice(body)
 }
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;

@@ -54,7 +54,7 @@ pub struct ProductPage {
     /// The remote's total for the question, not for this page.
     pub count: u64,
     /// Rows in the remote's order; one that cannot be used stands as [`BadRow`].
-    pub rows: Vec<Result<Product, BadRow>>,
+    pub rows: Vec<Result<Product, Box<BadRow>>>,
     /// How many rows the page had.
     pub rows_seen: usize,
     /// The remote's clock when it answered.
@@ -158,7 +158,7 @@ impl Client {
 }
 
 /// Judges a page of products.
-fn product_rows(reply: &Reply) -> Class<Rows<Result<Product, BadRow>>> {
+fn product_rows(reply: &Reply) -> Class<Rows<Result<Product, Box<BadRow>>>> {
     classify::judge(reply, |envelope| rows(envelope, |envelope| envelope.products, "products", wire::product))
 }
 

@@ -237,9 +237,14 @@ pub struct BadRow {
 }
 
 /// Reads one row.
-pub fn product(row: &RawValue) -> Result<Product, BadRow> {
+pub fn product(row: &RawValue) -> Result<Product, Box<BadRow>> {
+    let text = row.get();
+    // serde would read a list as an object, field by field.
+    if !text.starts_with('{') {
+        return Err(bad(text, &serde_json::from_str(text).unwrap_or_default(), ".", "expected an object"));
+    }
     // Nearly every row is read here; what follows is slow and rare.
-    serde_json::from_str(row.get()).or_else(|_| salvage(row.get()))
+    serde_json::from_str(text).or_else(|_| salvage(text))
 }
 
 /// A readable `list` or `moment`, without its content.
@@ -271,14 +276,15 @@ const FOR_SHOW: [(&str, Check); 12] = [
     ("barcode", reads::<Text>),
 ];
 
-fn salvage(row: &str) -> Result<Product, BadRow> {
+fn salvage(row: &str) -> Result<Product, Box<BadRow>> {
     let mut value: Value = serde_json::from_str(row).map_err(|error| bad(row, &Value::Null, ".", &error.to_string()))?;
-    let Value::Object(fields) = &mut value else { return Err(bad(row, &value, ".", "expected an object")) };
     let mut unread = Vec::new();
-    for (name, check) in FOR_SHOW {
-        if fields.get(name).is_some_and(|field| !check(field.clone())) {
-            fields.remove(name);
-            unread.push(name);
+    if let Value::Object(fields) = &mut value {
+        for (name, check) in FOR_SHOW {
+            if fields.get(name).is_some_and(|field| !check(field.clone())) {
+                fields.remove(name);
+                unread.push(name);
+            }
         }
     }
     let text = value.to_string();
@@ -300,24 +306,28 @@ fn salvage(row: &str) -> Result<Product, BadRow> {
     }
 }
 
-fn bad(row: &str, value: &Value, path: &str, detail: &str) -> BadRow {
+fn bad(row: &str, value: &Value, path: &str, detail: &str) -> Box<BadRow> {
     let found = match path {
         "." => Some(value),
         _ => value.pointer(&format!("/{}", path.replace("].", "/").replace(['[', '.'], "/").replace(']', ""))),
     };
     let shown = found.map_or_else(|| "(absent)".to_owned(), Value::to_string);
     let said = |name: &str| value.get(name).and_then(|field| scalar(&field.to_string())).filter(|text| !text.trim().is_empty());
-    BadRow {
+    Box::new(BadRow {
         id: said("id"),
         name: said("name"),
         field: path.to_owned(),
         value: redact::words(&shown).chars().take(80).collect(),
         detail: redact::words(detail),
         raw_hash: hash(row),
-    }
+    })
 }
 
 fn hash(row: &str) -> String {
     Sha256::digest(row.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
