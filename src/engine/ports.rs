@@ -256,7 +256,7 @@ pub trait Links: Send + Sync {
     /// Newest first.
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault>;
     /// Makes a link by hand, or turns a question into one. `InUse` when another source has the target.
-    async fn set(&self, space: &str, link: Link) -> Result<Link, Fault>;
+    async fn set(&self, space: &str, link: Link, key: Option<Idempotency>, render: RenderBox<Link>) -> Result<Acted<Link>, Fault>;
     /// Removes one; whether it was there.
     async fn remove(&self, space: &str, source: &str) -> Result<bool, Fault>;
 }
