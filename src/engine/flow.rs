@@ -15,7 +15,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Applied, Candidate, Change, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values};
+use super::{
+    model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
+    secrets::Sealer,
+};
 use crate::fault::{Fault, FaultView, FieldError};
 
 /// What identifies both ends of a connection; links belong to it.
@@ -38,6 +41,17 @@ pub struct Opened {
     pub settings: Value,
     /// Secrets in the clear.
     pub secrets: Arc<BTreeMap<String, SecretString>>,
+}
+
+impl Opened {
+    /// Opens a connection's secrets, for these settings (a run has a snapshot of its own).
+    pub fn of(connection: &Connection, settings: Value, sealer: &Sealer) -> Result<Self, Fault> {
+        let mut secrets = BTreeMap::new();
+        for (field, sealed) in &connection.secrets {
+            secrets.insert(field.clone(), sealer.open(&connection.id, field, sealed)?);
+        }
+        Ok(Self { connection: connection.id.clone(), owner: connection.owner.clone(), settings, secrets: Arc::new(secrets) })
+    }
 }
 
 /// One row of a connection's check.

@@ -12,13 +12,13 @@ use super::{
     convert::{cut, from_word, json, listing, rows, text, utc, word},
     fault,
     schema::tradesync_links,
-    transaction::{Problem, transact},
+    transaction::{Problem, act_once, transact},
 };
 use crate::{
     domain::clock,
     engine::{
         model::{Link, target_of_space},
-        ports::{LinkFilter, Links, Listing, PageRequest},
+        ports::{Acted, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
     },
     fault::{Code, Fault},
 };
@@ -123,6 +123,23 @@ pub(super) fn linked_targets(connection: &mut MysqlConnection, space: &str, targ
     Ok(found)
 }
 
+fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Link, Problem> {
+    let target = link.target.clone().unwrap_or_default();
+    let taken = linked_targets(connection, space, std::slice::from_ref(&target))?;
+    if let Some(source) = taken.get(&target).filter(|source| **source != link.source) {
+        return Err(Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into());
+    }
+    match upsert(connection, space, std::slice::from_ref(link)) {
+        Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+            return Err(Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into());
+        }
+        other => other?,
+    }
+    by_sources(connection, space, std::slice::from_ref(&link.source))?
+        .remove(&link.source)
+        .ok_or_else(|| Fault::internal("a link is gone right after it was made").into())
+}
+
 #[async_trait]
 impl Links for Store {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
@@ -190,26 +207,9 @@ impl Links for Store {
             .await
     }
 
-    async fn set(&self, space: &str, link: Link) -> Result<Link, Fault> {
+    async fn set(&self, space: &str, link: Link, key: Option<Idempotency>, render: RenderBox<Link>) -> Result<Acted<Link>, Fault> {
         let space = space.to_owned();
-        self.pool
-            .call(move |connection| {
-                transact(connection, |connection| {
-                    let target = link.target.clone().unwrap_or_default();
-                    let taken = linked_targets(connection, &space, std::slice::from_ref(&target))?;
-                    if let Some(source) = taken.get(&target).filter(|source| **source != link.source) {
-                        return Err(Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into());
-                    }
-                    match upsert(connection, &space, std::slice::from_ref(&link)) {
-                        Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-                            return Err(Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into());
-                        }
-                        other => other?,
-                    }
-                    by_sources(connection, &space, std::slice::from_ref(&link.source))?.remove(&link.source).ok_or_else(|| Fault::internal("a link is gone right after it was made").into())
-                })
-            })
-            .await
+        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| set(connection, &space, &link))).await
     }
 
     async fn remove(&self, space: &str, source: &str) -> Result<bool, Fault> {

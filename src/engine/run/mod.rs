@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     fault::{Code, Fault, FaultView, failpoint},
-    telemetry,
+    telemetry::metrics,
 };
 use hold::Hold;
 
@@ -75,7 +75,7 @@ impl Execution {
             .cloned()
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
-        let opened = sealer.open_connection(&connection, settings)?;
+        let opened = Opened::of(&connection, settings, sealer)?;
         Ok(Self { ports, flow, connection, opened, run, hold })
     }
 
@@ -89,9 +89,33 @@ impl Execution {
             Err(fault) => self.fail(&fault).await,
         };
         match outcome {
-            Ok(Some(state)) => telemetry::run_ended(&self.run, state, began.elapsed()),
+            Ok(Some(state)) => self.report(state, began.elapsed()).await,
             Ok(None) => {}
             Err(fault) => tracing::error!(run.id = %self.run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it"),
+        }
+    }
+
+    /// Tells the metrics how it ended.
+    async fn report(&self, state: State, took: std::time::Duration) {
+        let ended = match self.ports.runs.get(&self.run.id).await {
+            Ok(Some(run)) => run,
+            Ok(None) | Err(_) => return,
+        };
+        let word = |value: serde_json::Result<serde_json::Value>| value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+        metrics::run_ended(&ended.flow, &word(serde_json::to_value(ended.trigger)), &word(serde_json::to_value(state)), took);
+        if matches!(state, State::Succeeded | State::Partial) {
+            metrics::run_succeeded(&ended.flow, &ended.connection, ended.finished_at.unwrap_or_else(crate::domain::clock::now));
+        }
+        let counts = ended.counts;
+        for (outcome, count) in [
+            ("created", counts.created),
+            ("updated", counts.updated),
+            ("unchanged", counts.unchanged),
+            ("skipped", counts.skipped),
+            ("failed", counts.failed),
+            ("held", counts.held),
+        ] {
+            metrics::items(&ended.flow, outcome, count);
         }
     }
 

@@ -15,7 +15,7 @@ const SERVICE: &str = "5a0e556a-15f8-47ac-ae07-46972f3c6ab4";
 const BUNDLE: &str = "864c77c7-5407-45dc-8289-3162b71dc653";
 
 /// One row of `GET /v2/products` as a record of the engine.
-pub fn record(row: Result<Product, BadRow>) -> Record {
+pub fn record(row: Result<Product, Box<BadRow>>) -> Record {
     match row {
         Ok(product) => {
             let (key, name, changed) = (product.id.clone(), product.name.clone(), product.updated_at);

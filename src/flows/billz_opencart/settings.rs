@@ -307,26 +307,9 @@ pub struct Seller {
 /// A seller's id, given as text or number; kept as text.
 pub type SellerValue = Text;
 
-/// The defaults of design.md section 5, as JSON.
+/// The defaults of design.md section 5, in `defaults.json`.
 pub fn defaults() -> Value {
-    serde_json::json!({
-        "api": "billz2", "base_url": null, "full_every": "auto", "read_reuse": "60s",
-        "update_fields": ["quantity", "price", "special"],
-        "linking": "confirm", "link_keys": ["sku", "barcode", "model"],
-        "barcode_column": "ean", "sku_column": "sku", "model_column": "model",
-        "stock": "sum", "stock_buffer": 0, "stock_cap": null, "price_shop": null, "currency": null, "rates": {},
-        "rounding": {"step": "1", "mode": "half-up"},
-        "site_sales": "keep", "specials": "remove", "specials_scope": "all",
-        "new_products": "hidden", "new_without_stock": true, "min_price": "2", "services": false, "variants": "separate",
-        "deleted_in_shop": "leave", "vanished": "leave", "vanished_delay": "24h",
-        "unmapped_category": "inbox", "default_category_id": null, "attribute_group": "Billz",
-        "images": {"dir": null, "allow_hosts": [], "max_bytes": 10_000_000},
-        "opencart": {
-            "table_prefix": "oc_", "store_id": 0, "cache_dir": null, "bridge_url": null,
-            "seller": {"link_table": null, "product_column": null, "seller_column": null, "seller_value": null, "extra": {}, "product_table_column": null}
-        },
-        "brakes": {}, "locks": [], "plan_expiry": "24h", "keep_changes": "90d", "max_failed_share": "0.2"
-    })
+    serde_json::from_str(include_str!("defaults.json")).unwrap_or(Value::Null)
 }
 
 /// Lays what the user set over the defaults; objects are merged, `null` keeps a default of `null`.
@@ -467,7 +450,7 @@ impl Settings {
     }
 
     /// Column and value of a key for a new product, if there is a value.
-    pub fn link_keys_column(&self, key: LinkKey, value: String) -> Result<Option<(crate::systems::opencart::KeyColumn, String)>, crate::fault::Fault> {
+    pub fn column_of(&self, key: LinkKey, value: String) -> Result<Option<(crate::systems::opencart::KeyColumn, String)>, crate::fault::Fault> {
         let column = match key {
             LinkKey::Sku => &self.sku_column,
             LinkKey::Barcode => &self.barcode_column,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     rules::money,
-    settings::{LinkKey, NewProducts, Settings, Specials, SpecialsScope},
+    settings::{LinkKey, Settings, Specials, SpecialsScope},
 };
 use crate::{
     domain::number,
@@ -230,18 +230,26 @@ impl Writing {
         let field = |name: &str| change.body.fields.iter().find(|field| field.field == name).map(|field| &field.new);
         let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let needed = |name: &str| Fault::internal(format!("a new product without {name}"));
+        let sku = self.settings.column_of(LinkKey::Sku, text("sku"))?;
+        let barcode = self.settings.column_of(LinkKey::Barcode, text("barcode"))?;
         Ok(NewProduct {
             reference: format!("tradesync:{}", change.id),
-            name: text("name"),
-            description: ammonia::clean(&text("description")),
             model: text("model"),
-            sku: self.settings.link_keys_column(LinkKey::Sku, text("sku"))?,
-            barcode: self.settings.link_keys_column(LinkKey::Barcode, text("barcode"))?,
+            model_fallback: change.body.source.clone(),
+            identifiers: sku.into_iter().chain(barcode).collect(),
             quantity: field("quantity").and_then(Value::as_i64).ok_or_else(|| needed("quantity"))?,
             price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
             special: field("special").and_then(decimal),
-            live: self.settings.new_products == NewProducts::Live && field("status").and_then(Value::as_u64) == Some(1),
+            live: field("status").and_then(Value::as_u64) == Some(1),
             category_ids: text("category").split(',').filter_map(|id| id.parse().ok()).collect(),
+            name: text("name"),
+            description: ammonia::clean(&text("description")),
+            meta_description: String::new(),
+            tag: String::new(),
+            manufacturer_id: 0,
+            image: None,
+            weight: None,
+            tax_class_id: 0,
         })
     }
 

@@ -38,6 +38,7 @@ mod zone;
 
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
+pub use crate::db::DatabaseUrl;
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use session::{Reader, Writer};
