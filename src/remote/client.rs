@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -311,7 +311,7 @@ async fn pause(
 
 fn answer<T>(value: T, reply: &Reply, sent_at: DateTime<Utc>, took: Duration) -> Answer<T> {
     let (date, asked_at) = match reply.date() {
-        Some(date) => (date, date - clock::chrono_duration(took)),
+        Some(date) => (date, (date - clock::chrono_duration(took)).trunc_subsecs(6)),
         None => (sent_at - CLOCK_DIFFERENCE, sent_at - CLOCK_DIFFERENCE),
     };
     Answer { value, status: reply.status.as_u16(), date, asked_at }

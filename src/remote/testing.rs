@@ -35,7 +35,7 @@ pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply 
 /// A client with short delays.
 pub(crate) fn quick_http() -> Http {
     let retry = Policy { base: Duration::from_millis(2), max: Duration::from_millis(5), ..Policy::default() };
-    Http::new(Options { connect_timeout: Duration::from_secs(1), timeout: Duration::from_millis(300), retry }).expect("client")
+    Http::new(Options { connect_timeout: Duration::from_secs(1), timeout: Duration::from_millis(600), retry }).expect("client")
 }
 
 /// Limits in memory. Slots are `squeeze` times closer together than asked; pauses are noted and shortened as much.

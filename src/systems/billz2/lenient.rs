@@ -46,10 +46,15 @@ pub fn reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<St
     let text = text.ok_or_else(|| D::Error::custom("expected an id"))?;
     let id = text.trim();
     Ok(match id {
-        "" | "0" | NIL => None,
+        _ if is_none(id) => None,
         _ if id.len() == text.len() => Some(text),
         _ => Some(id.to_owned()),
     })
+}
+
+/// Whether an id's text is one of the forms of "none".
+pub fn is_none(id: &str) -> bool {
+    matches!(id.trim(), "" | "0" | NIL)
 }
 
 /// A truth value: also null, 0, 1 and the same as strings.

@@ -31,17 +31,23 @@ pub struct ReadProof {
     pub pages: u32,
     /// Rows in them, doubles included.
     pub rows_seen: u64,
-    /// Different products among them.
+    /// Different products among them; rows without a readable id are told apart by their text.
     pub distinct: u64,
+    /// Rows without a readable id.
+    pub nameless: u64,
     /// The remote's total on the first page.
     pub count_first: u64,
     /// The remote's total on the last page.
     pub count_last: u64,
+    /// A total on a page between them that agreed with neither.
+    pub count_between: Option<u64>,
     /// Whether the read was broken off since the remote went on without end.
     pub endless: bool,
 }
 
-/// Why a read is not proven whole; `None` when total, rows and different products agree from the first page to the last.
+/// Why a read is not proven whole; `None` when total, rows and different products agree from the first page to the last, and each
+/// row says which product it is. A row that does not could be any product: none can be taken as gone beside it, and a cursor that
+/// moved over it would lose its change.
 pub fn doubt(proof: &ReadProof) -> Option<String> {
     let ReadProof { pages, rows_seen, distinct, count_first, count_last, .. } = *proof;
     if proof.endless {
@@ -50,8 +56,14 @@ pub fn doubt(proof: &ReadProof) -> Option<String> {
     if count_first != count_last {
         return Some(format!("The catalogue moved while it was read: Billz announced {count_first} products at first and {count_last} at last, {distinct} different ones came."));
     }
+    if let Some(between) = proof.count_between {
+        return Some(format!("The catalogue moved while it was read: Billz announced {count_first} products at first and last, but {between} in between."));
+    }
     if rows_seen != count_last || distinct != count_last {
         return Some(format!("Billz announced {count_last} products, but {rows_seen} rows came with {distinct} different products."));
+    }
+    if proof.nameless > 0 {
+        return Some(format!("Of {rows_seen} rows {} came without a readable id: they could be any product.", proof.nameless));
     }
     None
 }
@@ -69,9 +81,11 @@ struct Tally {
     ids: HashSet<u128>,
     pages: u32,
     rows_seen: u64,
+    nameless: u64,
     stale: u32,
     endless: bool,
     counts: Option<(u64, u64)>,
+    odd: Option<u64>,
 }
 
 impl Tally {
@@ -82,13 +96,17 @@ impl Tally {
         for row in &page.rows {
             self.ids.insert(match row {
                 Ok(product) => fingerprint(&product.id),
-                // Without an id the row's own text tells it apart.
-                Err(bad) => fingerprint(bad.id.as_deref().unwrap_or(&bad.raw_hash)),
+                Err(bad) => {
+                    self.nameless += u64::from(bad.id.is_none());
+                    fingerprint(bad.id.as_deref().unwrap_or(&bad.raw_hash))
+                }
             });
         }
         self.pages += 1;
         self.rows_seen += page.rows_seen as u64;
-        self.counts = Some((self.counts.map_or(page.count, |(first, _)| first), page.count));
+        let first = self.counts.map_or(page.count, |(first, _)| first);
+        self.odd = self.odd.or((page.count != first).then_some(page.count));
+        self.counts = Some((first, page.count));
         self.stale = if self.ids.len() == known && page.rows_seen > 0 { self.stale + 1 } else { 0 };
         if page.rows_seen == 0 || self.rows_seen >= page.count {
             return Next::End;
@@ -104,8 +122,10 @@ impl Tally {
             pages: self.pages,
             rows_seen: self.rows_seen,
             distinct: self.ids.len() as u64,
+            nameless: self.nameless,
             count_first,
             count_last,
+            count_between: self.odd.filter(|odd| *odd != count_last),
             endless: self.endless,
         }
     }

@@ -29,7 +29,7 @@ fn only_what_agrees_from_first_to_last_is_whole() {
         ("two pages", vec![page(3, &["a", "b"]), page(3, &["c"])], 2, None),
         ("short pages (limit clamped)", vec![page(3, &["a"]), page(3, &["b"]), page(3, &["c"])], 3, None),
         ("nothing", vec![page(0, &[])], 1, None),
-        ("a bad row without id is a row", vec![page(2, &["a", ""])], 1, None),
+        ("a bad row without id", vec![page(2, &["a", ""])], 1, Some("Of 2 rows 1 came without a readable id: they could be any product.")),
         ("a double row", vec![page(2, &["a", "a"])], 1, Some("Billz announced 2 products, but 2 rows came with 1 different products.")),
         ("rows lost to an early end", vec![page(5, &["a", "b"]), page(5, &[])], 2, Some("Billz announced 5 products, but 2 rows came with 2 different products.")),
         ("empty though announced", vec![page(5, &[])], 1, Some("Billz announced 5 products, but 0 rows came with 0 different products.")),
@@ -39,6 +39,12 @@ fn only_what_agrees_from_first_to_last_is_whole() {
             vec![page(3, &["a", "b"]), page(4, &["c", "d"])],
             2,
             Some("The catalogue moved while it was read: Billz announced 3 products at first and 4 at last, 4 different ones came."),
+        ),
+        (
+            "moved there and back",
+            vec![page(3, &["a"]), page(4, &["b"]), page(3, &["c"])],
+            3,
+            Some("The catalogue moved while it was read: Billz announced 3 products at first and last, but 4 in between."),
         ),
         (
             "shifted by a deletion: one came twice, one never",

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
-use super::lenient::{flag, id, list, moment, object, reference, scalar, text};
+use super::lenient::{flag, id, is_none, list, moment, object, reference, scalar, text};
 use crate::{domain::number::Lenient, remote::redact};
 
 /// One row of `GET /v2/products`. Strings are "" and lists empty where the row has none or null.
@@ -314,7 +314,7 @@ fn bad(row: &str, value: &Value, path: &str, detail: &str) -> Box<BadRow> {
     let shown = found.map_or_else(|| "(absent)".to_owned(), Value::to_string);
     let said = |name: &str| value.get(name).and_then(|field| scalar(&field.to_string())).filter(|text| !text.trim().is_empty());
     Box::new(BadRow {
-        id: said("id"),
+        id: said("id").filter(|id| !is_none(id)).map(|id| id.trim().to_owned()),
         name: said("name"),
         field: path.to_owned(),
         value: redact::words(&shown).chars().take(80).collect(),
