@@ -1,1 +1,169 @@
-//! (being written)
+//! Composition root: builds the parts from a configuration and runs them until they are told to stop.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    config::{Config, Role},
+    domain::clock,
+    engine::{
+        flow::Flow,
+        run::Ports,
+        secrets::Sealer,
+        service::Service,
+        worker::{self, Worker},
+    },
+    fault::{Code, Fault},
+    flows, remote,
+    store::Store,
+    telemetry::metrics::Metrics,
+};
+
+/// Connections of our own pool. Each run needs one at a time, each request one; more only queue in the server.
+const POOL: u32 = 12;
+
+/// The parts that every command is made of.
+pub struct Parts {
+    /// Our tables.
+    pub store: Store,
+    /// Seals and opens secrets.
+    pub sealer: Arc<Sealer>,
+    /// The integrations of this binary.
+    pub flows: Vec<Arc<dyn Flow>>,
+}
+
+impl Parts {
+    /// Builds them; nothing is connected yet.
+    pub fn build(config: &Config) -> Result<Self, Fault> {
+        clock::set_time_factor(config.time_factor);
+        let url = config.database()?;
+        let store = Store::open(url.clone(), POOL)?;
+        let sealer = Arc::new(Sealer::from_text(&config.master()?)?);
+        let parts = flows::Parts {
+            http: remote::Http::new(remote::Options::default())?,
+            limits: Arc::new(store.clone()),
+            egress: config.egress.clone(),
+            database_url: SecretString::from(url.expose()),
+        };
+        Ok(Self { flows: flows::all(&parts), store, sealer })
+    }
+
+    /// The store as a run's ports.
+    pub fn ports(&self) -> Ports {
+        let store = Arc::new(self.store.clone());
+        Ports {
+            connections: store.clone(),
+            runs: store.clone(),
+            records: store.clone(),
+            links: store.clone(),
+            changes: store.clone(),
+            retries: store.clone(),
+            leases: store,
+        }
+    }
+
+    /// The use cases behind the API.
+    pub fn service(&self, config: &Config) -> Arc<Service> {
+        let store = Arc::new(self.store.clone());
+        Arc::new(Service {
+            connections: store.clone(),
+            runs: store.clone(),
+            records: store.clone(),
+            links: store.clone(),
+            changes: store.clone(),
+            api_keys: store.clone(),
+            ready: store,
+            flows: self.flows.clone(),
+            sealer: self.sealer.clone(),
+            admin_key: config.admin_key.clone(),
+        })
+    }
+}
+
+/// A running service.
+pub struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    server: actix_web::dev::ServerHandle,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it: no new requests, runs end at their next batch border.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.server.stop(true).await;
+    }
+}
+
+/// Starts the service; migrations that are missing are run first. `ConfigInvalid` when the address is taken.
+pub async fn start(config: &Config) -> Result<Running, Fault> {
+    let parts = Parts::build(config)?;
+    let ran = parts.store.migrate().await?;
+    if !ran.is_empty() {
+        tracing::info!(migrations = ran.len(), "database brought up to date");
+    }
+    let metrics = Metrics::install()?;
+    let listener = std::net::TcpListener::bind(config.listen)
+        .map_err(|error| Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen)))?;
+    let address = listener.local_addr().map_err(|error| Fault::internal("the listener has no address").caused_by(error))?;
+    let stop = CancellationToken::new();
+    let mut tasks = Vec::new();
+    if config.role != Role::Api {
+        let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
+        tasks.push(tokio::spawn(worker.run(stop.clone())));
+    }
+    let upkeep = metrics.clone();
+    let stopped = stop.clone();
+    tasks.push(tokio::spawn(async move {
+        while !stopped.is_cancelled() {
+            upkeep.upkeep();
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+        }
+    }));
+    let server = api::serve(listener, parts.service(config), metrics, config.role != Role::Worker)?;
+    let handle = server.handle();
+    tokio::spawn(server);
+    tracing::info!(address = %address, role = ?config.role, egress = %config.egress, "listening; Swagger UI at /docs/");
+    Ok(Running { address, stop, server: handle, tasks })
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub async fn serve(config: &Config) -> Result<(), Fault> {
+    let running = start(config).await?;
+    println!("tradesync listens on http://{} (Swagger UI: http://{}/docs/)", running.address(), running.address());
+    wait_for_signal().await;
+    tracing::info!("stopping: runs end at their next batch border");
+    running.stop().await;
+    Ok(())
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

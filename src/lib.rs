@@ -12,7 +12,7 @@
 //! | the REST contract | [`api`] |
 //! | what can be configured | [`config`] |
 //! | what can go wrong, and what happens then | [`fault`] |
-//! | simulators of the remotes, and the demo | [`sandbox`] |
+//! | simulators of the remotes; the demo | [`sandbox`]; [`demo`] |
 //!
 //! Folders are layers; `tests/architecture.rs` holds the table of who may import whom.
 

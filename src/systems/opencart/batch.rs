@@ -49,7 +49,7 @@ impl Writer {
             .iter()
             .map(|(name, kind, _)| if layout.key == Some(*name) { format!("`{name}` {kind} NOT NULL PRIMARY KEY") } else { format!("`{name}` {kind} NULL") })
             .collect();
-        let create = format!("CREATE TEMPORARY TABLE `{}` ({}) ENGINE=MEMORY DEFAULT CHARSET=utf8", layout.name, columns.join(", "));
+        let create = format!("CREATE TEMPORARY TABLE `{}` ({}) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4", layout.name, columns.join(", "));
         match self.run(Sql::new(create)).await {
             Ok(_) => {
                 self.batches.made.insert(layout.name);

@@ -6,6 +6,8 @@
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
 //! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
+//! | how products are made | `create`, `create_rows`, `text` |
+//! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
 //!
 //! Quirks that shape everything here (measured; facts about OpenCart):
@@ -19,6 +21,10 @@
 mod batch;
 mod cache;
 mod candidates;
+mod create;
+mod create_rows;
+#[cfg(test)]
+mod create_tests;
 mod observe;
 pub mod options;
 mod schema;
@@ -36,9 +42,10 @@ mod update;
 mod update_tests;
 mod zone;
 
+pub use crate::db::DatabaseUrl;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
-pub use crate::db::DatabaseUrl;
+pub use create::{Created, NewProduct, Note};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use session::{Reader, Writer};
