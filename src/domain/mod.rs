@@ -3,7 +3,9 @@
 //! - [`clock`]: the factor that compresses time in tests, durations as people write them
 //! - [`number`]: decimals from JSON without floats; rounding
 //! - [`ids`]: our own ids
+//! - [`text`]: sentences for people in four languages
 
 pub mod clock;
 pub mod ids;
 pub mod number;
+pub mod text;
