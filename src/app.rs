@@ -1,6 +1,6 @@
 //! Composition root: builds the parts from a configuration and runs them until they are told to stop.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
@@ -20,7 +20,7 @@ use crate::{
     fault::{Code, Fault},
     flows, remote,
     store::Store,
-    telemetry::metrics::Metrics,
+    telemetry::Metrics,
 };
 
 /// Connections of our own pool. Each run needs one at a time, each request one; more only queue in the server.
@@ -90,6 +90,7 @@ pub struct Running {
     stop: CancellationToken,
     server: actix_web::dev::ServerHandle,
     tasks: Vec<JoinHandle<()>>,
+    upkeep: JoinHandle<()>,
 }
 
 impl Running {
@@ -105,6 +106,7 @@ impl Running {
             let _ = task.await;
         }
         self.server.stop(true).await;
+        self.upkeep.abort();
     }
 }
 
@@ -125,22 +127,12 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
         tasks.push(tokio::spawn(worker.run(stop.clone())));
     }
-    let upkeep = metrics.clone();
-    let stopped = stop.clone();
-    tasks.push(tokio::spawn(async move {
-        while !stopped.is_cancelled() {
-            upkeep.upkeep();
-            tokio::select! {
-                () = stopped.cancelled() => {}
-                () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            }
-        }
-    }));
+    let upkeep = tokio::spawn(metrics.clone().upkeep());
     let server = api::serve(listener, parts.service(config), metrics, config.role != Role::Worker)?;
     let handle = server.handle();
     tokio::spawn(server);
     tracing::info!(address = %address, role = ?config.role, egress = %config.egress, "listening; Swagger UI at /docs/");
-    Ok(Running { address, stop, server: handle, tasks })
+    Ok(Running { address, stop, server: handle, tasks, upkeep })
 }
 
 /// Runs until SIGINT or SIGTERM.

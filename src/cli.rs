@@ -1,1 +1,344 @@
-//! (being written)
+//! The command line (design.md section 6).
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+
+use crate::{
+    api, app,
+    config::{self, Config},
+    domain::{clock, ids},
+    engine::{
+        model::{Connection, Mode, Run, State, Trigger},
+        ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs, StoredAnswer},
+        secrets,
+        service::{Scope, Service, sync::SyncRequest},
+        worker::{self, Worker},
+    },
+    fault::{Code, Fault},
+    telemetry::logs,
+};
+
+/// Keeps shops, tills and CRMs in step.
+#[derive(Parser)]
+#[command(name = "tradesync", version)]
+struct Cli {
+    /// Configuration file; without it tradesync.toml of the working folder, if it is there.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer the REST API and execute runs.
+    Serve,
+    /// Bring our tables up to date.
+    Migrate,
+    /// Simulate Billz 2, with faults on demand.
+    #[cfg(feature = "sandbox")]
+    Sandbox(SandboxOptions),
+    /// See the main job work, end to end.
+    #[cfg(feature = "sandbox")]
+    Demo(crate::demo::Options),
+    /// Look at the remotes of one or all connections; changes nothing.
+    Check {
+        /// One connection's id.
+        #[arg(long, required_unless_present = "all")]
+        connection: Option<String>,
+        /// Every enabled connection.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print a commented configuration file.
+    Config,
+    /// API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Run one stream now, in this process, and print its report.
+    Sync {
+        /// The flow, such as billz-opencart.
+        flow: String,
+        /// The connection's id.
+        #[arg(long)]
+        connection: String,
+        /// The stream.
+        #[arg(long)]
+        stream: String,
+        /// Read everything.
+        #[arg(long)]
+        full: bool,
+        /// Compute and show, write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Master keys.
+    #[command(subcommand, name = "seal-key")]
+    SealKey(SealKeyCommand),
+}
+
+#[derive(Subcommand)]
+enum SealKeyCommand {
+    /// Print a fresh master key for TRADESYNC_MASTER_KEY.
+    New,
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Make a key; it is printed once and never again.
+    Create {
+        /// A name for people.
+        #[arg(long)]
+        name: String,
+        /// reader, operator or admin.
+        #[arg(long)]
+        role: String,
+        /// Only these flows.
+        #[arg(long)]
+        flow: Vec<String>,
+        /// Only this owner, such as seller:42.
+        #[arg(long)]
+        owner: Option<String>,
+        /// The key must always say on whose behalf it acts.
+        #[arg(long)]
+        delegate: bool,
+    },
+    /// Show all keys, without the keys themselves.
+    List,
+    /// Revoke a key by its id.
+    Revoke {
+        /// The key's id.
+        id: String,
+    },
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(clap::Args)]
+struct SandboxOptions {
+    /// Address and port.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    listen: SocketAddr,
+    /// Products of the catalogue.
+    #[arg(long, default_value_t = 300)]
+    products: usize,
+    /// Same seed and size, same catalogue.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The integration key that logs in.
+    #[arg(long, default_value = "demo-integration-key")]
+    secret: String,
+    /// Requests per second and address; 0 = no limit.
+    #[arg(long, default_value_t = 2)]
+    rate_limit: u32,
+}
+
+/// Reads the command line and does what it says. A fault is printed as one sentence with what to do next.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tradesync: the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(execute(cli)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => {
+            eprintln!("tradesync: {fault}\n{}", fault.code.next());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<bool, Fault> {
+    match cli.command {
+        Command::Openapi => println!("{}", api::openapi_json()),
+        Command::Config => print!("{}", config::commented_file()),
+        Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref())?, options).await?,
+        #[cfg(feature = "sandbox")]
+        Command::Demo(options) => {
+            let mut config = Config::load(cli.config.as_ref())?;
+            // Its tables are for reading; the log would stand between them.
+            if config.log == "info" {
+                config.log = "warn".to_owned();
+            }
+            logs::init(&config.log, config.log_format)?;
+            return crate::demo::run(options, config).await;
+        }
+        Command::Serve => {
+            let config = configured(&cli.config)?;
+            app::serve(&config).await?;
+        }
+        Command::Migrate => {
+            let config = configured(&cli.config)?;
+            let ran = crate::store::Store::open(config.database()?, 1)?.migrate().await?;
+            if ran.is_empty() {
+                println!("nothing to do: the tables are up to date");
+            }
+            for version in ran {
+                println!("ran {version}");
+            }
+        }
+        Command::Check { connection, .. } => return check(&configured(&cli.config)?, connection).await,
+        Command::Key(command) => key(&configured(&cli.config)?, command).await?,
+        Command::Sync { flow, connection, stream, full, dry_run } => {
+            let mode = if full { Mode::Full } else { Mode::Incremental };
+            return sync(&configured(&cli.config)?, flow, connection, stream, mode, dry_run).await;
+        }
+    }
+    Ok(true)
+}
+
+fn configured(file: &Option<PathBuf>) -> Result<Config, Fault> {
+    let config = Config::load(file.as_ref())?;
+    logs::init(&config.log, config.log_format)?;
+    Ok(config)
+}
+
+#[cfg(feature = "sandbox")]
+async fn sandbox(config: &Config, options: SandboxOptions) -> Result<(), Fault> {
+    logs::init(&config.log, config.log_format)?;
+    let options = crate::sandbox::Options {
+        listen: options.listen,
+        products: options.products,
+        seed: options.seed,
+        secret: options.secret,
+        time_factor: config.time_factor,
+        rate_limit: (options.rate_limit > 0).then_some(options.rate_limit),
+        ..crate::sandbox::Options::default()
+    };
+    crate::sandbox::run(options).await.map_err(|error| Fault::new(Code::ConfigInvalid, format!("the sandbox ended: {error}")))
+}
+
+fn role(word: &str) -> Result<Role, Fault> {
+    match word {
+        "reader" => Ok(Role::Reader),
+        "operator" => Ok(Role::Operator),
+        "admin" => Ok(Role::Admin),
+        other => Err(Fault::new(Code::ConfigInvalid, format!("`{other}` is no role; write reader, operator or admin"))),
+    }
+}
+
+async fn key(config: &Config, command: KeyCommand) -> Result<(), Fault> {
+    let parts = app::Parts::build(config)?;
+    parts.store.migrate().await?;
+    match command {
+        KeyCommand::Create { name, role: word, flow, owner, delegate } => {
+            let key = secrets::fresh_api_key();
+            let stored = ApiKey {
+                id: ids::fresh(),
+                name,
+                hash: parts.sealer.hash_api_key(&key),
+                role: role(&word)?,
+                flows: (!flow.is_empty()).then_some(flow),
+                owner,
+                delegate,
+                created_at: clock::now(),
+                revoked_at: None,
+            };
+            eprintln!("id {}; the key itself is shown this once:", stored.id);
+            parts.store.create(stored).await?;
+            println!("{}", key.expose_secret());
+        }
+        KeyCommand::List => {
+            let mut table = comfy_table::Table::new();
+            table.set_header(["id", "name", "role", "flows", "owner", "delegate", "made", "revoked"]);
+            for key in ApiKeys::list(&parts.store).await? {
+                table.add_row([
+                    key.id,
+                    key.name,
+                    format!("{:?}", key.role).to_lowercase(),
+                    key.flows.map_or("all".to_owned(), |flows| flows.join(", ")),
+                    key.owner.unwrap_or_else(|| "any".to_owned()),
+                    if key.delegate { "yes" } else { "no" }.to_owned(),
+                    key.created_at.to_rfc3339(),
+                    key.revoked_at.map_or("–".to_owned(), |at| at.to_rfc3339()),
+                ]);
+            }
+            println!("{table}");
+        }
+        KeyCommand::Revoke { id } => {
+            if !parts.store.revoke(&id).await? {
+                return Err(Fault::new(Code::NotFound, format!("there is no live key with the id {id}")));
+            }
+            println!("revoked {id}");
+        }
+    }
+    Ok(())
+}
+
+async fn check(config: &Config, connection: Option<String>) -> Result<bool, Fault> {
+    let parts = app::Parts::build(config)?;
+    parts.store.migrate().await?;
+    let service = parts.service(config);
+    let scope = Scope::all();
+    let connections = match connection {
+        Some(id) => vec![service.connection(&scope, &id).await?],
+        None => all_connections(&service, &scope).await?.into_iter().filter(|connection| connection.enabled).collect(),
+    };
+    let mut table = comfy_table::Table::new();
+    table.set_header(["connection", "check", "", "what was found"]);
+    let mut well = true;
+    for connection in connections {
+        for row in service.check_connection(&scope, &connection.id).await? {
+            well &= row.ok;
+            table.add_row([connection.name.clone(), row.name, if row.ok { "ok" } else { "NOT OK" }.to_owned(), row.detail]);
+        }
+    }
+    println!("{table}");
+    Ok(well)
+}
+
+async fn all_connections(service: &Service, scope: &Scope) -> Result<Vec<Connection>, Fault> {
+    let mut all = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = service.list_connections(scope, None, PageRequest { limit: 200, cursor }).await?;
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+async fn sync(config: &Config, flow: String, connection: String, stream: String, mode: Mode, dry_run: bool) -> Result<bool, Fault> {
+    let parts = app::Parts::build(config)?;
+    parts.store.migrate().await?;
+    let service = parts.service(config);
+    let request = SyncRequest { connection, stream, mode, dry_run, items: None };
+    let unkept = Box::new(|_: &Run| StoredAnswer { status: 202, location: None, body: String::new() });
+    let run = match service.start_sync(&Scope::all(), &flow, request, Trigger::Manual, None, unkept).await? {
+        Acted::Fresh(run) => run,
+        Acted::Replayed(_) => return Err(Fault::internal("a run without an idempotency key was replayed")),
+    };
+    let stop = tokio_util::sync::CancellationToken::new();
+    let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
+    let working = tokio::spawn(worker.run(stop.clone()));
+    let ended = loop {
+        let run = Runs::get(&parts.store, &run.id).await?.ok_or_else(|| Fault::internal("the run is gone"))?;
+        if run.state.is_final() || run.state == State::AwaitingApproval {
+            break run;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    stop.cancel();
+    let _ = working.await;
+    let counts = ended.counts;
+    println!(
+        "run {} {:?}: created {}, updated {}, unchanged {}, skipped {}, failed {}, held {}",
+        ended.id, ended.state, counts.created, counts.updated, counts.unchanged, counts.skipped, counts.failed, counts.held
+    );
+    if let Some(error) = &ended.error {
+        println!("{}: {} {}", error.code, error.detail, error.next);
+    }
+    Ok(matches!(ended.state, State::Succeeded | State::AwaitingApproval))
+}

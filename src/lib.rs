@@ -21,6 +21,8 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod db;
+#[cfg(feature = "sandbox")]
+pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod fault;

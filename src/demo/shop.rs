@@ -5,7 +5,7 @@ use diesel::{Connection, MysqlConnection, RunQueryDsl, connection::SimpleConnect
 use crate::{
     db::{DatabaseUrl, Ident},
     fault::{Code, Fault},
-    sandbox::billz2::Handle,
+    sandbox::billz2::{Handle, catalogue::Kind, changes::Truth},
 };
 
 const SCHEMA: &str = include_str!("../sandbox/opencart/schema.sql");
@@ -47,13 +47,14 @@ pub async fn make(server: &str, name: &str) -> Result<DatabaseUrl, Fault> {
 /// Puts some goods of Billz into the shop as an old Excel import would have: with article numbers, stale prices and no link.
 pub async fn fill_from_excel(url: &DatabaseUrl, billz: &Handle) -> Result<usize, Fault> {
     let all = billz.products(0, usize::MAX);
-    let mut goods: Vec<(String, String)> = Vec::new();
-    for product in &all {
-        let once = |value: &str, of: fn(&crate::sandbox::billz2::truth::Truth) -> &str| all.iter().filter(|other| of(other) == value).count() == 1;
-        if goods.len() < 12 && product.kind == "goods" && !product.sku.is_empty() && once(&product.sku, |other| &other.sku) && once(&product.barcode, |other| &other.barcode) {
-            goods.push((product.sku.clone(), product.name.clone()));
-        }
-    }
+    let alone = |value: &str, of: fn(&Truth) -> &str| all.iter().filter(|other| of(other) == value).count() == 1;
+    let goods: Vec<(String, String)> = all
+        .iter()
+        .filter(|product| product.kind == Kind::Goods && !product.sku.is_empty())
+        .filter(|product| alone(&product.sku, |other| &other.sku) && alone(&product.barcode, |other| &other.barcode))
+        .take(12)
+        .map(|product| (product.sku.clone(), product.name.clone()))
+        .collect();
     let (address, filled) = (url.clone(), goods.len());
     blocking(move || {
         let mut connection = connect(address.expose())?;

@@ -61,7 +61,7 @@ impl Service {
             // Confirmed before, perhaps by this very request: the answer is the same.
             (LinkState::Linked, _, Some(_)) => return self.links.set(&connection.link_space, question, key, render).await,
             (_, Some(chosen), _) => chosen.to_owned(),
-            (LinkState::Proposed | LinkState::Linked, None, Some(stands)) => stands.to_owned(),
+            (LinkState::Proposed, None, Some(stands)) => stands.to_owned(),
             (LinkState::Proposed, None, None) if question.candidates.len() == 1 => {
                 question.candidates.iter().map(|candidate| candidate.target.clone()).collect()
             }

@@ -1,0 +1,117 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+const CODES: &[(&str, &[&str])] = &[
+    ("new_product", &[]),
+    ("changed", &[]),
+    ("no_price", &["shop"]),
+    ("link_proposed", &["candidate"]),
+    ("link_ambiguous", &["candidates"]),
+    ("category_unmapped", &[]),
+    ("service", &[]),
+    ("bundle", &[]),
+    ("variative_parent", &[]),
+    ("price_below_minimum", &["min", "price"]),
+    ("new_products_off", &[]),
+    ("new_without_stock_off", &[]),
+    ("target_deleted", &[]),
+    ("target_replaced", &[]),
+    ("foreign_owner", &[]),
+    ("unreadable", &["field", "value"]),
+    ("currency_without_rate", &["currency", "shop_currency"]),
+    ("price_unreadable", &["shop", "value"]),
+    ("stock_unreadable", &["shop", "value"]),
+    ("target_changed", &["now"]),
+    ("not_in_shop", &[]),
+    ("stock_sum", &["shops", "value"]),
+    ("stock_selected", &["shop", "value"]),
+    ("price_of_shop", &["shop", "unrounded"]),
+    ("price_converted", &["currency", "rate", "shop", "unrounded"]),
+    ("promo", &["name"]),
+    ("promo_ended", &[]),
+    ("special_removed_price_changed", &[]),
+    ("from_source", &[]),
+    ("new_hidden", &[]),
+    ("new_live", &[]),
+    ("default_category", &[]),
+    ("model_from_source", &[]),
+    ("stock_rounded_down", &["value"]),
+    ("stock_negative", &["value"]),
+    ("remote_failed", &[]),
+];
+
+fn source(lang: Lang) -> String {
+    std::fs::read_to_string(format!("{}/src/domain/text/locales/{}/reasons.ftl", env!("CARGO_MANIFEST_DIR"), lang.tag())).unwrap()
+}
+
+/// (code, names of the values its sentence uses), as the file has them.
+fn messages(lang: Lang) -> Vec<(String, BTreeSet<String>)> {
+    source(lang)
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .map(|line| {
+            let (code, sentence) = line.split_once(" = ").unwrap_or_else(|| panic!("{}: {line}", lang.tag()));
+            let used = sentence.split("{ $").skip(1).filter_map(|rest| rest.split_once(" }").map(|(name, _)| name.to_owned())).collect();
+            (code.to_owned(), used)
+        })
+        .collect()
+}
+
+#[test]
+fn all_languages_have_the_same_sentences_with_the_same_values() {
+    let english = messages(Lang::En);
+    for lang in Lang::ALL {
+        assert_eq!(messages(lang), english, "{}", lang.tag());
+    }
+    let known = CODES.iter().map(|(code, values)| ((*code).to_owned(), values.iter().map(|value| (*value).to_owned()).collect())).collect::<Vec<_>>();
+    assert_eq!(english, known);
+}
+
+#[test]
+fn every_sentence_shows_its_values_in_every_language() {
+    for (code, values) in CODES {
+        let params = values.iter().map(|value| ((*value).to_owned(), format!("<{value}>"))).collect::<BTreeMap<_, _>>();
+        let texts = Lang::ALL.map(|lang| reason_text(lang, code, &params));
+        for text in &texts {
+            assert_ne!(text, code);
+            assert!(!text.contains('$') && !text.contains('\u{2068}'), "{text}");
+            assert!(values.iter().all(|value| text.contains(&format!("<{value}>"))), "{text}");
+        }
+        assert_eq!(texts.iter().collect::<BTreeSet<_>>().len(), 4, "{code} is not translated");
+    }
+}
+
+#[test]
+fn uzbek_is_in_latin_script_and_the_others_in_their_own() {
+    let cyrillic = |text: &str| text.chars().any(|letter| ('\u{400}'..='\u{4ff}').contains(&letter));
+    for (code, values) in CODES {
+        let params = values.iter().map(|value| ((*value).to_owned(), "1".to_owned())).collect::<BTreeMap<_, _>>();
+        let text = |lang| reason_text(lang, code, &params);
+        assert!(!cyrillic(&text(Lang::Uz)) && !cyrillic(&text(Lang::En)), "{code}");
+        assert!(cyrillic(&text(Lang::Ru)) && cyrillic(&text(Lang::Uk)), "{code}");
+    }
+}
+
+#[test]
+fn an_unknown_code_and_a_missing_value_leave_no_hole() {
+    assert_eq!(reason_text(Lang::Ru, "some_future_code", &BTreeMap::new()), "some_future_code");
+    assert_eq!(reason_text(Lang::En, "no_price", &BTreeMap::new()), "no_price");
+}
+
+#[test]
+fn languages_are_negotiated_as_browsers_ask() {
+    for (header, lang) in [
+        (None, Lang::En),
+        (Some(""), Lang::En),
+        (Some("ru-RU,ru;q=0.9,en;q=0.8"), Lang::Ru),
+        (Some("uz-Latn-UZ"), Lang::Uz),
+        (Some("de, uk;q=0.5, en;q=0.4"), Lang::Uk),
+        (Some("en;q=0.1, ru;q=0.2"), Lang::Ru),
+        (Some("ru;q=0, *;q=0.5"), Lang::En),
+        (Some("ru;q=banana"), Lang::Ru),
+        (Some("\u{1f980};;;=,,,"), Lang::En),
+    ] {
+        assert_eq!(Lang::negotiate(header), lang, "{header:?}");
+    }
+}

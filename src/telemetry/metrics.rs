@@ -1,0 +1,191 @@
+//! Metrics: names, help texts and one function per event. No listener of its own: `/metrics` renders the recorder.
+//!
+//! Labels never hold what a remote or a caller can choose freely, so the number of series stays bounded.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::fault::{Fault, Result};
+
+/// Runs that ended. Labels flow, trigger, outcome.
+pub const RUNS_TOTAL: &str = "tradesync_runs_total";
+/// How long a run took. Label flow.
+pub const RUN_DURATION_SECONDS: &str = "tradesync_run_duration_seconds";
+/// Items by their end. Labels flow, outcome.
+pub const ITEMS_TOTAL: &str = "tradesync_items_total";
+/// When a real run last ended well. Labels flow, connection.
+pub const LAST_SUCCESS_TIMESTAMP_SECONDS: &str = "tradesync_last_success_timestamp_seconds";
+/// How far schedules are behind.
+pub const SCHEDULE_LAG_SECONDS: &str = "tradesync_schedule_lag_seconds";
+/// Requests to remote systems. Labels system, class of the answer.
+pub const REMOTE_REQUESTS_TOTAL: &str = "tradesync_remote_requests_total";
+/// Times a remote asked us to slow down. Label system.
+pub const REMOTE_THROTTLED_TOTAL: &str = "tradesync_remote_throttled_total";
+/// Brakes that held a run. Labels flow, rule.
+pub const BRAKE_TRIPS_TOTAL: &str = "tradesync_brake_trips_total";
+/// Failed items waiting to be offered again. Label flow.
+pub const RETRY_LIST_ITEMS: &str = "tradesync_retry_list_items";
+/// Requests to our API. Labels method, route, status.
+pub const API_REQUESTS_TOTAL: &str = "tradesync_api_requests_total";
+/// How long our API took to answer. Label route.
+pub const API_REQUEST_DURATION_SECONDS: &str = "tradesync_api_request_duration_seconds";
+
+/// Every name, for documents and tests.
+pub const ALL: &[&str] = &[
+    RUNS_TOTAL,
+    RUN_DURATION_SECONDS,
+    ITEMS_TOTAL,
+    LAST_SUCCESS_TIMESTAMP_SECONDS,
+    SCHEDULE_LAG_SECONDS,
+    REMOTE_REQUESTS_TOTAL,
+    REMOTE_THROTTLED_TOTAL,
+    BRAKE_TRIPS_TOTAL,
+    RETRY_LIST_ITEMS,
+    API_REQUESTS_TOTAL,
+    API_REQUEST_DURATION_SECONDS,
+];
+
+/// Bounds for runs: from a quiet minute run to a first sync of 100,000 products. Too few hide a slow shop, too many cost series.
+const RUN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
+/// Bounds for answers of our API.
+const API_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+/// How often old samples are folded. Rarer costs memory between scrapes, more often costs nothing worth having.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Renders what was recorded.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Installs the recorder. Once per process.
+    pub fn install() -> Result<Self> {
+        let handle = builder()?.install_recorder().map_err(|error| Fault::internal("the metrics recorder could not be installed").caused_by(error))?;
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// A recorder that nothing writes to: for tests, and for commands that answer no `/metrics`.
+    pub fn detached() -> Self {
+        Self(PrometheusBuilder::new().build_recorder().handle())
+    }
+
+    /// The text form of Prometheus.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds old samples, for ever. Spawn it beside the server; dropping the task ends it.
+    pub async fn upkeep(self) {
+        let mut timer = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            timer.tick().await;
+            self.0.run_upkeep();
+        }
+    }
+}
+
+fn builder() -> Result<PrometheusBuilder> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(RUN_DURATION_SECONDS.to_owned()), RUN_BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(API_REQUEST_DURATION_SECONDS.to_owned()), API_BUCKETS))
+        .map_err(|error| Fault::internal("the metrics recorder could not be built").caused_by(error))
+}
+
+fn describe() {
+    describe_counter!(RUNS_TOTAL, "Runs that ended, by flow, trigger and outcome");
+    describe_histogram!(RUN_DURATION_SECONDS, Unit::Seconds, "How long runs took, by flow");
+    describe_counter!(ITEMS_TOTAL, "Items of runs, by flow and outcome");
+    describe_gauge!(LAST_SUCCESS_TIMESTAMP_SECONDS, Unit::Seconds, "When a real run last ended well, by flow and connection");
+    describe_gauge!(SCHEDULE_LAG_SECONDS, Unit::Seconds, "How far the most late schedule is behind");
+    describe_counter!(REMOTE_REQUESTS_TOTAL, "Requests to remote systems, by system and class of the answer");
+    describe_counter!(REMOTE_THROTTLED_TOTAL, "Times a remote system asked us to slow down");
+    describe_counter!(BRAKE_TRIPS_TOTAL, "Brakes that held a run, by flow and rule");
+    describe_gauge!(RETRY_LIST_ITEMS, "Failed items waiting to be offered again, by flow");
+    describe_counter!(API_REQUESTS_TOTAL, "Requests to the API, by method, route and status");
+    describe_histogram!(API_REQUEST_DURATION_SECONDS, Unit::Seconds, "How long the API took to answer, by route");
+}
+
+/// A run ended.
+pub fn run_ended(flow: &str, trigger: &str, outcome: &str, took: Duration) {
+    counter!(RUNS_TOTAL, "flow" => flow.to_owned(), "trigger" => trigger.to_owned(), "outcome" => outcome.to_owned()).increment(1);
+    histogram!(RUN_DURATION_SECONDS, "flow" => flow.to_owned()).record(took.as_secs_f64());
+}
+
+/// A real run ended well.
+pub fn run_succeeded(flow: &str, connection: &str, at: DateTime<Utc>) {
+    // Unix seconds fit a double exactly for the next hundred million years.
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    let seconds = at.timestamp() as f64;
+    gauge!(LAST_SUCCESS_TIMESTAMP_SECONDS, "flow" => flow.to_owned(), "connection" => connection.to_owned()).set(seconds);
+}
+
+/// Items came to one end.
+pub fn items(flow: &str, outcome: &str, count: u64) {
+    if count > 0 {
+        counter!(ITEMS_TOTAL, "flow" => flow.to_owned(), "outcome" => outcome.to_owned()).increment(count);
+    }
+}
+
+/// A remote answered, or did not; `class` is one of ours, such as `ok`, `unavailable`, `auth`.
+pub fn remote_request(system: &str, class: &str) {
+    counter!(REMOTE_REQUESTS_TOTAL, "system" => system.to_owned(), "class" => class.to_owned()).increment(1);
+}
+
+/// A remote asked us to slow down.
+pub fn remote_throttled(system: &str) {
+    counter!(REMOTE_THROTTLED_TOTAL, "system" => system.to_owned()).increment(1);
+}
+
+/// A brake held a run.
+pub fn brake_tripped(flow: &str, rule: &str) {
+    counter!(BRAKE_TRIPS_TOTAL, "flow" => flow.to_owned(), "rule" => rule.to_owned()).increment(1);
+}
+
+/// Failed items that wait.
+pub fn retry_list(flow: &str, items: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a count of rows is far below 2^52")]
+    gauge!(RETRY_LIST_ITEMS, "flow" => flow.to_owned()).set(items as f64);
+}
+
+/// How far the most late schedule is behind.
+pub fn schedule_lag(lag: Duration) {
+    gauge!(SCHEDULE_LAG_SECONDS).set(lag.as_secs_f64());
+}
+
+/// Our API answered. `route` is the pattern, never the path.
+pub fn api_request(method: &str, route: &str, status: u16, took: Duration) {
+    counter!(API_REQUESTS_TOTAL, "method" => method.to_owned(), "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+    histogram!(API_REQUEST_DURATION_SECONDS, "route" => route.to_owned()).record(took.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_shows_under_its_name() {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            run_ended("billz-opencart", "manual", "succeeded", Duration::from_secs(2));
+            run_succeeded("billz-opencart", "c", Utc::now());
+            items("billz-opencart", "updated", 3);
+            remote_request("billz2", "ok");
+            remote_throttled("billz2");
+            brake_tripped("billz-opencart", "price_fall");
+            retry_list("billz-opencart", 4);
+            schedule_lag(Duration::from_secs(1));
+            api_request("GET", "/connections/{id}", 200, Duration::from_millis(3));
+        });
+        let text = handle.render();
+        for name in ALL {
+            assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help text or no value:\n{text}");
+        }
+        assert!(text.contains("tradesync_items_total{flow=\"billz-opencart\",outcome=\"updated\"} 3"), "{text}");
+        assert!(text.contains("tradesync_run_duration_seconds_bucket"), "{text}");
+    }
+}
