@@ -1,1 +1,9 @@
-fn main(){}
+//! Integration tests: the real program as real processes, over real HTTP, on a real MariaDB, against the simulated Billz 2.
+//!
+//! Every test makes a database of its own on the server named by `TRADESYNC_TEST_SERVER` (`make test` starts one).
+//! Start reading at [`support`]: a [`support::Stage`] is one shop, one simulated Billz and any number of service processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a test may fail")]
+
+mod support;
+
+mod first_sync;
