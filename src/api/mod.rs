@@ -1,9 +1,118 @@
-//! stub
+//! The REST contract (design.md section 4): thin handlers over `engine::service`, one file per resource.
+//!
+//! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
+//! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
+//!
+//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`health`]: the resources
+//! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
+//! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
+//! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
+
+pub mod auth;
+pub mod connections;
+pub mod docs;
+pub mod etag;
+pub mod examples;
+pub mod frame;
+pub mod health;
+pub mod idempotency;
+pub mod json;
+pub mod links;
+pub mod page;
+pub mod problem;
+pub mod runs;
+pub mod streams;
+pub mod sync;
+pub mod views;
+
+
 use std::sync::Arc;
-/// stub
-pub fn openapi_json() -> String { String::new() }
-/// stub
-pub fn serve(l: std::net::TcpListener, s: Arc<crate::engine::service::Service>, m: crate::telemetry::Metrics, _all: bool) -> Result<actix_web::dev::Server, crate::fault::Fault> {
-    let _ = (s, m);
-    Ok(actix_web::HttpServer::new(actix_web::App::new).listen(l).map_err(|e| crate::fault::Fault::internal(e.to_string()))?.run())
+
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web,
+};
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
+
+pub use docs::{FlowDoc, document, openapi_json};
+
+use crate::{
+    engine::service::Service,
+    fault::{Code, Fault},
+    telemetry::Metrics,
+};
+
+/// What handlers need. Cheap to clone, one per server.
+#[derive(Clone)]
+pub struct Api {
+    service: Arc<Service>,
+    keys: auth::Keys,
+    metrics: Metrics,
+    document: Arc<str>,
 }
+
+impl Api {
+    /// The API over a service. `flows` tell the document about settings.
+    pub fn new(service: Arc<Service>, metrics: Metrics, flows: &[FlowDoc]) -> Self {
+        Self { keys: auth::Keys::new(Arc::clone(&service)), service, metrics, document: openapi_json(flows).into() }
+    }
+}
+
+/// The application: give it to `HttpServer::new(move || api::app(api.clone()))`.
+pub fn app(api: Api) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>> {
+    App::new()
+        .into_utoipa_app()
+        .app_data(web::Data::new(api))
+        .configure(routes)
+        .into_app()
+        .configure(docs::pages)
+        .configure(|config| configure_tests(config))
+        .default_service(web::to(|| async { Err::<&str, _>(problem::Problem::from(Fault::new(Code::NotFound, "there is no such path"))) }))
+        .wrap(from_fn(frame::frame))
+        .wrap(TracingLogger::<frame::Spans>::new())
+}
+
+/// All documented routes. `/sync/runs` stands before `/sync/{flow}`, since the first match tells the pattern.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(health::livez)
+        .service(health::readyz)
+        .service(health::metrics)
+        .service(docs::openapi_document)
+        .service(problem::problem_page)
+        .service(connections::list_connections)
+        .service(connections::create_connection)
+        .service(connections::get_connection)
+        .service(connections::patch_connection)
+        .service(connections::delete_connection)
+        .service(connections::check_connection)
+        .service(connections::discover_streams)
+        .service(streams::list_streams)
+        .service(streams::create_stream)
+        .service(streams::get_stream)
+        .service(streams::patch_stream)
+        .service(streams::delete_stream)
+        .service(links::list_links)
+        .service(links::confirm_link)
+        .service(links::set_link)
+        .service(links::remove_link)
+        .service(runs::list_runs)
+        .service(runs::get_run)
+        .service(runs::list_items)
+        .service(runs::cancel_run)
+        .service(runs::approve_run)
+        .service(runs::reject_run)
+        .service(sync::start_sync);
+}
+
+#[cfg(test)]
+fn configure_tests(config: &mut web::ServiceConfig) {
+    let _ = config;
+}
+
+#[cfg(not(test))]
+fn configure_tests(_: &mut web::ServiceConfig) {}

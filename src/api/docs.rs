@@ -1,0 +1,311 @@
+//! The OpenAPI 3.1 document and Swagger UI.
+//!
+//! Handlers and views give paths and schemas; what is the same everywhere is added here from the tables that also drive the
+//! service: roles from [`super::auth::ROUTES`], problems from the fault table, parameters by name, [`super::examples`].
+
+use actix_web::{HttpResponse, get, http::header, web};
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{
+    Api,
+    auth::{Needs, ROUTES},
+    examples,
+    page::{DEFAULT_LIMIT, MAX_LIMIT},
+    problem::{Answer, Document},
+};
+use crate::fault::Code;
+
+/// What a flow adds to the document.
+#[derive(Clone, Debug)]
+pub struct FlowDoc {
+    /// Its name.
+    pub flow: &'static str,
+    /// Name of the schema of its settings.
+    pub settings: String,
+    /// That schema, and those it refers to.
+    pub schemas: Vec<(String, Value)>,
+    /// Names of its secrets, with whether each is required.
+    pub secrets: Vec<(&'static str, bool)>,
+}
+
+impl FlowDoc {
+    /// From the type of its settings.
+    pub fn of<Settings: ToSchema>(flow: &'static str, secrets: &[(&'static str, bool)]) -> Self {
+        let mut schemas = Vec::new();
+        Settings::schemas(&mut schemas);
+        let settings = Settings::name().into_owned();
+        schemas.push((settings.clone(), Settings::schema()));
+        let schemas = schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect();
+        Self { flow, settings, schemas, secrets: secrets.to_vec() }
+    }
+}
+
+const DESCRIPTION: &str = "Keeps shops, tills and CRMs in step.\n\n\
+Send `Authorization: Bearer <api key>`; keys are made on the command line with `tradesync key create`. Roles: `reader` (GET), `operator` (streams, links, runs), \
+`admin` (connections). `X-On-Behalf-Of: seller:42` narrows any key to what belongs to that owner.\n\n\
+Times are RFC 3339 in UTC, ids are opaque strings. Lists are newest first and go on with `next_cursor`. Errors are problem documents (RFC 9457) whose `type` links to a page that \
+says what to do. POSTs that act take an `Idempotency-Key`: a repeated request gets the first answer again for 24 hours, marked `Idempotency-Replayed: true`. \
+New fields may appear in answers; the ones described here stay.";
+
+const TAGS: &[(&str, &str)] = &[
+    ("Connections", "Pairs of accounts: settings, sealed secrets, owner."),
+    ("Streams", "Parts of a connection that are synchronised on their own, such as a shop in Billz."),
+    ("Links", "Which source item is which target item, and open questions about it."),
+    ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
+    ("Service", "Health, metrics, documents."),
+];
+
+/// Parameters by name: description, schema, example.
+fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
+    let text = json!({"type": "string"});
+    match name {
+        "id" if path.starts_with("/sync/runs") => ("Id of the run", text, json!(examples::RUN)),
+        "id" => ("Id of the connection", text, json!(examples::CONNECTION)),
+        "stream" if path == "/sync/runs" => ("Only runs of this stream", text, json!(examples::STREAM)),
+        "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
+        "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
+        "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
+        "flow" => ("Only of this flow", text, json!("billz-opencart")),
+        "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
+        "connection" => ("Only runs of this connection", text, json!(examples::CONNECTION)),
+        "owner" => ("Only runs of this owner's connections", text, json!("seller:42")),
+        "state" if path.ends_with("/links") => ("Only links in this state", json!({"$ref": "#/components/schemas/LinkState"}), json!("linked")),
+        "state" => ("Only runs in this state", json!({"$ref": "#/components/schemas/RunState"}), json!("succeeded")),
+        "outcome" => ("Only items that ended so", json!({"$ref": "#/components/schemas/Outcome"}), json!("updated")),
+        "limit" => ("Rows of a page", json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}), json!(DEFAULT_LIMIT)),
+        "cursor" => ("`next_cursor` of the page before", text, Value::Null),
+        _ => ("", text, Value::Null),
+    }
+}
+
+/// Query parameters by operation.
+fn query(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "list_connections" => &["flow", "limit", "cursor"],
+        "list_streams" => &["limit", "cursor"],
+        "list_links" => &["state", "limit", "cursor"],
+        "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
+        "list_items" => &["outcome", "limit", "cursor"],
+        _ => &[],
+    }
+}
+
+/// Problems that only some operations have.
+fn conflicts(operation: &str) -> &'static [Code] {
+    match operation {
+        "create_connection" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
+        "patch_connection" => &[Code::InUse, Code::PreconditionFailed],
+        "delete_connection" | "delete_stream" => &[Code::InUse, Code::PreconditionFailed],
+        "create_stream" => &[Code::InUse, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "patch_stream" => &[Code::PreconditionFailed],
+        "discover_streams" => &[Code::RemoteAuth, Code::RemoteUnavailable],
+        "set_link" => &[Code::InUse, Code::TargetUnavailable],
+        "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
+        "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "readyz" => &[Code::DatabaseUnavailable],
+        _ => &[],
+    }
+}
+
+/// Operations that take an `Idempotency-Key`.
+fn takes_key(operation: &str) -> bool {
+    matches!(operation, "create_connection" | "create_stream" | "confirm_link" | "start_sync" | "cancel_run" | "approve_run" | "reject_run")
+}
+
+/// The document as JSON text, pretty, in a stable order: what `openapi/openapi.json` holds and `/openapi.json` answers.
+pub fn openapi_json(flows: &[FlowDoc]) -> String {
+    let mut text = serde_json::to_string_pretty(&document(flows)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The document.
+pub fn document(flows: &[FlowDoc]) -> Value {
+    let (_, collected) = actix_web::App::new().into_utoipa_app().configure(super::routes).split_for_parts();
+    let mut paths = serde_json::to_value(&collected.paths).ok().and_then(object).unwrap_or_default();
+    paths.insert("/docs/".to_owned(), swagger_path());
+    for (path, item) in &mut paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if let Some(operation) = operation.as_object_mut() {
+                complete(path, method, operation);
+            }
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tradesync",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Billz, OpenCart, InSales, Bitrix24, OneBox and their neighbours in step",
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "This service"}],
+        "security": [{"bearer": []}],
+        "tags": TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect::<Vec<_>>(),
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key (`ts_…`), or the admin key of the configuration."}},
+            "schemas": schemas(collected.components, flows),
+        },
+    })
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(members) => Some(members),
+        _ => None,
+    }
+}
+
+fn schemas(collected: Option<utoipa::openapi::Components>, flows: &[FlowDoc]) -> Map<String, Value> {
+    let mut schemas = collected.and_then(|components| serde_json::to_value(components.schemas).ok()).and_then(object).unwrap_or_default();
+    let mut own = vec![(Document::name().into_owned(), Document::schema())];
+    Document::schemas(&mut own);
+    own.into_iter().for_each(|(name, schema)| drop(schemas.insert(name, serde_json::to_value(schema).unwrap_or_default())));
+    if flows.is_empty() {
+        return schemas;
+    }
+    let mut described = Vec::new();
+    for flow in flows {
+        schemas.extend(flow.schemas.iter().cloned());
+        let secrets = flow.secrets.iter().map(|(name, required)| format!("`{name}`{}", if *required { " (required)" } else { "" })).collect::<Vec<_>>().join(", ");
+        described.push(format!("`{}`: settings `{}`; secrets {secrets}.", flow.flow, flow.settings));
+    }
+    let options = flows.iter().map(|flow| json!({"$ref": format!("#/components/schemas/{}", flow.settings)})).collect::<Vec<_>>();
+    let names = flows.iter().map(|flow| flow.flow).collect::<Vec<_>>();
+    if let Some(properties) = schemas.get_mut("NewConnection").and_then(|schema| schema.get_mut("properties")).and_then(Value::as_object_mut) {
+        properties.insert("settings".to_owned(), json!({"anyOf": options, "description": "Settings of its flow; what is absent or null has its default."}));
+        if let Some(flow) = properties.get_mut("flow").and_then(Value::as_object_mut) {
+            flow.insert("enum".to_owned(), json!(names));
+            flow.insert("description".to_owned(), json!(format!("One of the flows.\n\n{}", described.join("\n"))));
+        }
+    }
+    schemas
+}
+
+fn swagger_path() -> Value {
+    json!({"get": {
+        "tags": ["Service"], "operationId": "swagger_ui", "summary": "This document, to be tried out", "description": "Swagger UI; its assets are inside the program.",
+        "responses": {"200": {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}},
+    }})
+}
+
+fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let needs = ROUTES.iter().find(|(known, pattern, _)| known.eq_ignore_ascii_case(method) && *pattern == path).map_or(Needs::Open, |(_, _, needs)| *needs);
+    let role = match needs {
+        Needs::Open => {
+            operation.insert("security".to_owned(), json!([]));
+            "Needs no key."
+        }
+        Needs::Reader => "Needs the role `reader`.",
+        Needs::Operator => "Needs the role `operator`.",
+        Needs::Admin => "Needs the role `admin`.",
+    };
+    let description = operation.get("description").and_then(Value::as_str).unwrap_or_default();
+    if !description.contains(role) {
+        let joined = format!("{description}\n\n{role}");
+        operation.insert("description".to_owned(), json!(joined.trim()));
+    }
+    operation.insert("parameters".to_owned(), Value::Array(parameters(path, method, &id, needs)));
+    let has_body = operation.contains_key("requestBody");
+    if let Some(example) = examples::request(&id) {
+        set_example(operation.get_mut("requestBody"), "application/json", example);
+    }
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let fine = responses.keys().next().cloned();
+    if let (Some(example), Some(fine)) = (examples::response(&id), fine) {
+        set_example(responses.get_mut(&fine), "application/json", example);
+    }
+    for (status, codes) in problems(path, &id, needs, has_body) {
+        let titles = codes.iter().map(|code| format!("`{}`: {}", code.name(), code.title())).collect::<Vec<_>>().join("\n\n");
+        let example = codes.first().map(|code| {
+            json!({"type": format!("/problems/{}", code.name()), "title": code.title(), "status": status, "detail": code.title(), "code": code.name(), "next": code.next()})
+        });
+        let content = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "example": example});
+        responses.insert(status.to_string(), json!({"description": titles, "content": {"application/problem+json": content}}));
+    }
+}
+
+fn set_example(holder: Option<&mut Value>, media: &str, example: Value) {
+    if let Some(content) = holder.and_then(|holder| holder.get_mut("content")).and_then(|content| content.get_mut(media)).and_then(Value::as_object_mut) {
+        content.insert("example".to_owned(), example);
+    }
+}
+
+fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
+    let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| (name, "path"));
+    let mut all = in_path
+        .chain(query(id).iter().map(|name| (*name, "query")))
+        .map(|(name, place)| {
+            let (description, schema, example) = parameter(name, path);
+            let mut made = json!({"name": name, "in": place, "required": place == "path", "description": description, "schema": schema});
+            if let (false, Some(members)) = (example.is_null(), made.as_object_mut()) {
+                members.insert("example".to_owned(), example);
+            }
+            made
+        })
+        .collect::<Vec<_>>();
+    let mut header = |name: &str, description: &str| {
+        all.push(json!({"name": name, "in": "header", "required": false, "description": description, "schema": {"type": "string"}}));
+    };
+    if needs != Needs::Open {
+        header("X-On-Behalf-Of", "Narrows the key to one owner, such as `seller:42`. Required for keys that act for sellers.");
+    }
+    if takes_key(id) {
+        header("Idempotency-Key", "1 to 255 printable characters. The same request with the same key gets the first answer again.");
+    }
+    if matches!(method, "patch" | "delete") && !id.contains("link") {
+        header("If-Match", "ETag of what the change is based on; 412 if it has changed since.");
+    }
+    if matches!(id, "get_connection" | "get_run") {
+        header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
+    }
+    if id == "list_items" {
+        header("Accept-Language", "ru, uz, en or uk.");
+    }
+    all
+}
+
+/// Problems of an operation by status, in order.
+fn problems(path: &str, id: &str, needs: Needs, has_body: bool) -> std::collections::BTreeMap<u16, Vec<Code>> {
+    let mut codes = Vec::new();
+    if has_body {
+        codes.extend([Code::InvalidJson, Code::TooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
+    }
+    if !query(id).is_empty() {
+        codes.push(Code::InvalidQuery);
+    }
+    if needs != Needs::Open {
+        codes.extend([Code::InvalidHeader, Code::Unauthenticated, Code::Forbidden, Code::OnBehalfOfRequired, Code::Internal]);
+    }
+    if path.contains('{') {
+        codes.push(Code::NotFound);
+    }
+    codes.extend(conflicts(id));
+    codes.into_iter().fold(std::collections::BTreeMap::new(), |mut all, code| {
+        all.entry(code.status()).or_insert_with(Vec::new).push(code);
+        all
+    })
+}
+
+/// The OpenAPI document
+///
+/// OpenAPI 3.1; the same as `openapi/openapi.json` in the repository.
+#[utoipa::path(tag = "Service", responses((status = 200, description = "The document", body = Object)))]
+#[get("/openapi.json")]
+pub async fn openapi_document(api: web::Data<Api>) -> Answer {
+    Ok(HttpResponse::Ok().content_type(header::ContentType::json()).body(api.document.to_string()))
+}
+
+/// Swagger UI, and the way to it from its path without the slash.
+pub fn pages(config: &mut web::ServiceConfig) {
+    config
+        .route("/docs", web::get().to(|| async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() }))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(true).display_request_duration(true)));
+}

@@ -1,0 +1,99 @@
+//! Examples of the OpenAPI document, by operation. They can be sent as they stand once the ids named here stand for real ones.
+
+use serde_json::{Value, json};
+
+/// Stands for a connection's id.
+pub const CONNECTION: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5a";
+/// Stands for a run's id.
+pub const RUN: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5b";
+/// Stands for a Billz 2 shop.
+pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
+/// Stands for a source item.
+pub const SOURCE: &str = "5f7d3c1a-2b4e-4c6d-8e9f-001122334455";
+/// Stands for a target item.
+pub const TARGET: &str = "50";
+
+/// Body of a request.
+pub fn request(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "create_connection" => json!({
+            "flow": "billz-opencart",
+            "name": "Shop of seller 42",
+            "owner": "seller:42",
+            "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": "20"},
+            "secrets": {"secret": "the secret key of Billz"},
+        }),
+        "patch_connection" => json!({"name": "Shop of seller 42, new", "settings": {"stock_buffer": 1, "price_shop": null}, "secrets": {"secret": "set"}}),
+        "create_stream" => json!({"stream": STREAM, "name": "Chilonzor"}),
+        "patch_stream" => json!({"name": "Chilonzor 2", "cursor": null}),
+        "set_link" => json!({"target": TARGET}),
+        "confirm_link" => json!({"target": TARGET}),
+        "start_sync" => json!({"connection": CONNECTION, "stream": STREAM, "mode": "incremental", "dry_run": true}),
+        _ => return None,
+    })
+}
+
+/// Body of the answer that went well.
+pub fn response(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "list_connections" => page(connection()),
+        "create_connection" | "get_connection" | "patch_connection" => connection(),
+        "check_connection" => json!({"ok": true, "checks": [{"name": "billz.login", "ok": true, "detail": "logged in; the key ends in 30 days"}]}),
+        "discover_streams" => json!({"items": [{"stream": STREAM, "name": "Chilonzor"}]}),
+        "list_streams" => page(stream()),
+        "create_stream" | "get_stream" | "patch_stream" => stream(),
+        "list_links" => page(link()),
+        "set_link" | "confirm_link" => link(),
+        "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
+        "list_runs" => page(run()),
+        "list_items" => page(item()),
+        "livez" | "readyz" => json!({"status": "ok"}),
+        _ => return None,
+    })
+}
+
+fn page(item: Value) -> Value {
+    json!({"items": [item], "next_cursor": null})
+}
+
+fn connection() -> Value {
+    json!({
+        "id": CONNECTION, "flow": "billz-opencart", "name": "Shop of seller 42", "owner": "seller:42", "enabled": true,
+        "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": "20"}, "secrets": {"secret": "set"},
+        "created_at": "2026-02-01T09:00:00Z", "updated_at": "2026-02-01T09:00:00Z",
+    })
+}
+
+fn stream() -> Value {
+    json!({
+        "stream": STREAM, "name": "Chilonzor", "enabled": true, "settings": {}, "cursor": "2026-02-01T09:04:12Z", "last_synced_at": "2026-02-01T09:05:00Z",
+        "last_whole_read_at": "2026-02-01T09:05:00Z", "last_run": RUN, "next_run_at": null,
+    })
+}
+
+fn link() -> Value {
+    json!({
+        "source": SOURCE, "name": "T-shirt, white, M", "state": "linked", "target": TARGET, "candidates": [], "origin": "confirmed", "run": null,
+        "updated_at": "2026-02-01T09:03:00Z",
+    })
+}
+
+fn run() -> Value {
+    json!({
+        "id": RUN, "flow": "billz-opencart", "connection": CONNECTION, "stream": STREAM, "owner": "seller:42", "trigger": "manual", "mode": "incremental",
+        "dry_run": false, "state": "succeeded", "phase": "done", "created_at": "2026-02-01T09:05:00Z", "started_at": "2026-02-01T09:05:00Z",
+        "finished_at": "2026-02-01T09:05:09Z", "not_before": null, "progress": {"read": 412, "total": 412, "applied": 17},
+        "counts": {"created": 2, "updated": 15, "unchanged": 390, "skipped": 5, "failed": 0, "held": 0}, "cursor_before": "2026-02-01T08:04:12Z",
+        "cursor_after": "2026-02-01T09:04:12Z", "whole": true,
+        "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
+        "cancel_requested": false, "error": null,
+    })
+}
+
+fn item() -> Value {
+    json!({
+        "key": SOURCE, "name": "T-shirt, white, M", "target": TARGET, "outcome": "updated",
+        "reason": {"code": "changed", "text": "The product's data has changed."},
+        "changes": [{"field": "quantity", "old": 3, "new": 5, "rule": "stock_sum", "rule_text": "Sum of the stock of the shops (Chilonzor): 5."}],
+    })
+}

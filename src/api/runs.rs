@@ -1,0 +1,100 @@
+//! `/sync/runs`.
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
+
+use super::{
+    Api,
+    auth::Caller,
+    etag,
+    idempotency::{self, Key},
+    json::{Strict, Nothing},
+    page::{Page, Params},
+    problem::Answer,
+    sync::accepted,
+    views::run::{ItemView, OutcomeView, RunView, StateView},
+};
+use crate::{
+    domain::text::Lang,
+    engine::ports::{ItemFilter, RunFilter},
+};
+
+/// List runs
+///
+/// Newest first.
+#[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of runs", body = Page<RunView>)))]
+#[get("/sync/runs")]
+pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params) -> Answer {
+    let filter = RunFilter {
+        flows: query.text("flow").map(|flow| vec![flow]),
+        connection: query.text("connection"),
+        stream: query.text("stream"),
+        owner: query.text("owner"),
+        state: query.word::<StateView>("state", "queued, running, awaiting_approval, succeeded, partial, failed, cancelled").map(Into::into),
+    };
+    let page = query.page();
+    query.done()?;
+    let listing = api.service.list_runs(&caller.scope, filter, page).await?;
+    Ok(HttpResponse::Ok().json(Page::of(listing, |run| RunView::from(&run))))
+}
+
+/// Show a run
+///
+/// Poll it with `If-None-Match` to be told only of changes.
+#[utoipa::path(tag = "Runs", responses((status = 200, description = "The run", body = RunView)))]
+#[get("/sync/runs/{id}")]
+pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest) -> Answer {
+    let run = api.service.run(&caller.scope, &id).await?;
+    let tag = (header::ETAG, etag::tag(run.version));
+    if etag::is_known(&request, run.version) {
+        return Ok(HttpResponse::NotModified().insert_header(tag).finish());
+    }
+    Ok(HttpResponse::Ok().insert_header(tag).json(RunView::from(&run)))
+}
+
+/// List what a run did, item by item
+///
+/// In the order of its plan, each with its fields, old and new values and the rule that decided. Unchanged items are only counted. Sentences are in
+/// the language of `Accept-Language` (ru, uz, en, uk).
+#[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
+#[get("/sync/runs/{id}/items")]
+pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, request: HttpRequest) -> Answer {
+    let filter = ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) };
+    let page = query.page();
+    query.done()?;
+    let lang = Lang::negotiate(request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
+    let listing = api.service.run_items(&caller.scope, &id, filter, page).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
+        .insert_header((header::VARY, "accept-language"))
+        .json(Page::of(listing, |row| ItemView::of(row, lang))))
+}
+
+/// Cancel a run
+///
+/// A queued run ends at once; a running one at its next safe point. What was applied stands.
+#[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
+#[post("/sync/runs/{id}/cancel")]
+pub async fn cancel_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
+    let acted = api.service.cancel_run(&caller.scope, &id, key.with_body(&body.digest), Box::new(accepted)).await?;
+    Ok(idempotency::answer(&acted, accepted))
+}
+
+/// Approve a waiting run
+///
+/// Goes on with what it planned: a dry run applies as the same run.
+#[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
+#[post("/sync/runs/{id}/approve")]
+pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
+    let acted = api.service.settle_run(&caller.scope, &id, true, key.with_body(&body.digest), Box::new(accepted)).await?;
+    Ok(idempotency::answer(&acted, accepted))
+}
+
+/// Reject a waiting run
+///
+/// Nothing of its plan is applied; it ends as cancelled.
+#[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
+#[post("/sync/runs/{id}/reject")]
+pub async fn reject_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
+    let acted = api.service.settle_run(&caller.scope, &id, false, key.with_body(&body.digest), Box::new(accepted)).await?;
+    Ok(idempotency::answer(&acted, accepted))
+}

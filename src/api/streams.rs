@@ -1,0 +1,80 @@
+//! `/connections/{id}/streams`.
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, http::StatusCode, http::header, patch, post, web};
+
+use super::{
+    Api,
+    auth::Caller,
+    etag,
+    idempotency::{self, Key},
+    json::Strict,
+    page::Params,
+    problem::Answer,
+    views::stream::{StreamBody, StreamList, StreamPatchBody, StreamView},
+};
+use crate::engine::{model::Stream, ports::StoredAnswer, service::streams::StreamPatch};
+
+/// List streams
+///
+/// All streams of a connection, by key.
+#[utoipa::path(tag = "Streams", responses((status = 200, description = "The streams", body = StreamList)))]
+#[get("/connections/{id}/streams")]
+pub async fn list_streams(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params) -> Answer {
+    query.page();
+    query.done()?;
+    let streams = api.service.list_streams(&caller.scope, &id).await?;
+    Ok(HttpResponse::Ok().json(StreamList { items: streams.iter().map(StreamView::from).collect(), next_cursor: None }))
+}
+
+/// Make a stream
+///
+/// For flows whose streams the remote names (a Billz shop). Streams with fixed names exist with their connection.
+#[utoipa::path(tag = "Streams", request_body = StreamBody, responses((status = 201, description = "The stream", body = StreamView)))]
+#[post("/connections/{id}/streams")]
+pub async fn create_stream(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<StreamBody>) -> Answer {
+    let key = key.with_body(&body.digest);
+    let acted = api.service.create_stream(&caller.scope, &id, body.value.into(), key, Box::new(created)).await?;
+    Ok(idempotency::answer(&acted, created))
+}
+
+fn created(stream: &Stream) -> StoredAnswer {
+    let key = url::form_urlencoded::byte_serialize(stream.stream.as_bytes()).collect::<String>().replace('+', "%20");
+    idempotency::stored(StatusCode::CREATED, Some(format!("/connections/{}/streams/{key}", stream.connection)), &StreamView::from(stream))
+}
+
+/// Show a stream
+///
+/// With its cursor and the time of the last synchronisation.
+#[utoipa::path(tag = "Streams", responses((status = 200, description = "The stream", body = StreamView)))]
+#[get("/connections/{id}/streams/{stream}")]
+pub async fn get_stream(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>) -> Answer {
+    let (id, stream) = path.into_inner();
+    Ok(shown(&api.service.get_stream(&caller.scope, &id, &stream).await?))
+}
+
+fn shown(stream: &Stream) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::ETAG, etag::tag(stream.version))).json(StreamView::from(stream))
+}
+
+/// Change a stream
+///
+/// RFC 7396. `cursor` may be set back to read a span again, or to `null` to read everything.
+#[utoipa::path(tag = "Streams", request_body = StreamPatchBody, responses((status = 200, description = "The stream as it stands now", body = StreamView)))]
+#[patch("/connections/{id}/streams/{stream}")]
+pub async fn patch_stream(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>, request: HttpRequest, body: Strict<StreamPatchBody>) -> Answer {
+    let (id, stream) = path.into_inner();
+    let expected = etag::if_match(&request)?;
+    let patch = StreamPatch::from(body.value);
+    Ok(shown(&api.service.patch_stream(&caller.scope, &id, &stream, &patch, expected).await?))
+}
+
+/// Delete a stream
+///
+/// Refused while a run is live, and for streams with fixed names.
+#[utoipa::path(tag = "Streams", responses((status = 204, description = "It is deleted")))]
+#[delete("/connections/{id}/streams/{stream}")]
+pub async fn delete_stream(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>, request: HttpRequest) -> Answer {
+    let (id, stream) = path.into_inner();
+    api.service.delete_stream(&caller.scope, &id, &stream, etag::if_match(&request)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
