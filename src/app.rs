@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use actix_web::{App, HttpServer, web};
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +85,12 @@ impl Parts {
     }
 }
 
+/// What the OpenAPI document says of each flow's settings.
+pub fn documents() -> Vec<api::FlowDoc> {
+    use flows::billz_opencart;
+    vec![api::FlowDoc::of::<billz_opencart::settings::Settings>(billz_opencart::NAME, billz_opencart::settings::SECRETS)]
+}
+
 /// A running service.
 pub struct Running {
     address: SocketAddr,
@@ -128,12 +135,25 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
         tasks.push(tokio::spawn(worker.run(stop.clone())));
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
-    let server = api::serve(listener, parts.service(config), metrics, config.role != Role::Worker)?;
+    let api = api::Api::new(parts.service(config), metrics, &documents());
+    let taken = |error: std::io::Error| Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen));
+    let server = if config.role == Role::Worker {
+        // A worker takes no orders: only its health and figures are to be seen.
+        let app = move || {
+            App::new().app_data(web::Data::new(api.clone())).service(api::health::livez).service(api::health::readyz).service(api::health::metrics)
+        };
+        HttpServer::new(app).workers(1).disable_signals().listen(listener).map_err(taken)?.run()
+    } else {
+        HttpServer::new(move || api::app(api.clone())).workers(HTTP_THREADS).disable_signals().listen(listener).map_err(taken)?.run()
+    };
     let handle = server.handle();
     tokio::spawn(server);
     tracing::info!(address = %address, role = ?config.role, egress = %config.egress, "listening; Swagger UI at /docs/");
     Ok(Running { address, stop, server: handle, tasks, upkeep })
 }
+
+/// Threads that answer requests: handlers wait for the database, they do not compute.
+const HTTP_THREADS: usize = 2;
 
 /// Runs until SIGINT or SIGTERM.
 pub async fn serve(config: &Config) -> Result<(), Fault> {

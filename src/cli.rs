@@ -158,7 +158,7 @@ pub fn main() -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<bool, Fault> {
     match cli.command {
-        Command::Openapi => println!("{}", api::openapi_json()),
+        Command::Openapi => print!("{}", api::openapi_json(&app::documents())),
         Command::Config => print!("{}", config::commented_file()),
         Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
         #[cfg(feature = "sandbox")]

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Lenient {
 }
 
 /// How a price is rounded: to a step, in a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoundingMode {
     /// Half a step and more goes up.

@@ -48,6 +48,8 @@ use price::Currencies;
 use settings::{SECRETS, Settings};
 use target::{Looking, ShopFacts, Writing};
 
+/// The flow's name in the contract.
+pub const NAME: &str = "billz-opencart";
 /// Taken off the cursor: Billz keeps whole seconds, and an edit may be in flight while the read begins.
 ///
 /// Too low: an edit in the second of the read is lost to deltas. Too high: the same rows are read again and again.
@@ -149,7 +151,7 @@ fn base_url(settings: &Settings) -> Result<Url, Fault> {
 #[async_trait]
 impl Flow for BillzOpencartFlow {
     fn name(&self) -> &'static str {
-        "billz-opencart"
+        NAME
     }
 
     fn stream_names(&self) -> StreamNames {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -18,7 +19,7 @@ use crate::{
 pub const SECRETS: &[(&str, bool)] = &[("secret", true), ("username", false), ("opencart_database_url", false), ("bridge_secret", false)];
 
 /// Everything that can be set. Unknown names are refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Which Billz the seller uses (requirement section 1).
@@ -100,7 +101,7 @@ pub struct Settings {
 }
 
 /// A decimal that may be given as text or as a number; kept as text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct Text(pub String);
 
@@ -125,7 +126,7 @@ macro_rules! words {
     ($(#[$doc:meta] $name:ident { $($(#[$variant_doc:meta])* $variant:ident),* $(,)? })*) => {
         $(
             #[$doc]
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
             #[serde(rename_all = "snake_case")]
             pub enum $name { $($(#[$variant_doc])* $variant),* }
         )*
@@ -249,7 +250,7 @@ words! {
 }
 
 /// How prices are rounded.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rounding {
     /// To multiples of this; `0` = not at all.
@@ -259,7 +260,7 @@ pub struct Rounding {
 }
 
 /// Pictures.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
     /// Folder below the service's image root.
@@ -271,7 +272,7 @@ pub struct Images {
 }
 
 /// The shop's database.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenCart {
     /// Prefix of its tables.
@@ -279,6 +280,7 @@ pub struct OpenCart {
     /// Store within it.
     pub store_id: u32,
     /// Folder of its file cache, if this process can reach it.
+    #[schema(value_type = Option<String>)]
     pub cache_dir: Option<PathBuf>,
     /// Address of the bridge.
     pub bridge_url: Option<String>,
@@ -287,7 +289,7 @@ pub struct OpenCart {
 }
 
 /// How a product belongs to a seller (facts/opencart.md section 10). All absent = every product is the owner's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seller {
     /// Table that links products and sellers.
@@ -299,6 +301,7 @@ pub struct Seller {
     /// The seller's value there.
     pub seller_value: Option<SellerValue>,
     /// Constants for further columns of a new row.
+    #[schema(value_type = Object)]
     pub extra: Map<String, Value>,
     /// Column of `oc_product` with the seller, instead of a table.
     pub product_table_column: Option<String>,
