@@ -125,8 +125,9 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
         tracing::info!(migrations = ran.len(), "database brought up to date");
     }
     let metrics = Metrics::install()?;
-    let listener = std::net::TcpListener::bind(config.listen)
-        .map_err(|error| Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen)))?;
+    let listener = std::net::TcpListener::bind(config.listen).map_err(|error| {
+        Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen))
+    })?;
     let address = listener.local_addr().map_err(|error| Fault::internal("the listener has no address").caused_by(error))?;
     let stop = CancellationToken::new();
     let mut tasks = Vec::new();
@@ -136,11 +137,17 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
     let api = api::Api::new(parts.service(config), metrics, &documents());
-    let taken = |error: std::io::Error| Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen));
+    let taken = |error: std::io::Error| {
+        Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen))
+    };
     let server = if config.role == Role::Worker {
         // A worker takes no orders: only its health and figures are to be seen.
         let app = move || {
-            App::new().app_data(web::Data::new(api.clone())).service(api::health::livez).service(api::health::readyz).service(api::health::metrics)
+            App::new()
+                .app_data(web::Data::new(api.clone()))
+                .service(api::health::livez)
+                .service(api::health::readyz)
+                .service(api::health::metrics)
         };
         HttpServer::new(app).workers(1).disable_signals().listen(listener).map_err(taken)?.run()
     } else {

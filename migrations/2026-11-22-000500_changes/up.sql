@@ -10,7 +10,7 @@ CREATE TABLE tradesync_changes (
   reason TEXT NOT NULL,
   outcome VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  undo VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  undo_rule VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   link_origin VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL,
   source_seen_at DATETIME(6) NOT NULL,
   PRIMARY KEY (id),

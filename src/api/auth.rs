@@ -164,7 +164,10 @@ impl Keys {
             caller.scope = caller.scope.narrowed_to(&owner);
             caller.on_behalf_of = Some(owner);
         } else if caller.delegate {
-            return Err(Fault::new(Code::OnBehalfOfRequired, format!("this key acts for sellers only: send X-On-Behalf-Of in the form {OWNER_FORM}")));
+            return Err(Fault::new(
+                Code::OnBehalfOfRequired,
+                format!("this key acts for sellers only: send X-On-Behalf-Of in the form {OWNER_FORM}"),
+            ));
         }
         Ok(caller)
     }
@@ -178,7 +181,10 @@ fn permit(caller: &Caller, needs: Needs) -> Result<(), Fault> {
         Needs::Admin => (Role::Admin, "admin"),
     };
     if needs == Needs::Admin && caller.delegate {
-        return Err(Fault::new(Code::Forbidden, "a key that acts for sellers never changes connections and their secrets; use an admin key without that flag"));
+        return Err(Fault::new(
+            Code::Forbidden,
+            "a key that acts for sellers never changes connections and their secrets; use an admin key without that flag",
+        ));
     }
     if caller.role < least {
         return Err(Fault::new(Code::Forbidden, format!("this needs a key with the role {name}")));

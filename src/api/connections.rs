@@ -66,7 +66,13 @@ fn shown(connection: &Connection) -> HttpResponse {
 /// target cannot be changed while links stand between them (409 `in-use`), except from Billz 1 to Billz 2.
 #[utoipa::path(tag = "Connections", request_body = ConnectionPatchBody, responses((status = 200, description = "The connection as it stands now", body = ConnectionView)))]
 #[patch("/connections/{id}")]
-pub async fn patch_connection(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest, body: Strict<ConnectionPatchBody>) -> Answer {
+pub async fn patch_connection(
+    api: web::Data<Api>,
+    caller: Caller,
+    id: web::Path<String>,
+    request: HttpRequest,
+    body: Strict<ConnectionPatchBody>,
+) -> Answer {
     let expected = etag::if_match(&request)?;
     let patch = ConnectionPatch::from(body.value);
     Ok(shown(&api.service.patch_connection(&caller.scope, &id, &patch, expected).await?))

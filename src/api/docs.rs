@@ -72,10 +72,16 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
         "connection" => ("Only runs of this connection", text, json!(examples::CONNECTION)),
         "owner" => ("Only runs of this owner's connections", text, json!("seller:42")),
-        "state" if path.ends_with("/links") => ("Only links in this state", json!({"$ref": "#/components/schemas/LinkState"}), json!("linked")),
+        "state" if path.ends_with("/links") => {
+            ("Only links in this state", json!({"$ref": "#/components/schemas/LinkState"}), json!("linked"))
+        }
         "state" => ("Only runs in this state", json!({"$ref": "#/components/schemas/RunState"}), json!("succeeded")),
         "outcome" => ("Only items that ended so", json!({"$ref": "#/components/schemas/Outcome"}), json!("updated")),
-        "limit" => ("Rows of a page", json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}), json!(DEFAULT_LIMIT)),
+        "limit" => (
+            "Rows of a page",
+            json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+            json!(DEFAULT_LIMIT),
+        ),
         "cursor" => ("`next_cursor` of the page before", text, Value::Null),
         _ => ("", text, Value::Null),
     }
@@ -173,13 +179,23 @@ fn schemas(collected: Option<utoipa::openapi::Components>, flows: &[FlowDoc]) ->
     let mut described = Vec::new();
     for flow in flows {
         schemas.extend(flow.schemas.iter().cloned());
-        let secrets = flow.secrets.iter().map(|(name, required)| format!("`{name}`{}", if *required { " (required)" } else { "" })).collect::<Vec<_>>().join(", ");
+        let secrets = flow
+            .secrets
+            .iter()
+            .map(|(name, required)| format!("`{name}`{}", if *required { " (required)" } else { "" }))
+            .collect::<Vec<_>>()
+            .join(", ");
         described.push(format!("`{}`: settings `{}`; secrets {secrets}.", flow.flow, flow.settings));
     }
     let options = flows.iter().map(|flow| json!({"$ref": format!("#/components/schemas/{}", flow.settings)})).collect::<Vec<_>>();
     let names = flows.iter().map(|flow| flow.flow).collect::<Vec<_>>();
-    if let Some(properties) = schemas.get_mut("NewConnection").and_then(|schema| schema.get_mut("properties")).and_then(Value::as_object_mut) {
-        properties.insert("settings".to_owned(), json!({"anyOf": options, "description": "Settings of its flow; what is absent or null has its default."}));
+    if let Some(properties) =
+        schemas.get_mut("NewConnection").and_then(|schema| schema.get_mut("properties")).and_then(Value::as_object_mut)
+    {
+        properties.insert(
+            "settings".to_owned(),
+            json!({"anyOf": options, "description": "Settings of its flow; what is absent or null has its default."}),
+        );
         if let Some(flow) = properties.get_mut("flow").and_then(Value::as_object_mut) {
             flow.insert("enum".to_owned(), json!(names));
             flow.insert("description".to_owned(), json!(format!("One of the flows.\n\n{}", described.join("\n"))));
@@ -197,7 +213,10 @@ fn swagger_path() -> Value {
 
 fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let needs = ROUTES.iter().find(|(known, pattern, _)| known.eq_ignore_ascii_case(method) && *pattern == path).map_or(Needs::Open, |(_, _, needs)| *needs);
+    let needs = ROUTES
+        .iter()
+        .find(|(known, pattern, _)| known.eq_ignore_ascii_case(method) && *pattern == path)
+        .map_or(Needs::Open, |(_, _, needs)| *needs);
     let role = match needs {
         Needs::Open => {
             operation.insert("security".to_owned(), json!([]));
@@ -233,7 +252,9 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
 }
 
 fn set_example(holder: Option<&mut Value>, media: &str, example: Value) {
-    if let Some(content) = holder.and_then(|holder| holder.get_mut("content")).and_then(|content| content.get_mut(media)).and_then(Value::as_object_mut) {
+    if let Some(content) =
+        holder.and_then(|holder| holder.get_mut("content")).and_then(|content| content.get_mut(media)).and_then(Value::as_object_mut)
+    {
         content.insert("example".to_owned(), example);
     }
 }
@@ -307,5 +328,8 @@ pub async fn openapi_document(api: web::Data<Api>) -> Answer {
 pub fn pages(config: &mut web::ServiceConfig) {
     config
         .route("/docs", web::get().to(|| async { HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish() }))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(true).display_request_duration(true)));
+        .service(
+            SwaggerUi::new("/docs/{_:.*}")
+                .config(Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(true).display_request_duration(true)),
+        );
 }

@@ -23,7 +23,9 @@ pub fn request(operation: &str) -> Option<Value> {
             "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": "20"},
             "secrets": {"secret": "the secret key of Billz"},
         }),
-        "patch_connection" => json!({"name": "Shop of seller 42, new", "settings": {"stock_buffer": 1, "price_shop": null}, "secrets": {"secret": "set"}}),
+        "patch_connection" => {
+            json!({"name": "Shop of seller 42, new", "settings": {"stock_buffer": 1, "price_shop": null}, "secrets": {"secret": "set"}})
+        }
         "create_stream" => json!({"stream": STREAM, "name": "Chilonzor"}),
         "patch_stream" => json!({"name": "Chilonzor 2", "cursor": null}),
         "set_link" => json!({"target": TARGET}),
@@ -38,7 +40,9 @@ pub fn response(operation: &str) -> Option<Value> {
     Some(match operation {
         "list_connections" => page(connection()),
         "create_connection" | "get_connection" | "patch_connection" => connection(),
-        "check_connection" => json!({"ok": true, "checks": [{"name": "billz.login", "ok": true, "detail": "logged in; the key ends in 30 days"}]}),
+        "check_connection" => {
+            json!({"ok": true, "checks": [{"name": "billz.login", "ok": true, "detail": "logged in; the key ends in 30 days"}]})
+        }
         "discover_streams" => json!({"items": [{"stream": STREAM, "name": "Chilonzor"}]}),
         "list_streams" => page(stream()),
         "create_stream" | "get_stream" | "patch_stream" => stream(),

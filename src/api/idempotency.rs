@@ -35,7 +35,8 @@ impl FromRequest for Key {
 fn read(request: &HttpRequest) -> Result<Option<String>, Fault> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
-    let wrong = || Fault::new(Code::InvalidHeader, format!("Idempotency-Key must stand once and have 1 to {MAX_BYTES} printable ASCII characters"));
+    let wrong =
+        || Fault::new(Code::InvalidHeader, format!("Idempotency-Key must stand once and have 1 to {MAX_BYTES} printable ASCII characters"));
     let key = value.to_str().map_err(|_| wrong())?.trim();
     if key.is_empty() || key.len() > MAX_BYTES || values.next().is_some() {
         return Err(wrong());

@@ -62,7 +62,8 @@ impl<T: Body + 'static> FromRequest for Strict<T> {
                 return parse(Value::Object(serde_json::Map::new())).map_err(Problem::from);
             }
             check_media(media.as_deref())?;
-            let value = serde_json::from_slice::<Value>(&bytes).map_err(|error| Fault::new(Code::InvalidJson, format!("the body is not readable JSON: {error}")))?;
+            let value = serde_json::from_slice::<Value>(&bytes)
+                .map_err(|error| Fault::new(Code::InvalidJson, format!("the body is not readable JSON: {error}")))?;
             Ok(parse(value)?)
         })
     }
@@ -97,8 +98,11 @@ pub fn parse<T: Body>(value: Value) -> Result<Strict<T>, Fault> {
     let Value::Object(mut members) = value else {
         return Err(Fault::field("", "the body must be a JSON object"));
     };
-    let mut errors: Vec<FieldError> =
-        T::REQUIRED.iter().filter(|name| !members.contains_key(**name)).map(|name| FieldError::new(format!("/{name}"), "is required")).collect();
+    let mut errors: Vec<FieldError> = T::REQUIRED
+        .iter()
+        .filter(|name| !members.contains_key(**name))
+        .map(|name| FieldError::new(format!("/{name}"), "is required"))
+        .collect();
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(Value::Object(members.clone())) {
             Ok(value) if errors.is_empty() => return Ok(Strict { value, digest }),
@@ -132,7 +136,9 @@ fn locate(path: &Path, message: &str) -> (Option<String>, String) {
             Segment::Unknown => None,
         })
         .collect::<Vec<_>>();
-    if let Some(unknown) = quoted(message, "unknown field `") && names.last() != Some(&unknown) {
+    if let Some(unknown) = quoted(message, "unknown field `")
+        && names.last() != Some(&unknown)
+    {
         names.push(unknown);
     }
     let pointer = names.iter().map(|name| format!("/{}", escape(name))).collect();

@@ -56,7 +56,13 @@ pub async fn remove_link(api: web::Data<Api>, caller: Caller, path: web::Path<(S
 /// A proposed link needs no body. An ambiguous one needs the chosen `target`. The next run then updates the target instead of making a double.
 #[utoipa::path(tag = "Links", request_body = Option<ConfirmBody>, responses((status = 200, description = "The link", body = LinkView)))]
 #[post("/connections/{id}/links/{source}/confirm")]
-pub async fn confirm_link(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>, key: Key, body: Strict<ConfirmBody>) -> Answer {
+pub async fn confirm_link(
+    api: web::Data<Api>,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    key: Key,
+    body: Strict<ConfirmBody>,
+) -> Answer {
     let (id, source) = path.into_inner();
     let key = key.with_body(&body.digest);
     let acted = api.service.confirm_link(&caller.scope, &id, &source, body.value.target.as_deref(), key, Box::new(confirmed)).await?;

@@ -25,7 +25,6 @@ pub mod streams;
 pub mod sync;
 pub mod views;
 
-
 use std::sync::Arc;
 
 use actix_web::{
@@ -63,7 +62,9 @@ impl Api {
 }
 
 /// The application: give it to `HttpServer::new(move || api::app(api.clone()))`.
-pub fn app(api: Api) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>> {
+pub fn app(
+    api: Api,
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>> {
     App::new()
         .into_utoipa_app()
         .app_data(web::Data::new(api))

@@ -36,7 +36,10 @@ pub struct Page<T: ToSchema> {
 impl<T: ToSchema> Page<T> {
     /// The rows of a listing, seen as `view` does.
     pub fn of<R>(listing: Listing<R>, view: impl Fn(R) -> T) -> Self {
-        Self { items: listing.items.into_iter().map(view).collect(), next_cursor: listing.next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor)) }
+        Self {
+            items: listing.items.into_iter().map(view).collect(),
+            next_cursor: listing.next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor)),
+        }
     }
 }
 
@@ -98,7 +101,10 @@ impl Params {
             }
         };
         let given = self.text("cursor");
-        let cursor = given.as_ref().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok().filter(|_| text.len() <= MAX_CURSOR_BYTES)).and_then(|bytes| String::from_utf8(bytes).ok());
+        let cursor = given
+            .as_ref()
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok().filter(|_| text.len() <= MAX_CURSOR_BYTES))
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         if given.is_some() && cursor.is_none() {
             self.wrong("cursor", "must be next_cursor of an earlier answer");
         }
@@ -110,7 +116,10 @@ impl Params {
         let known = self.known.join(", ");
         for name in std::mem::take(&mut self.given).into_keys() {
             let name = name.chars().take(60).collect::<String>();
-            self.wrong(&name, if known.is_empty() { "this path takes no parameters".to_owned() } else { format!("unknown parameter; known: {known}") });
+            self.wrong(
+                &name,
+                if known.is_empty() { "this path takes no parameters".to_owned() } else { format!("unknown parameter; known: {known}") },
+            );
         }
         if self.errors.is_empty() {
             return Ok(());

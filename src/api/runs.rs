@@ -7,7 +7,7 @@ use super::{
     auth::Caller,
     etag,
     idempotency::{self, Key},
-    json::{Strict, Nothing},
+    json::{Nothing, Strict},
     page::{Page, Params},
     problem::Answer,
     sync::accepted,
@@ -29,7 +29,9 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params) -
         connection: query.text("connection"),
         stream: query.text("stream"),
         owner: query.text("owner"),
-        state: query.word::<StateView>("state", "queued, running, awaiting_approval, succeeded, partial, failed, cancelled").map(Into::into),
+        state: query
+            .word::<StateView>("state", "queued, running, awaiting_approval, succeeded, partial, failed, cancelled")
+            .map(Into::into),
     };
     let page = query.page();
     query.done()?;
@@ -58,7 +60,8 @@ pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>,
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
 pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, request: HttpRequest) -> Answer {
-    let filter = ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) };
+    let filter =
+        ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) };
     let page = query.page();
     query.done()?;
     let lang = Lang::negotiate(request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));

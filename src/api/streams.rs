@@ -61,7 +61,13 @@ fn shown(stream: &Stream) -> HttpResponse {
 /// RFC 7396. `cursor` may be set back to read a span again, or to `null` to read everything.
 #[utoipa::path(tag = "Streams", request_body = StreamPatchBody, responses((status = 200, description = "The stream as it stands now", body = StreamView)))]
 #[patch("/connections/{id}/streams/{stream}")]
-pub async fn patch_stream(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>, request: HttpRequest, body: Strict<StreamPatchBody>) -> Answer {
+pub async fn patch_stream(
+    api: web::Data<Api>,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+    body: Strict<StreamPatchBody>,
+) -> Answer {
     let (id, stream) = path.into_inner();
     let expected = etag::if_match(&request)?;
     let patch = StreamPatch::from(body.value);

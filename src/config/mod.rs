@@ -39,7 +39,12 @@ pub const OPTIONS: &[OptionDoc] = &[
         default: "",
         doc: "Address of the database with our tables, mysql://user:password@host:3306/database. May be the shop's own database: our tables begin with tradesync_. Needed by serve, migrate, check, key and sync.",
     },
-    OptionDoc { key: "listen", variable: "TRADESYNC_LISTEN", default: "127.0.0.1:8080", doc: "Address and port of the REST API. Port 0 takes a free one and prints it." },
+    OptionDoc {
+        key: "listen",
+        variable: "TRADESYNC_LISTEN",
+        default: "127.0.0.1:8080",
+        doc: "Address and port of the REST API. Port 0 takes a free one and prints it.",
+    },
     OptionDoc {
         key: "master_key",
         variable: "TRADESYNC_MASTER_KEY",
@@ -52,17 +57,42 @@ pub const OPTIONS: &[OptionDoc] = &[
         default: "",
         doc: "An API key with the role admin that exists without being stored; for the first steps. At least 16 characters.",
     },
-    OptionDoc { key: "role", variable: "TRADESYNC_ROLE", default: "all", doc: "What this process does: all, api (answers requests only) or worker (executes runs only; health and metrics are answered all the same)." },
+    OptionDoc {
+        key: "role",
+        variable: "TRADESYNC_ROLE",
+        default: "all",
+        doc: "What this process does: all, api (answers requests only) or worker (executes runs only; health and metrics are answered all the same).",
+    },
     OptionDoc {
         key: "egress",
         variable: "TRADESYNC_EGRESS",
         default: "default",
         doc: "Name of the outgoing IP address that this process uses. Processes with the same name share limits per IP, such as Billz 2's two requests a second.",
     },
-    OptionDoc { key: "image_root", variable: "TRADESYNC_IMAGE_ROOT", default: "", doc: "Folder that pictures may be written below. Without it no connection may set images.dir." },
-    OptionDoc { key: "log", variable: "TRADESYNC_LOG", default: "info", doc: "What is logged: error, warn, info, debug, trace, or a filter such as info,tradesync::remote=debug." },
-    OptionDoc { key: "log_format", variable: "TRADESYNC_LOG_FORMAT", default: "text", doc: "Form of the log on standard error: text or json." },
-    OptionDoc { key: "time_factor", variable: "TRADESYNC_TIME_FACTOR", default: "1", doc: "For tests: every duration is divided by it. 1 in production." },
+    OptionDoc {
+        key: "image_root",
+        variable: "TRADESYNC_IMAGE_ROOT",
+        default: "",
+        doc: "Folder that pictures may be written below. Without it no connection may set images.dir.",
+    },
+    OptionDoc {
+        key: "log",
+        variable: "TRADESYNC_LOG",
+        default: "info",
+        doc: "What is logged: error, warn, info, debug, trace, or a filter such as info,tradesync::remote=debug.",
+    },
+    OptionDoc {
+        key: "log_format",
+        variable: "TRADESYNC_LOG_FORMAT",
+        default: "text",
+        doc: "Form of the log on standard error: text or json.",
+    },
+    OptionDoc {
+        key: "time_factor",
+        variable: "TRADESYNC_TIME_FACTOR",
+        default: "1",
+        doc: "For tests: every duration is divided by it. 1 in production.",
+    },
 ];
 
 /// What a process does.
@@ -135,9 +165,11 @@ impl Config {
             let variable = OPTIONS.iter().find(|option| option.key == key).map_or(key, |option| option.variable);
             errors.push(FieldError::new(variable, detail));
         };
-        let database_url = get("database_url").and_then(|url| DatabaseUrl::parse(&url).map_err(|fault| wrong("database_url", fault.detail)).ok());
-        let listen = get("listen")
-            .and_then(|listen| listen.parse().map_err(|_| wrong("listen", format!("`{listen}` is no address; write for example 127.0.0.1:8080"))).ok());
+        let database_url =
+            get("database_url").and_then(|url| DatabaseUrl::parse(&url).map_err(|fault| wrong("database_url", fault.detail)).ok());
+        let listen = get("listen").and_then(|listen| {
+            listen.parse().map_err(|_| wrong("listen", format!("`{listen}` is no address; write for example 127.0.0.1:8080"))).ok()
+        });
         let role = match get("role").as_deref() {
             Some("all") => Some(Role::All),
             Some("api") => Some(Role::Api),
@@ -159,7 +191,8 @@ impl Config {
                 None
             }
         };
-        let time_factor = get("time_factor").and_then(|factor| factor.parse::<f64>().ok()).filter(|factor| factor.is_finite() && *factor > 0.0);
+        let time_factor =
+            get("time_factor").and_then(|factor| factor.parse::<f64>().ok()).filter(|factor| factor.is_finite() && *factor > 0.0);
         if time_factor.is_none() {
             wrong("time_factor", "must be a number above 0".to_owned());
         }
@@ -232,7 +265,9 @@ fn from_file(path: &PathBuf, errors: &mut Vec<FieldError>) -> BTreeMap<&'static 
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),
-        Value::Num(_, number) => number.to_i128().map(|number| number.to_string()).or_else(|| number.to_f64().map(|number| number.to_string())),
+        Value::Num(_, number) => {
+            number.to_i128().map(|number| number.to_string()).or_else(|| number.to_f64().map(|number| number.to_string()))
+        }
         Value::Bool(_, value) => Some(value.to_string()),
         _ => None,
     }
@@ -276,8 +311,18 @@ mod tests {
 
     #[test]
     fn all_errors_are_reported_at_once() {
-        let (_, errors) = check(&[("listen", "here"), ("role", "boss"), ("time_factor", "0"), ("master_key", "short"), ("database_url", "x"), ("admin_key", "a")]);
-        assert_eq!(errors, ["DATABASE_URL", "TRADESYNC_LISTEN", "TRADESYNC_ROLE", "TRADESYNC_TIME_FACTOR", "TRADESYNC_MASTER_KEY", "TRADESYNC_ADMIN_KEY"]);
+        let (_, errors) = check(&[
+            ("listen", "here"),
+            ("role", "boss"),
+            ("time_factor", "0"),
+            ("master_key", "short"),
+            ("database_url", "x"),
+            ("admin_key", "a"),
+        ]);
+        assert_eq!(
+            errors,
+            ["DATABASE_URL", "TRADESYNC_LISTEN", "TRADESYNC_ROLE", "TRADESYNC_TIME_FACTOR", "TRADESYNC_MASTER_KEY", "TRADESYNC_ADMIN_KEY"]
+        );
     }
 
     #[test]

@@ -131,7 +131,11 @@ impl Pool {
                 }
                 Err(Fault::new(
                     self.options.unavailable,
-                    format!("a statement on {} took longer than {} s and was ended", self.options.url.identity(), self.options.call_limit.as_secs()),
+                    format!(
+                        "a statement on {} took longer than {} s and was ended",
+                        self.options.url.identity(),
+                        self.options.call_limit.as_secs()
+                    ),
                 ))
             }
         }
@@ -143,11 +147,23 @@ pub fn from_diesel(error: diesel::result::Error, unavailable: Code) -> Fault {
     use diesel::result::{DatabaseErrorKind, Error};
     let text = error.to_string();
     let passing = match &error {
-        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, _) | Error::BrokenTransactionManager => true,
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, _)
+        | Error::BrokenTransactionManager => true,
         // diesel knows no kind for: lock wait timeout, killed query, gone or lost server, refused connection.
-        _ => ["Lock wait timeout", "execution was interrupted", "gone away", "Lost connection", "Can't connect", "Server shutdown", "was killed", "max_statement_time", "Too many connections", "Server has gone"]
-            .iter()
-            .any(|sign| text.contains(sign)),
+        _ => [
+            "Lock wait timeout",
+            "execution was interrupted",
+            "gone away",
+            "Lost connection",
+            "Can't connect",
+            "Server shutdown",
+            "was killed",
+            "max_statement_time",
+            "Too many connections",
+            "Server has gone",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign)),
     };
     let code = if passing { unavailable } else { Code::Internal };
     Fault::new(code, if passing { "the database did not finish a statement" } else { "a database statement failed" }).caused_by(error)

@@ -23,8 +23,9 @@ impl Session {
         let options = Arc::new(options);
         let inner = options.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let mut connection = MysqlConnection::establish(inner.url.expose())
-                .map_err(|error| Fault::new(inner.unavailable, format!("no connection to {} could be had", inner.url.identity())).caused_by(error))?;
+            let mut connection = MysqlConnection::establish(inner.url.expose()).map_err(|error| {
+                Fault::new(inner.unavailable, format!("no connection to {} could be had", inner.url.identity())).caused_by(error)
+            })?;
             pool::prepare(&mut connection, &inner.session).map_err(|error| pool::from_diesel(error, inner.unavailable))?;
             let id = pool::connection_id(&mut connection).map_err(|error| pool::from_diesel(error, inner.unavailable))?;
             Ok::<_, Fault>((connection, id))
@@ -67,7 +68,11 @@ impl Session {
                 self.kill_other(self.id).await;
                 Err(Fault::new(
                     self.options.unavailable,
-                    format!("a statement on {} took longer than {} s and was ended", self.options.url.identity(), self.options.call_limit.as_secs()),
+                    format!(
+                        "a statement on {} took longer than {} s and was ended",
+                        self.options.url.identity(),
+                        self.options.call_limit.as_secs()
+                    ),
                 ))
             }
         }

@@ -14,7 +14,9 @@ pub struct DatabaseUrl {
 impl DatabaseUrl {
     /// Reads an address; the database's name is required.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let wrong = |why: &str| Fault::new(Code::ConfigInvalid, format!("the database address is wrong: {why}; write mysql://user:password@host:3306/database"));
+        let wrong = |why: &str| {
+            Fault::new(Code::ConfigInvalid, format!("the database address is wrong: {why}; write mysql://user:password@host:3306/database"))
+        };
         let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err(wrong("it must begin with mysql://"));

@@ -53,9 +53,10 @@ pub async fn run(options: Options, config: Config) -> Result<bool, Fault> {
     report::say(&format!("database {DATABASE}: 136 tables, 3 languages, 2 customer groups, 10 categories"));
 
     report::title("The simulated Billz 2");
-    let billz = sandbox::start(sandbox::Options { products: options.products, secret: BILLZ_KEY.to_owned(), ..sandbox::Options::default() })
-        .await
-        .map_err(|error| Fault::internal("the sandbox could not be started").caused_by(error))?;
+    let billz =
+        sandbox::start(sandbox::Options { products: options.products, secret: BILLZ_KEY.to_owned(), ..sandbox::Options::default() })
+            .await
+            .map_err(|error| Fault::internal("the sandbox could not be started").caused_by(error))?;
     report::say(&format!("{} with {} products, 2 requests a second; a sale does not move updated_at", billz.url, options.products));
     let filled = shop::fill_from_excel(&url, &billz.billz2).await?;
     report::say(&format!("the seller's old Excel import left {filled} of these products in the shop already: they must not be doubled"));
@@ -86,7 +87,8 @@ pub async fn run(options: Options, config: Config) -> Result<bool, Fault> {
     well &= check(&client, &id, &url, &billz.billz2, &chosen).await?;
 
     report::title("Life goes on in Billz");
-    let changes = billz.billz2.random_changes(&RandomChanges { stock: 25, price: 12, promo: 6, new: 3, deleted: 1, ..RandomChanges::default() });
+    let changes =
+        billz.billz2.random_changes(&RandomChanges { stock: 25, price: 12, promo: 6, new: 3, deleted: 1, ..RandomChanges::default() });
     report::say(&format!(
         "{} sales, {} prices, {} promotions, {} new, {} deleted; sales did not move updated_at, so a delta alone would miss them",
         changes.stock.len(),
@@ -133,10 +135,18 @@ fn connection(billz: &str, shop: &DatabaseUrl, price_shop: &str) -> Value {
 }
 
 async fn start_service(config: Config, url: &DatabaseUrl, key: SecretString) -> Result<app::Running, Fault> {
-    let fixed = Config { database_url: Some(url.clone()), master_key: Some(secrets::fresh_master_key()), admin_key: Some(key), role: Role::All, ..config };
+    let fixed = Config {
+        database_url: Some(url.clone()),
+        master_key: Some(secrets::fresh_master_key()),
+        admin_key: Some(key),
+        role: Role::All,
+        ..config
+    };
     match app::start(&fixed).await {
         // A demo left running in another window must not stop this one.
-        Err(fault) if fault.code == Code::ConfigInvalid => app::start(&Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..fixed }).await,
+        Err(fault) if fault.code == Code::ConfigInvalid => {
+            app::start(&Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..fixed }).await
+        }
         other => other,
     }
 }
@@ -153,7 +163,13 @@ async fn synchronise(client: &Client, connection: &str, streams: &[String], mode
     Ok(well)
 }
 
-async fn check(client: &Client, connection: &str, url: &DatabaseUrl, billz: &sandbox::billz2::Handle, streams: &[String]) -> Result<bool, Fault> {
+async fn check(
+    client: &Client,
+    connection: &str,
+    url: &DatabaseUrl,
+    billz: &sandbox::billz2::Handle,
+    streams: &[String],
+) -> Result<bool, Fault> {
     let links = client.get_all(&format!("/connections/{connection}/links?state=linked")).await?;
     let found = truth::compare(url, billz, &links, streams).await?;
     report::truth(&found);

@@ -125,7 +125,10 @@ fn changes(item: &Value) -> String {
     let shown = ["link", "quantity", "price", "special"];
     let changes = item.get("changes").and_then(Value::as_array).into_iter().flatten();
     let lines = changes.filter(|change| change.get("field").and_then(Value::as_str).is_some_and(|field| shown.contains(&field)));
-    lines.map(|change| format!("{} {} → {} ({})", text(change, "field"), text(change, "old"), text(change, "new"), text(change, "rule"))).collect::<Vec<_>>().join("\n")
+    lines
+        .map(|change| format!("{} {} → {} ({})", text(change, "field"), text(change, "old"), text(change, "new"), text(change, "rule")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The outcome of a check against Billz.

@@ -1,6 +1,11 @@
 //! The shop's database of the demo and the tests: OpenCart's schema and our own seed rows.
 
-use diesel::{Connection, MysqlConnection, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::{Integer, Text}};
+use diesel::{
+    Connection, MysqlConnection, RunQueryDsl,
+    connection::SimpleConnection,
+    sql_query,
+    sql_types::{Integer, Text},
+};
 
 use crate::{
     db::{DatabaseUrl, Ident},
@@ -20,7 +25,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 }
 
 fn connect(url: &str) -> Result<MysqlConnection, Fault> {
-    MysqlConnection::establish(url).map_err(|error| Fault::new(Code::DatabaseUnavailable, "the database server did not answer").caused_by(error))
+    MysqlConnection::establish(url)
+        .map_err(|error| Fault::new(Code::DatabaseUnavailable, "the database server did not answer").caused_by(error))
 }
 
 /// Drops and makes the database `name` on the server, with schema and seed; returns its address.
@@ -31,10 +37,14 @@ pub async fn make(server: &str, name: &str) -> Result<DatabaseUrl, Fault> {
     blocking(move || {
         let mut connection = connect(&server)?;
         connection
-            .batch_execute(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"))
+            .batch_execute(&format!(
+                "DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
+            ))
             .map_err(failed("the database could not be made"))?;
         let mut connection = connect(made.expose())?;
-        sql_query("SET SESSION sql_mode = 'NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'").execute(&mut connection).map_err(failed("the session could not be set"))?;
+        sql_query("SET SESSION sql_mode = 'NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'")
+            .execute(&mut connection)
+            .map_err(failed("the session could not be set"))?;
         for statement in SCHEMA.split(";\n").chain(SEED.split(";\n")).map(str::trim).filter(|statement| !statement.is_empty()) {
             connection.batch_execute(statement).map_err(failed("the schema could not be loaded"))?;
         }

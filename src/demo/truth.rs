@@ -80,15 +80,23 @@ fn offer<'a>(product: &'a Truth, shop: &str) -> Option<&'a ShopTruth> {
 /// Compares all goods that the price shop (the first of `streams`) sells; stock is the sum over `streams`.
 pub async fn compare(url: &DatabaseUrl, billz: &Handle, links: &[Value], streams: &[String]) -> Result<Found, Fault> {
     let url = url.clone();
-    let table = tokio::task::spawn_blocking(move || rows(&url)).await.map_err(|panic| Fault::internal("the check ended unexpectedly").caused_by(panic))??;
-    let linked: BTreeMap<&str, &str> = links.iter().filter_map(|link| Some((link.get("source")?.as_str()?, link.get("target")?.as_str()?))).collect();
+    let table = tokio::task::spawn_blocking(move || rows(&url))
+        .await
+        .map_err(|panic| Fault::internal("the check ended unexpectedly").caused_by(panic))??;
+    let linked: BTreeMap<&str, &str> =
+        links.iter().filter_map(|link| Some((link.get("source")?.as_str()?, link.get("target")?.as_str()?))).collect();
     let price_shop = streams.first().map(String::as_str).unwrap_or_default();
     let mut found = Found { products: table.len(), ..Found::default() };
     for product in billz.products(0, usize::MAX).iter().filter(|product| product.kind == Kind::Goods) {
         let Some(offer) = offer(product, price_shop) else { continue };
         let Some(price) = offer.price.map(|price| sums(price, &offer.currency)).filter(|price| *price >= 2) else { continue };
         found.sold += 1;
-        let stock: i64 = streams.iter().filter_map(|shop| self::offer(product, shop)).map(|offer| offer.stock.as_thousandths().max(0)).sum::<i64>().div_euclid(1_000);
+        let stock: i64 = streams
+            .iter()
+            .filter_map(|shop| self::offer(product, shop))
+            .map(|offer| offer.stock.as_thousandths().max(0))
+            .sum::<i64>()
+            .div_euclid(1_000);
         let special = offer.promo.map(|promo| sums(promo, &offer.currency)).filter(|promo| *promo > 0 && *promo < price);
         let Some(row) = linked.get(product.id.to_string().as_str()).and_then(|target| table.get(*target)) else {
             found.wrong.push((product.name.clone(), "is not in the shop".to_owned()));

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 /// Reads `12`, `12.50`, `-3`, `1e3`, with blanks around them; no thousands separators, no commas.
 pub fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    Decimal::from_str_exact(text).ok().or_else(|| {
-        if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str(text).ok() }
-    })
+    Decimal::from_str_exact(text)
+        .ok()
+        .or_else(|| if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str(text).ok() })
 }
 
 /// A decimal without trailing zeros, as answers show it: `189000`, `0.35`.
@@ -43,11 +43,8 @@ impl<'de> Deserialize<'de> for Lenient {
         if text == "null" {
             return Ok(Self::Absent);
         }
-        let inner = if text.starts_with('"') {
-            serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned())
-        } else {
-            text.to_owned()
-        };
+        let inner =
+            if text.starts_with('"') { serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned()) } else { text.to_owned() };
         if inner.trim().is_empty() {
             return Ok(Self::Absent);
         }

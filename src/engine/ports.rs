@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::model::{Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State, Stream};
+use super::model::{
+    Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
+    Stream,
+};
 use crate::fault::{Fault, FaultView};
 
 /// A page of a list: newest first, with where to go on.
@@ -65,7 +68,13 @@ pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
 #[async_trait]
 pub trait Connections: Send + Sync {
     /// Makes one. `space` names its link space; its fixed streams come with it.
-    async fn create(&self, connection: Connection, streams: Vec<Stream>, key: Option<Idempotency>, render: RenderBox<Connection>) -> Result<Acted<Connection>, Fault>;
+    async fn create(
+        &self,
+        connection: Connection,
+        streams: Vec<Stream>,
+        key: Option<Idempotency>,
+        render: RenderBox<Connection>,
+    ) -> Result<Acted<Connection>, Fault>;
     /// One by id, deleted ones excluded.
     async fn get(&self, id: &str) -> Result<Option<Connection>, Fault>;
     /// Filtered by flows and owner.
@@ -232,7 +241,13 @@ pub trait Records: Send + Sync {
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
     /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
-    async fn usable_read(&self, connection: &str, stream: &str, since: Option<DateTime<Utc>>, within: Duration) -> Result<Option<PastRead>, Fault>;
+    async fn usable_read(
+        &self,
+        connection: &str,
+        stream: &str,
+        since: Option<DateTime<Utc>>,
+        within: Duration,
+    ) -> Result<Option<PastRead>, Fault>;
 }
 
 /// Which links.

@@ -27,7 +27,8 @@ pub const TAKES: u32 = 8;
 
 /// The reaction to `fault` in a run that was taken `attempts` times and has begun to apply or not.
 pub fn react(fault: &Fault, attempts: u32, applying: bool) -> Reaction {
-    let pause = || clock::now() + clock::chrono_duration(clock::scaled(std::time::Duration::from_secs(2u64.saturating_pow(attempts.min(6)))));
+    let pause =
+        || clock::now() + clock::chrono_duration(clock::scaled(std::time::Duration::from_secs(2u64.saturating_pow(attempts.min(6)))));
     match fault.kind() {
         Kind::RateLimited => Reaction::Requeue(Some(fault.until.unwrap_or_else(pause))),
         Kind::Cancelled if fault.code == Code::Stopping => Reaction::Requeue(None),
@@ -35,7 +36,14 @@ pub fn react(fault: &Fault, attempts: u32, applying: bool) -> Reaction {
         Kind::LeaseLost => Reaction::Abandon,
         // Half-applied batches are finished by the same run; a read is simply begun anew by the next one.
         Kind::Unavailable if applying && attempts < TAKES => Reaction::Requeue(Some(pause())),
-        Kind::Unavailable | Kind::Auth | Kind::BadItem | Kind::Conflict | Kind::Config | Kind::Protocol | Kind::Request | Kind::Internal => Reaction::Fail,
+        Kind::Unavailable
+        | Kind::Auth
+        | Kind::BadItem
+        | Kind::Conflict
+        | Kind::Config
+        | Kind::Protocol
+        | Kind::Request
+        | Kind::Internal => Reaction::Fail,
     }
 }
 

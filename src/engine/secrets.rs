@@ -112,9 +112,13 @@ impl Sealer {
 
     /// Opens what [`Sealer::seal`] gave, under any of the keys.
     pub fn open(&self, connection: &str, field: &str, sealed: &str) -> Result<SecretString, Fault> {
-        let wrong = |what: &str| Fault::new(Code::ConfigInvalid, format!("the secret `{field}` of connection {connection} cannot be opened: {what}"));
+        let wrong = |what: &str| {
+            Fault::new(Code::ConfigInvalid, format!("the secret `{field}` of connection {connection} cannot be opened: {what}"))
+        };
         let mut parts = sealed.split('.');
-        let (Some(VERSION), Some(id), Some(nonce), Some(text), None) = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(VERSION), Some(id), Some(nonce), Some(text), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(wrong("it is of a form we do not know"));
         };
         let master = self

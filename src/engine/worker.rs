@@ -85,7 +85,10 @@ impl Worker {
         }
         let drained = tokio::time::timeout(worker.options.drain, async { while running.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!(runs = running.len(), "some runs did not reach a batch border in time; another worker takes them when their lease expires");
+            tracing::warn!(
+                runs = running.len(),
+                "some runs did not reach a batch border in time; another worker takes them when their lease expires"
+            );
         }
         tracing::info!(worker = %worker.name, "worker stopped");
     }
@@ -93,7 +96,8 @@ impl Worker {
     async fn execute(&self, claimed: Claimed, stop: CancellationToken) {
         let Claimed { run, fence } = claimed;
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
-        let hold = Hold::new(&run.id, fence, &self.name, lease_length(self.options.lease), self.ports.runs.clone(), self.ports.leases.clone());
+        let hold =
+            Hold::new(&run.id, fence, &self.name, lease_length(self.options.lease), self.ports.runs.clone(), self.ports.leases.clone());
         let beat = tokio::spawn(hold.clone().beat(stop));
         let id = run.id.clone();
         match Execution::prepare(self.ports.clone(), &self.flows, &self.sealer, run.clone(), hold.clone()).await {

@@ -165,11 +165,6 @@ pub struct FaultView {
 
 impl From<&Fault> for FaultView {
     fn from(fault: &Fault) -> Self {
-        Self {
-            code: fault.code.name().to_owned(),
-            kind: fault.kind(),
-            detail: fault.detail.clone(),
-            next: fault.code.next().to_owned(),
-        }
+        Self { code: fault.code.name().to_owned(), kind: fault.kind(), detail: fault.detail.clone(), next: fault.code.next().to_owned() }
     }
 }

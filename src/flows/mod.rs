@@ -8,7 +8,10 @@ pub mod billz_opencart;
 
 use std::sync::Arc;
 
-use crate::{engine::flow::Flow, remote::{Http, ports::Limits}};
+use crate::{
+    engine::flow::Flow,
+    remote::{Http, ports::Limits},
+};
 
 /// What flows are built with.
 #[derive(Clone)]

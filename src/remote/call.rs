@@ -85,7 +85,8 @@ impl<'a> Call<'a> {
 
     /// The same with a JSON body.
     pub fn with_json(mut self, value: &impl Serialize) -> Result<Self, Fault> {
-        let body = serde_json::to_vec(value).map_err(|error| Fault::internal(format!("{}: body cannot be written", self.route)).caused_by(error))?;
+        let body = serde_json::to_vec(value)
+            .map_err(|error| Fault::internal(format!("{}: body cannot be written", self.route)).caused_by(error))?;
         self.headers.insert(reqwest::header::CONTENT_TYPE, reqwest::header::HeaderValue::from_static("application/json"));
         self.body = Some(body);
         Ok(self)

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::{StatusCode, header};
 use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, header};
 
 use super::{redact, retry};
 
@@ -141,10 +141,24 @@ mod tests {
     #[test]
     fn a_status_alone_decides_all_but_success() {
         let table = [
-            (200, "none"), (204, "none"), (301, "rejected"), (304, "rejected"), (400, "rejected"), (401, "token_expired"),
-            (403, "forbidden"), (404, "rejected"), (408, "unavailable"), (422, "rejected"), (425, "unavailable"),
-            (429, "rate_limited"), (500, "unavailable"), (501, "rejected"), (502, "unavailable"), (503, "unavailable"),
-            (504, "unavailable"), (520, "unavailable"),
+            (200, "none"),
+            (204, "none"),
+            (301, "rejected"),
+            (304, "rejected"),
+            (400, "rejected"),
+            (401, "token_expired"),
+            (403, "forbidden"),
+            (404, "rejected"),
+            (408, "unavailable"),
+            (422, "rejected"),
+            (425, "unavailable"),
+            (429, "rate_limited"),
+            (500, "unavailable"),
+            (501, "rejected"),
+            (502, "unavailable"),
+            (503, "unavailable"),
+            (504, "unavailable"),
+            (520, "unavailable"),
         ];
         for (status, expected) in table {
             assert_eq!(class(status), expected, "HTTP {status}");

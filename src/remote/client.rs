@@ -228,7 +228,9 @@ impl Http {
         let mut response = request.send().await.map_err(broken)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Broken { class: "cut", detail: "the answer broke off".into(), ..broken(error) })? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| Broken { class: "cut", detail: "the answer broke off".into(), ..broken(error) })?
+        {
             if body.len().saturating_add(chunk.len()) > call.max_body {
                 return Err(Broken {
                     class: "too_large",

@@ -7,8 +7,28 @@ pub const SAMPLE: usize = 300;
 
 /// A key is sensitive when it holds one of these, in lower case.
 const SENSITIVE: [&str; 22] = [
-    "token", "secret", "passw", "pwd", "authorization", "apikey", "api_key", "credential", "cookie", "session", "signature", "phone",
-    "email", "contact", "login", "username", "first_name", "last_name", "full_name", "address", "birth", "passport",
+    "token",
+    "secret",
+    "passw",
+    "pwd",
+    "authorization",
+    "apikey",
+    "api_key",
+    "credential",
+    "cookie",
+    "session",
+    "signature",
+    "phone",
+    "email",
+    "contact",
+    "login",
+    "username",
+    "first_name",
+    "last_name",
+    "full_name",
+    "address",
+    "birth",
+    "passport",
 ];
 
 const MASK: &str = "***";

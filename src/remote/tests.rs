@@ -159,11 +159,14 @@ async fn throttling_pauses_everybody_and_is_no_failure() {
 
 #[tokio::test]
 async fn a_long_pause_puts_the_run_back() {
-    for (header, pauses, least, most) in [("", 6, 25, 35), ("retry-after: 45\r\n", 1, 40, 46), ("retry-after: 99999\r\n", 1, 590, 601), ("retry-after: 30\r\n", 5, 25, 31)] {
+    for (header, pauses, least, most) in
+        [("", 6, 25, 35), ("retry-after: 45\r\n", 1, 40, 46), ("retry-after: 99999\r\n", 1, 590, 601), ("retry-after: 30\r\n", 5, 25, 31)]
+    {
         let server = Server::start(move |_| answer(429, header, "slow down")).await;
         let limits = Memory::new(10_000);
         let limiter = Limiter { limits: &*limits, key: "test:1", interval: Duration::ZERO };
-        let fault = quick_http().send(&call(&server, Effect::Read).with_limiter(limiter), &CancellationToken::new(), judge).await.expect_err("429");
+        let fault =
+            quick_http().send(&call(&server, Effect::Read).with_limiter(limiter), &CancellationToken::new(), judge).await.expect_err("429");
         assert_eq!((fault.code, server.asked().len()), (Code::RemoteRateLimited, pauses), "{header:?} {fault}");
         let ahead = (fault.until.expect("until") - chrono::Utc::now()).num_seconds();
         assert!((least..=most).contains(&ahead), "{header:?}: {ahead} s");
@@ -176,7 +179,8 @@ async fn a_slot_far_off_puts_the_run_back_unasked() {
     let limits = Memory::new(1);
     ports::Limits::pause(&*limits, "test:1", Duration::from_secs(50)).await.expect("pause");
     let limiter = Limiter { limits: &*limits, key: "test:1", interval: Duration::from_millis(1) };
-    let fault = quick_http().send(&call(&server, Effect::Read).with_limiter(limiter), &CancellationToken::new(), judge).await.expect_err("far");
+    let fault =
+        quick_http().send(&call(&server, Effect::Read).with_limiter(limiter), &CancellationToken::new(), judge).await.expect_err("far");
     assert_eq!((fault.code, server.asked().len()), (Code::RemoteRateLimited, 0));
     assert!(fault.until.is_some_and(|until| until > chrono::Utc::now() + chrono::Duration::seconds(40)));
 }
@@ -188,7 +192,12 @@ async fn a_cancel_ends_any_wait_within_a_moment() {
     let hang = Server::start(|_| Act::Hang).await;
     let throttled = Server::start(|_| answer(429, "retry-after: 20\r\n", "")).await;
     let http = Http::new(Options::default()).expect("client");
-    for (name, server, key) in [("slot", &hang, Some("slot")), ("answer", &hang, None), ("pause", &throttled, Some("pause")), ("pause without limiter", &throttled, None)] {
+    for (name, server, key) in [
+        ("slot", &hang, Some("slot")),
+        ("answer", &hang, None),
+        ("pause", &throttled, Some("pause")),
+        ("pause without limiter", &throttled, None),
+    ] {
         let stop = CancellationToken::new();
         let mut asked = call(server, Effect::Read);
         if let Some(key) = key {
@@ -258,7 +267,8 @@ async fn many_who_are_refused_lead_to_one_login_and_one_replay_each() {
 async fn a_second_401_ends_it() {
     let server = Server::start(|_| answer(401, "", "")).await;
     let login = Counter { logins: AtomicUsize::new(0), slow: Duration::ZERO };
-    let fault = quick_http().send(&call(&server, Effect::Read).with_login(&login), &CancellationToken::new(), judge).await.expect_err("401");
+    let fault =
+        quick_http().send(&call(&server, Effect::Read).with_login(&login), &CancellationToken::new(), judge).await.expect_err("401");
     assert_eq!((fault.code, server.asked().len(), login.logins.load(Ordering::SeqCst)), (Code::RemoteAuth, 2, 2), "{fault}");
     let fault = get(&server).await.expect_err("401 without a login");
     assert_eq!((fault.code, server.asked().len()), (Code::RemoteAuth, 3));
@@ -288,5 +298,8 @@ async fn faults_hold_no_secret_that_the_remote_echoes() {
     let fault = quick_http().send(&asked, &CancellationToken::new(), echo).await.expect_err("422");
     assert!(fault.detail.contains("***") && !fault.detail.contains("token-0") && !fault.detail.contains("hunter22"), "{fault}");
     let head = server.asked().into_iter().map(|asked| asked.head).collect::<String>();
-    assert!(head.contains(concat!("user-agent: tradesync/", env!("CARGO_PKG_VERSION"))) && head.contains("accept-encoding: gzip"), "{head}");
+    assert!(
+        head.contains(concat!("user-agent: tradesync/", env!("CARGO_PKG_VERSION"))) && head.contains("accept-encoding: gzip"),
+        "{head}"
+    );
 }

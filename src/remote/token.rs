@@ -75,7 +75,8 @@ impl TokenCache {
     /// Each caller can be stopped alone: a stopped one that was just logging in hands the work to the next who waits.
     pub async fn get(&self, login: &dyn Login, stop: &CancellationToken) -> Result<Token, Fault> {
         loop {
-            let found: Result<Token, Arc<Fault>> = unless_stopped(stop, self.tokens.try_get_with_by_ref(login.key(), login.login())).await?;
+            let found: Result<Token, Arc<Fault>> =
+                unless_stopped(stop, self.tokens.try_get_with_by_ref(login.key(), login.login())).await?;
             match found {
                 Ok(token) if token.renew_at > clock::now() => return Ok(token),
                 Ok(token) => self.invalidate(login.key(), &token).await,

@@ -1,6 +1,5 @@
 //! Changes: plan, intent, outcome and undo record in one row. Every write checks the run's fence in its transaction.
 
-
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{
@@ -42,7 +41,7 @@ struct Row {
     reason: String,
     outcome: String,
     state: String,
-    undo: String,
+    undo_rule: String,
     link_origin: Option<String>,
     source_seen_at: NaiveDateTime,
 }
@@ -63,7 +62,7 @@ impl Row {
                 name: self.name,
                 target: self.target_key,
                 witness: self.witness,
-                undo: self.undo,
+                undo: self.undo_rule,
                 link_origin: self.link_origin,
                 source_seen_at: utc(self.source_seen_at),
             },
@@ -75,7 +74,7 @@ impl Row {
 fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
     for batch in changes.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo, link_origin, source_seen_at) VALUES {}",
+            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at) VALUES {}",
             rows(batch.len(), 13)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
@@ -118,7 +117,11 @@ fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u3
     }
     let planned = of_state(connection, "planned")?;
     if let (Some(first), Some(last)) = (planned.first(), planned.last()) {
-        diesel::update(c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("planned")).filter(c::id.between(first.id, last.id))).set(c::state.eq("applying")).execute(connection)?;
+        diesel::update(
+            c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("planned")).filter(c::id.between(first.id, last.id)),
+        )
+        .set(c::state.eq("applying"))
+        .execute(connection)?;
     }
     Ok((planned.into_iter().map(Row::model).collect::<Result<_, _>>()?, false))
 }
@@ -133,7 +136,13 @@ struct End {
 }
 
 fn end(change: &Change, applied: &Applied) -> End {
-    let left = |state, outcome, reason| End { state, outcome, reason: Some(reason), target: change.body.target.clone(), witness: change.body.witness.clone() };
+    let left = |state, outcome, reason| End {
+        state,
+        outcome,
+        reason: Some(reason),
+        target: change.body.target.clone(),
+        witness: change.body.witness.clone(),
+    };
     match applied {
         Applied::Done { target, witness } => End {
             state: ChangeState::Applied,
@@ -170,11 +179,18 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
 /// Rows that went as planned need one statement for all; the others get one each.
 fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Result<(), Problem> {
     use tradesync_changes::dsl as c;
-    let plain: Vec<u64> = ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target == change.body.target).map(|(change, _)| change.id).collect();
+    let plain: Vec<u64> = ends
+        .iter()
+        .filter(|(change, end)| end.state == ChangeState::Applied && end.target == change.body.target)
+        .map(|(change, _)| change.id)
+        .collect();
     for batch in plain.chunks(1_000) {
-        diesel::update(c::tradesync_changes.filter(c::id.eq_any(batch)).filter(c::state.eq("applying"))).set(c::state.eq("applied")).execute(connection)?;
+        diesel::update(c::tradesync_changes.filter(c::id.eq_any(batch)).filter(c::state.eq("applying")))
+            .set(c::state.eq("applied"))
+            .execute(connection)?;
     }
-    let created: Vec<&(&Change, End)> = ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target != change.body.target).collect();
+    let created: Vec<&(&Change, End)> =
+        ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target != change.body.target).collect();
     for batch in created.chunks(500) {
         // An upsert by primary key: the rows are there, so only the three columns change.
         let whens = vec!["WHEN ? THEN ?"; batch.len()].join(" ");
@@ -196,7 +212,11 @@ fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Resu
     }
     for (change, end) in ends.iter().filter(|(_, end)| end.state != ChangeState::Applied) {
         diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
-            .set((c::state.eq(word(end.state)?), c::outcome.eq(word(end.outcome)?), c::reason.eq(text(&end.reason.clone().unwrap_or_default())?)))
+            .set((
+                c::state.eq(word(end.state)?),
+                c::outcome.eq(word(end.outcome)?),
+                c::reason.eq(text(&end.reason.clone().unwrap_or_default())?),
+            ))
             .execute(connection)?;
     }
     Ok(())
@@ -227,8 +247,11 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
         };
         *count += 1;
     }
-    let applied = u64::try_from(ends.iter().filter(|(change, end)| change.run == run && end.state == ChangeState::Applied).count()).unwrap_or_default();
-    diesel::update(r::tradesync_runs.find(run)).set((r::counts.eq(text(&counts)?), r::applied_rows.eq(r::applied_rows + applied), r::version.eq(r::version + 1))).execute(connection)?;
+    let applied = u64::try_from(ends.iter().filter(|(change, end)| change.run == run && end.state == ChangeState::Applied).count())
+        .unwrap_or_default();
+    diesel::update(r::tradesync_runs.find(run))
+        .set((r::counts.eq(text(&counts)?), r::applied_rows.eq(r::applied_rows + applied), r::version.eq(r::version + 1)))
+        .execute(connection)?;
     Ok(counts)
 }
 
@@ -326,17 +349,30 @@ impl Changes for Store {
         let run = run.to_owned();
         self.pool
             .call(move |connection| {
-                let mut query = c::tradesync_changes.filter(c::run_id.eq(&run)).select(Row::as_select()).order(c::id.asc()).limit(i64::from(page.limit) + 1).into_boxed();
+                let mut query = c::tradesync_changes
+                    .filter(c::run_id.eq(&run))
+                    .select(Row::as_select())
+                    .order(c::id.asc())
+                    .limit(i64::from(page.limit) + 1)
+                    .into_boxed();
                 if let Some(outcome) = filter.outcome {
                     query = query.filter(c::outcome.eq(word(outcome)?));
                 }
                 if let Some(cursor) = page.cursor.as_deref() {
-                    let cursor: u64 = cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
+                    let cursor: u64 =
+                        cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
                     query = query.filter(c::id.gt(cursor));
                 }
                 let rows: Vec<Row> = query.load(connection).map_err(fault)?;
                 let page = listing(rows, page.limit, |row| row.id.to_string());
-                let items = page.items.into_iter().map(|row| row.model().map(|change| ItemRow { id: change.id, outcome: change.body.outcome, state: change.state, body: change.body }));
+                let items = page.items.into_iter().map(|row| {
+                    row.model().map(|change| ItemRow {
+                        id: change.id,
+                        outcome: change.body.outcome,
+                        state: change.state,
+                        body: change.body,
+                    })
+                });
                 Ok(Listing { items: items.collect::<Result<Vec<_>, _>>()?, next: page.next })
             })
             .await

@@ -123,7 +123,12 @@ impl StreamRow {
 /// One connection that is not deleted.
 pub(super) fn find(connection: &mut MysqlConnection, id: &str) -> Result<Option<Connection>, Problem> {
     use tradesync_connections::dsl as c;
-    let row: Option<ConnectionRow> = c::tradesync_connections.find(id).filter(c::deleted_at.is_null()).select(ConnectionRow::as_select()).first(connection).optional()?;
+    let row: Option<ConnectionRow> = c::tradesync_connections
+        .find(id)
+        .filter(c::deleted_at.is_null())
+        .select(ConnectionRow::as_select())
+        .first(connection)
+        .optional()?;
     Ok(row.map(ConnectionRow::model).transpose()?)
 }
 
@@ -146,19 +151,28 @@ fn insert_stream(connection: &mut MysqlConnection, stream: &Stream) -> Result<()
 /// Refuses with `InUse` while a run of the connection (or of one stream of it) is live.
 fn refuse_if_live(connection: &mut MysqlConnection, id: &str, stream: Option<&str>) -> Result<(), Problem> {
     use tradesync_runs::dsl as r;
-    let mut query = r::tradesync_runs.filter(r::connection_id.eq(id)).filter(r::state.eq_any(["queued", "running"])).select(r::id).into_boxed();
+    let mut query =
+        r::tradesync_runs.filter(r::connection_id.eq(id)).filter(r::state.eq_any(["queued", "running"])).select(r::id).into_boxed();
     if let Some(stream) = stream {
         query = query.filter(r::stream.eq(stream.to_owned()));
     }
     match query.first::<String>(connection).optional()? {
-        Some(run) => Err(Fault::new(Code::InUse, "a run is live; cancel it or wait for its end first").at(format!("/sync/runs/{run}")).into()),
+        Some(run) => {
+            Err(Fault::new(Code::InUse, "a run is live; cancel it or wait for its end first").at(format!("/sync/runs/{run}")).into())
+        }
         None => Ok(()),
     }
 }
 
 #[async_trait]
 impl Connections for Store {
-    async fn create(&self, new: Connection, streams: Vec<Stream>, key: Option<Idempotency>, render: RenderBox<Connection>) -> Result<Acted<Connection>, Fault> {
+    async fn create(
+        &self,
+        new: Connection,
+        streams: Vec<Stream>,
+        key: Option<Idempotency>,
+        render: RenderBox<Connection>,
+    ) -> Result<Acted<Connection>, Fault> {
         self.pool
             .call(move |connection| {
                 act_once(connection, key.as_ref(), &*render, |connection| {
@@ -211,18 +225,20 @@ impl Connections for Store {
                     let mut row = ConnectionRow::of(&changed)?;
                     row.version = version + 1;
                     row.updated_at = clock::now().naive_utc();
-                    let written = diesel::update(c::tradesync_connections.find(&changed.id).filter(c::version.eq(version)).filter(c::deleted_at.is_null()))
-                        .set((
-                            c::name.eq(&row.name),
-                            c::owner.eq(&row.owner),
-                            c::enabled.eq(row.enabled),
-                            c::settings.eq(&row.settings),
-                            c::secrets.eq(&row.secrets),
-                            c::link_space.eq(&row.link_space),
-                            c::version.eq(row.version),
-                            c::updated_at.eq(row.updated_at),
-                        ))
-                        .execute(connection)?;
+                    let written = diesel::update(
+                        c::tradesync_connections.find(&changed.id).filter(c::version.eq(version)).filter(c::deleted_at.is_null()),
+                    )
+                    .set((
+                        c::name.eq(&row.name),
+                        c::owner.eq(&row.owner),
+                        c::enabled.eq(row.enabled),
+                        c::settings.eq(&row.settings),
+                        c::secrets.eq(&row.secrets),
+                        c::link_space.eq(&row.link_space),
+                        c::version.eq(row.version),
+                        c::updated_at.eq(row.updated_at),
+                    ))
+                    .execute(connection)?;
                     if written == 0 {
                         return Err(Fault::new(Code::PreconditionFailed, "the connection was changed by somebody else meanwhile").into());
                     }
@@ -257,7 +273,12 @@ impl Connections for Store {
         let id = id.to_owned();
         self.pool
             .call(move |connection| {
-                let rows: Vec<StreamRow> = s::tradesync_streams.filter(s::connection_id.eq(&id)).order(s::stream.asc()).select(StreamRow::as_select()).load(connection).map_err(fault)?;
+                let rows: Vec<StreamRow> = s::tradesync_streams
+                    .filter(s::connection_id.eq(&id))
+                    .order(s::stream.asc())
+                    .select(StreamRow::as_select())
+                    .load(connection)
+                    .map_err(fault)?;
                 rows.into_iter().map(StreamRow::model).collect()
             })
             .await
@@ -285,13 +306,25 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     let row = StreamRow::of(&changed)?;
-                    let written = diesel::update(s::tradesync_streams.find((&changed.connection, &changed.stream)).filter(s::version.eq(version)))
-                        .set((s::name.eq(&row.name), s::enabled.eq(row.enabled), s::settings.eq(&row.settings), s::sync_cursor.eq(row.sync_cursor), s::version.eq(version + 1)))
-                        .execute(connection)?;
+                    let written =
+                        diesel::update(s::tradesync_streams.find((&changed.connection, &changed.stream)).filter(s::version.eq(version)))
+                            .set((
+                                s::name.eq(&row.name),
+                                s::enabled.eq(row.enabled),
+                                s::settings.eq(&row.settings),
+                                s::sync_cursor.eq(row.sync_cursor),
+                                s::version.eq(version + 1),
+                            ))
+                            .execute(connection)?;
                     if written == 0 {
-                        return Err(Fault::new(Code::PreconditionFailed, "the stream was changed by somebody else, or by a run that ended, meanwhile").into());
+                        return Err(Fault::new(
+                            Code::PreconditionFailed,
+                            "the stream was changed by somebody else, or by a run that ended, meanwhile",
+                        )
+                        .into());
                     }
-                    find_stream(connection, &changed.connection, &changed.stream)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such stream").into())
+                    find_stream(connection, &changed.connection, &changed.stream)?
+                        .ok_or_else(|| Fault::new(Code::NotFound, "there is no such stream").into())
                 })
             })
             .await
@@ -316,7 +349,11 @@ impl Connections for Store {
         let (space, account) = (space.to_owned(), account.to_owned());
         self.pool
             .call(move |connection| {
-                sql_query("INSERT IGNORE INTO tradesync_link_spaces (id, account) VALUES (?, ?)").bind::<Text, _>(&space).bind::<Text, _>(&account).execute(connection).map_err(fault)?;
+                sql_query("INSERT IGNORE INTO tradesync_link_spaces (id, account) VALUES (?, ?)")
+                    .bind::<Text, _>(&space)
+                    .bind::<Text, _>(&account)
+                    .execute(connection)
+                    .map_err(fault)?;
                 tradesync_link_spaces::table.find(&space).select(tradesync_link_spaces::account).first(connection).map_err(fault)
             })
             .await

@@ -30,7 +30,8 @@ pub(super) fn word<T: Serialize>(value: T) -> Result<String, Fault> {
 
 /// An enum of the model from its word.
 pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, Fault> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|error| Fault::internal(format!("`{word}` is no state that we know")).caused_by(error))
+    serde_json::from_value(serde_json::Value::String(word.to_owned()))
+        .map_err(|error| Fault::internal(format!("`{word}` is no state that we know")).caused_by(error))
 }
 
 /// At most `length` characters of a name, for columns with a limit.

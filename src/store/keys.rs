@@ -70,8 +70,13 @@ impl ApiKeys for Store {
         let hash = hash.to_owned();
         self.pool
             .call(move |connection| {
-                let row: Option<Row> =
-                    keys::tradesync_api_keys.filter(keys::hash.eq(&hash)).filter(keys::revoked_at.is_null()).select(Row::as_select()).first(connection).optional().map_err(fault)?;
+                let row: Option<Row> = keys::tradesync_api_keys
+                    .filter(keys::hash.eq(&hash))
+                    .filter(keys::revoked_at.is_null())
+                    .select(Row::as_select())
+                    .first(connection)
+                    .optional()
+                    .map_err(fault)?;
                 row.map(Row::model).transpose()
             })
             .await
@@ -89,13 +94,21 @@ impl ApiKeys for Store {
             created_at: key.created_at.naive_utc(),
             revoked_at: None,
         };
-        self.pool.call(move |connection| diesel::insert_into(tradesync_api_keys::table).values(&row).execute(connection).map(drop).map_err(fault)).await
+        self.pool
+            .call(move |connection| {
+                diesel::insert_into(tradesync_api_keys::table).values(&row).execute(connection).map(drop).map_err(fault)
+            })
+            .await
     }
 
     async fn list(&self) -> Result<Vec<ApiKey>, Fault> {
         self.pool
             .call(|connection| {
-                let rows: Vec<Row> = tradesync_api_keys::table.order(tradesync_api_keys::id.desc()).select(Row::as_select()).load(connection).map_err(fault)?;
+                let rows: Vec<Row> = tradesync_api_keys::table
+                    .order(tradesync_api_keys::id.desc())
+                    .select(Row::as_select())
+                    .load(connection)
+                    .map_err(fault)?;
                 rows.into_iter().map(Row::model).collect()
             })
             .await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl, sql_query,
-    sql_types::{Text, Unsigned, BigInt},
+    sql_types::{BigInt, Text, Unsigned},
 };
 
 use super::{Store, fault};
@@ -30,13 +30,17 @@ impl Limits for Store {
         let interval = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX / 4);
         self.urgent
             .call(move |connection| {
-                sql_query("INSERT IGNORE INTO tradesync_limits (limit_key, tat_us) VALUES (?, 0)").bind::<Text, _>(&key).execute(connection).map_err(fault)?;
+                sql_query("INSERT IGNORE INTO tradesync_limits (limit_key, tat_us) VALUES (?, 0)")
+                    .bind::<Text, _>(&key)
+                    .execute(connection)
+                    .map_err(fault)?;
                 sql_query(format!("UPDATE tradesync_limits SET tat_us = LAST_INSERT_ID(GREATEST(tat_us, {NOW})) + ? WHERE limit_key = ?"))
                     .bind::<Unsigned<BigInt>, _>(interval)
                     .bind::<Text, _>(&key)
                     .execute(connection)
                     .map_err(fault)?;
-                let slot: Slot = sql_query(format!("SELECT LAST_INSERT_ID() AS slot, {NOW} AS now")).get_result(connection).map_err(fault)?;
+                let slot: Slot =
+                    sql_query(format!("SELECT LAST_INSERT_ID() AS slot, {NOW} AS now")).get_result(connection).map_err(fault)?;
                 Ok(Duration::from_micros(slot.slot.saturating_sub(slot.now)))
             })
             .await

@@ -5,7 +5,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use diesel::{MysqlConnection, mysql::Mysql, prelude::*, result::DatabaseErrorKind, sql_query, sql_types::{Datetime, Nullable, Text}};
+use diesel::{
+    MysqlConnection,
+    mysql::Mysql,
+    prelude::*,
+    result::DatabaseErrorKind,
+    sql_query,
+    sql_types::{Datetime, Nullable, Text},
+};
 
 use super::{
     Store,
@@ -44,7 +51,9 @@ impl Row {
     fn model(self) -> Result<Link, Fault> {
         let candidates: Vec<crate::engine::model::Candidate> = json("candidates", &self.candidates)?;
         let state = from_word(&self.state)?;
-        let proposed = (state == crate::engine::model::LinkState::Proposed).then(|| candidates.first().map(|candidate| candidate.target.clone())).flatten();
+        let proposed = (state == crate::engine::model::LinkState::Proposed)
+            .then(|| candidates.first().map(|candidate| candidate.target.clone()))
+            .flatten();
         Ok(Link {
             state,
             candidates,
@@ -99,7 +108,8 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     use tradesync_links::dsl as l;
     let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
-        let rows: Vec<Row> = l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch)).select(Row::as_select()).load(connection)?;
+        let rows: Vec<Row> =
+            l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch)).select(Row::as_select()).load(connection)?;
         for row in rows {
             let link = row.model()?;
             found.insert(link.source.clone(), link);
@@ -109,7 +119,11 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
 }
 
 /// Which of these targets are linked, with the source that has each.
-pub(super) fn linked_targets(connection: &mut MysqlConnection, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Problem> {
+pub(super) fn linked_targets(
+    connection: &mut MysqlConnection,
+    space: &str,
+    targets: &[String],
+) -> Result<HashMap<String, String>, Problem> {
     use tradesync_links::dsl as l;
     let mut found = HashMap::new();
     for batch in targets.chunks(2_000) {
@@ -127,7 +141,9 @@ fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Lin
     let target = link.target.clone().unwrap_or_default();
     let taken = linked_targets(connection, space, std::slice::from_ref(&target))?;
     if let Some(source) = taken.get(&target).filter(|source| **source != link.source) {
-        return Err(Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into());
+        return Err(
+            Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into()
+        );
     }
     match upsert(connection, space, std::slice::from_ref(link)) {
         Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
@@ -157,7 +173,12 @@ impl Links for Store {
         let space = space.to_owned();
         self.pool
             .call(move |connection| {
-                let count: i64 = l::tradesync_links.filter(l::space.eq(&space)).filter(l::state.eq("linked")).count().get_result(connection).map_err(fault)?;
+                let count: i64 = l::tradesync_links
+                    .filter(l::space.eq(&space))
+                    .filter(l::state.eq("linked"))
+                    .count()
+                    .get_result(connection)
+                    .map_err(fault)?;
                 Ok(u64::try_from(count).unwrap_or_default())
             })
             .await
@@ -174,12 +195,23 @@ impl Links for Store {
                     let standing = by_sources(connection, &space, &sources)?;
                     let open: Vec<Link> = questions
                         .iter()
-                        .filter(|question| standing.get(&question.source).is_none_or(|link| link.state != crate::engine::model::LinkState::Linked && (link.state != question.state || link.candidates != question.candidates)))
+                        .filter(|question| {
+                            standing.get(&question.source).is_none_or(|link| {
+                                link.state != crate::engine::model::LinkState::Linked
+                                    && (link.state != question.state || link.candidates != question.candidates)
+                            })
+                        })
                         .cloned()
                         .collect();
                     upsert(connection, &space, &open)?;
                     for batch in closed.chunks(1_000) {
-                        diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq_any(batch)).filter(l::state.ne("linked"))).execute(connection)?;
+                        diesel::delete(
+                            l::tradesync_links
+                                .filter(l::space.eq(&space))
+                                .filter(l::source_key.eq_any(batch))
+                                .filter(l::state.ne("linked")),
+                        )
+                        .execute(connection)?;
                     }
                     Ok(())
                 })
@@ -192,12 +224,18 @@ impl Links for Store {
         let space = space.to_owned();
         self.pool
             .call(move |connection| {
-                let mut query = l::tradesync_links.filter(l::space.eq(&space)).select(Row::as_select()).order(l::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
+                let mut query = l::tradesync_links
+                    .filter(l::space.eq(&space))
+                    .select(Row::as_select())
+                    .order(l::id.desc())
+                    .limit(i64::from(page.limit) + 1)
+                    .into_boxed();
                 if let Some(state) = filter.state {
                     query = query.filter(l::state.eq(word(state)?));
                 }
                 if let Some(cursor) = page.cursor.as_deref() {
-                    let cursor: u64 = cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
+                    let cursor: u64 =
+                        cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
                     query = query.filter(l::id.lt(cursor));
                 }
                 let rows: Vec<Row> = query.load(connection).map_err(fault)?;
@@ -217,7 +255,10 @@ impl Links for Store {
         let (space, source) = (space.to_owned(), source.to_owned());
         self.pool
             .call(move |connection| {
-                diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(&source))).execute(connection).map(|rows| rows > 0).map_err(fault)
+                diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(&source)))
+                    .execute(connection)
+                    .map(|rows| rows > 0)
+                    .map_err(fault)
             })
             .await
     }

@@ -30,7 +30,8 @@ struct Got {
 }
 
 fn all() -> Result<Vec<Box<dyn Migration<Mysql>>>, Fault> {
-    let mut found = MigrationSource::<Mysql>::migrations(&MIGRATIONS).map_err(|error| Fault::internal(format!("the migrations cannot be read: {error}")))?;
+    let mut found = MigrationSource::<Mysql>::migrations(&MIGRATIONS)
+        .map_err(|error| Fault::internal(format!("the migrations cannot be read: {error}")))?;
     found.sort_by_key(|migration| migration.name().version().to_string());
     Ok(found)
 }
@@ -52,7 +53,9 @@ pub fn missing(connection: &mut MysqlConnection) -> Result<Vec<String>, Fault> {
 }
 
 fn locked<T>(connection: &mut MysqlConnection, work: impl FnOnce(&mut MysqlConnection) -> Result<T, Fault>) -> Result<T, Fault> {
-    let got: Got = sql_query("SELECT GET_LOCK(CONCAT('tradesync:migrate:', LEFT(SHA1(DATABASE()), 20)), 20) AS got").get_result(connection).map_err(fault)?;
+    let got: Got = sql_query("SELECT GET_LOCK(CONCAT('tradesync:migrate:', LEFT(SHA1(DATABASE()), 20)), 20) AS got")
+        .get_result(connection)
+        .map_err(fault)?;
     if got.got != Some(1) {
         return Err(Fault::new(Code::DatabaseUnavailable, "another process is running the migrations; try again when it has ended"));
     }
@@ -72,7 +75,10 @@ pub fn up(connection: &mut MysqlConnection) -> Result<Vec<String>, Fault> {
                 continue;
             }
             migration.run(connection).map_err(|error| Fault::internal(format!("migration {version} failed: {error}")))?;
-            sql_query("INSERT INTO tradesync_migrations (version, run_at) VALUES (?, UTC_TIMESTAMP())").bind::<Text, _>(&version).execute(connection).map_err(fault)?;
+            sql_query("INSERT INTO tradesync_migrations (version, run_at) VALUES (?, UTC_TIMESTAMP())")
+                .bind::<Text, _>(&version)
+                .execute(connection)
+                .map_err(fault)?;
             ran.push(version);
         }
         Ok(ran)
@@ -88,7 +94,9 @@ pub fn down(connection: &mut MysqlConnection) -> Result<(), Fault> {
             if !done.contains(&version) {
                 continue;
             }
-            migration.revert(connection).map_err(|error| Fault::internal(format!("migration {version} could not be taken back: {error}")))?;
+            migration
+                .revert(connection)
+                .map_err(|error| Fault::internal(format!("migration {version} could not be taken back: {error}")))?;
             sql_query("DELETE FROM tradesync_migrations WHERE version = ?").bind::<Text, _>(&version).execute(connection).map_err(fault)?;
         }
         sql_query("DROP TABLE tradesync_migrations").execute(connection).map_err(fault)?;

@@ -47,8 +47,11 @@ struct Known {
 
 fn known(connection: &mut MysqlConnection, id: &str, keys: &[&str]) -> Result<HashMap<String, Known>, Problem> {
     use tradesync_records::dsl as r;
-    let found: Vec<(String, String, Option<NaiveDateTime>)> =
-        r::tradesync_records.filter(r::connection_id.eq(id)).filter(r::source_key.eq_any(keys)).select((r::source_key, r::hash, r::source_changed_at)).load(connection)?;
+    let found: Vec<(String, String, Option<NaiveDateTime>)> = r::tradesync_records
+        .filter(r::connection_id.eq(id))
+        .filter(r::source_key.eq_any(keys))
+        .select((r::source_key, r::hash, r::source_changed_at))
+        .load(connection)?;
     Ok(found.into_iter().map(|(key, hash, source_changed_at)| (key, Known { hash, source_changed_at })).collect())
 }
 
@@ -66,14 +69,19 @@ fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveD
                 before => {
                     told.changed += 1;
                     let moved = record.source_changed_at.map(|time| time.naive_utc());
-                    told.silent += u64::from(before.is_some_and(|known| known.source_changed_at.is_some() && known.source_changed_at == moved));
+                    told.silent +=
+                        u64::from(before.is_some_and(|known| known.source_changed_at.is_some() && known.source_changed_at == moved));
                     fresh.push((record, hash));
                 }
             }
         }
         if !same.is_empty() {
-            let statement = format!("UPDATE tradesync_records SET seen_at = ?, read_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})", places(same.len()));
-            let mut query = sql_query(statement).into_boxed::<Mysql>().bind::<Datetime, _>(seen_at).bind::<Text, _>(read).bind::<Text, _>(id);
+            let statement = format!(
+                "UPDATE tradesync_records SET seen_at = ?, read_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})",
+                places(same.len())
+            );
+            let mut query =
+                sql_query(statement).into_boxed::<Mysql>().bind::<Datetime, _>(seen_at).bind::<Text, _>(read).bind::<Text, _>(id);
             for key in same {
                 query = query.bind::<Text, _>(key);
             }
@@ -174,7 +182,8 @@ impl Records for Store {
         let (id, space, after) = (connection.to_owned(), space.to_owned(), after.map(str::to_owned));
         self.pool
             .call(move |connection| {
-                let linked = l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
+                let linked =
+                    l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
                 let mut query = r::tradesync_records
                     .filter(r::connection_id.eq(&id))
                     .filter(r::gone_at.is_null())
@@ -197,7 +206,12 @@ impl Records for Store {
         let id = connection.to_owned();
         self.pool
             .call(move |connection| {
-                let count: i64 = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).count().get_result(connection).map_err(fault)?;
+                let count: i64 = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_null())
+                    .count()
+                    .get_result(connection)
+                    .map_err(fault)?;
                 Ok(u64::try_from(count).unwrap_or_default())
             })
             .await
@@ -208,10 +222,12 @@ impl Records for Store {
         let (id, read) = (connection.to_owned(), read.to_owned());
         self.pool
             .call(move |connection| {
-                let gone = diesel::update(r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).filter(r::read_id.ne(&read)))
-                    .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
-                    .execute(connection)
-                    .map_err(fault)?;
+                let gone = diesel::update(
+                    r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).filter(r::read_id.ne(&read)),
+                )
+                .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
+                .execute(connection)
+                .map_err(fault)?;
                 Ok(u64::try_from(gone).unwrap_or_default())
             })
             .await
@@ -254,14 +270,22 @@ impl Records for Store {
             .await
     }
 
-    async fn usable_read(&self, connection: &str, stream: &str, since: Option<DateTime<Utc>>, within: Duration) -> Result<Option<PastRead>, Fault> {
+    async fn usable_read(
+        &self,
+        connection: &str,
+        stream: &str,
+        since: Option<DateTime<Utc>>,
+        within: Duration,
+    ) -> Result<Option<PastRead>, Fault> {
         use tradesync_read_uses::dsl as u;
         use tradesync_reads::dsl as r;
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
                 let used = u::tradesync_read_uses.filter(u::read_id.eq(r::id)).filter(u::stream.eq(&stream));
-                let youngest = diesel::dsl::sql::<diesel::sql_types::Bool>("finished_at >= UTC_TIMESTAMP(6) - INTERVAL ").bind::<BigInt, _>(micros(within)).sql(" MICROSECOND");
+                let youngest = diesel::dsl::sql::<diesel::sql_types::Bool>("finished_at >= UTC_TIMESTAMP(6) - INTERVAL ")
+                    .bind::<BigInt, _>(micros(within))
+                    .sql(" MICROSECOND");
                 let found: Vec<(String, Option<NaiveDateTime>, String)> = r::tradesync_reads
                     .filter(r::connection_id.eq(&id))
                     .filter(diesel::dsl::not(diesel::dsl::exists(used)))

@@ -135,14 +135,20 @@ fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<Run, Problem
     match inserted {
         Ok(_) => {}
         Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            let live: Option<String> =
-                r::tradesync_runs.filter(r::connection_id.eq(&new.connection)).filter(r::live_stream.eq(&new.stream)).select(r::id).first(connection).optional()?;
+            let live: Option<String> = r::tradesync_runs
+                .filter(r::connection_id.eq(&new.connection))
+                .filter(r::live_stream.eq(&new.stream))
+                .select(r::id)
+                .first(connection)
+                .optional()?;
             let busy = Fault::new(Code::StreamBusy, format!("the stream `{}` is queued or running already", new.stream));
             return Err(live.map_or(busy.clone(), |run| busy.at(format!("/sync/runs/{run}"))).into());
         }
         Err(error) => return Err(error.into()),
     }
-    diesel::update(tradesync_streams::table.find((&new.connection, &new.stream))).set(tradesync_streams::last_run.eq(&id)).execute(connection)?;
+    diesel::update(tradesync_streams::table.find((&new.connection, &new.stream)))
+        .set(tradesync_streams::last_run.eq(&id))
+        .execute(connection)?;
     must_find(connection, &id)
 }
 
@@ -160,7 +166,9 @@ fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
         ))
         .execute(connection)?;
     if ended == 0 {
-        let asked = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq("running"))).set((r::cancel_requested.eq(true), r::version.eq(r::version + 1))).execute(connection)?;
+        let asked = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq("running")))
+            .set((r::cancel_requested.eq(true), r::version.eq(r::version + 1)))
+            .execute(connection)?;
         if asked == 0 {
             let run = must_find(connection, id)?;
             return Err(Fault::new(Code::NotAwaiting, format!("the run has ended already ({})", word(run.state)?)).into());
@@ -191,15 +199,24 @@ fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<R
     } else {
         let rejected = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person rejected the plan")))?;
         diesel::update(waiting)
-            .set((r::state.eq("cancelled"), r::error.eq(Some(rejected)), r::finished_at.eq(Some(clock::now().naive_utc())), r::version.eq(r::version + 1)))
+            .set((
+                r::state.eq("cancelled"),
+                r::error.eq(Some(rejected)),
+                r::finished_at.eq(Some(clock::now().naive_utc())),
+                r::version.eq(r::version + 1),
+            ))
             .execute(connection)
     };
     match written {
         Ok(1) => must_find(connection, id),
         Ok(_) => Err(Fault::new(Code::NotAwaiting, "somebody else settled the run meanwhile").into()),
         Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            let live: Option<String> =
-                r::tradesync_runs.filter(r::connection_id.eq(&run.connection)).filter(r::live_stream.eq(&run.stream)).select(r::id).first(connection).optional()?;
+            let live: Option<String> = r::tradesync_runs
+                .filter(r::connection_id.eq(&run.connection))
+                .filter(r::live_stream.eq(&run.stream))
+                .select(r::id)
+                .first(connection)
+                .optional()?;
             let busy = Fault::new(Code::StreamBusy, format!("the stream `{}` has a live run; approve when it has ended", run.stream));
             Err(live.map_or(busy.clone(), |run| busy.at(format!("/sync/runs/{run}"))).into())
         }
@@ -222,7 +239,8 @@ impl Runs for Store {
         use tradesync_runs::dsl as r;
         self.pool
             .call(move |connection| {
-                let mut query = r::tradesync_runs.select(RunRow::as_select()).order(r::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
+                let mut query =
+                    r::tradesync_runs.select(RunRow::as_select()).order(r::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
                 if let Some(flows) = filter.flows {
                     query = query.filter(r::flow.eq_any(flows));
                 }

@@ -72,23 +72,36 @@ struct Asked {
 }
 
 pub(super) fn beat(connection: &mut MysqlConnection, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault> {
-    let kept = sql_query("UPDATE tradesync_runs SET lease_until = NOW(6) + INTERVAL ? MICROSECOND WHERE id = ? AND fence = ? AND state = 'running'")
-        .bind::<BigInt, _>(micros(lease))
-        .bind::<Text, _>(run)
-        .bind::<Unsigned<BigInt>, _>(fence)
-        .execute(connection)
-        .map_err(fault)?;
+    let kept = sql_query(
+        "UPDATE tradesync_runs SET lease_until = NOW(6) + INTERVAL ? MICROSECOND WHERE id = ? AND fence = ? AND state = 'running'",
+    )
+    .bind::<BigInt, _>(micros(lease))
+    .bind::<Text, _>(run)
+    .bind::<Unsigned<BigInt>, _>(fence)
+    .execute(connection)
+    .map_err(fault)?;
     if kept == 0 {
         return Ok(Beat::Lost);
     }
-    let asked: Option<Asked> = sql_query("SELECT cancel_requested FROM tradesync_runs WHERE id = ?").bind::<Text, _>(run).get_result(connection).optional().map_err(fault)?;
+    let asked: Option<Asked> = sql_query("SELECT cancel_requested FROM tradesync_runs WHERE id = ?")
+        .bind::<Text, _>(run)
+        .get_result(connection)
+        .optional()
+        .map_err(fault)?;
     Ok(if asked.is_some_and(|asked| asked.cancel_requested) { Beat::CancelRequested } else { Beat::Held })
 }
 
 /// Locks the run's row and makes sure that it is still this holder's.
 pub(super) fn hold(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<Run, Problem> {
     use tradesync_runs::dsl as r;
-    let held: Option<u64> = r::tradesync_runs.find(run).filter(r::fence.eq(fence)).filter(r::state.eq("running")).select(r::fence).for_update().first(connection).optional()?;
+    let held: Option<u64> = r::tradesync_runs
+        .find(run)
+        .filter(r::fence.eq(fence))
+        .filter(r::state.eq("running"))
+        .select(r::fence)
+        .for_update()
+        .first(connection)
+        .optional()?;
     if held.is_none() {
         return Err(Fault::new(Code::LeaseLost, "the run was taken over by another worker").into());
     }
@@ -104,7 +117,13 @@ pub(super) fn progress(connection: &mut MysqlConnection, run: &str, fence: u64, 
     if kept == 0 { Err(Fault::new(Code::LeaseLost, "the run was taken over by another worker")) } else { Ok(()) }
 }
 
-pub(super) fn begin(connection: &mut MysqlConnection, run: &str, fence: u64, settings: &str, cursor_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
+pub(super) fn begin(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    settings: &str,
+    cursor_before: Option<DateTime<Utc>>,
+) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
         hold(connection, run, fence)?;
@@ -130,7 +149,9 @@ pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, c
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
         hold(connection, run, fence)?;
-        diesel::update(r::tradesync_runs.find(run)).set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1))).execute(connection)?;
+        diesel::update(r::tradesync_runs.find(run))
+            .set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1)))
+            .execute(connection)?;
         Ok(())
     })
 }

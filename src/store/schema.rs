@@ -151,7 +151,7 @@ table! {
         reason -> Text,
         outcome -> Text,
         state -> Text,
-        undo -> Text,
+        undo_rule -> Text,
         link_origin -> Nullable<Text>,
         source_seen_at -> Datetime,
     }

@@ -31,7 +31,10 @@ impl From<Fault> for Problem {
 const TRIES: u32 = 5;
 
 /// Runs `work` in one transaction; again, from its start, after a deadlock.
-pub(super) fn transact<T>(connection: &mut MysqlConnection, mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>) -> Result<T, Fault> {
+pub(super) fn transact<T>(
+    connection: &mut MysqlConnection,
+    mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>,
+) -> Result<T, Fault> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -71,9 +74,21 @@ pub(super) fn act_once<T>(
     // A twin that is at work holds the row's lock: two seconds are enough to tell that from a slow disk.
     diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 2").execute(connection).map_err(fault)?;
     let answer = transact(connection, |connection| {
-        diesel::delete(kept::tradesync_idempotency.find(&key.scope).filter(kept::created_at.lt(clock::now().naive_utc() - chrono::Duration::hours(24)))).execute(connection)?;
+        diesel::delete(
+            kept::tradesync_idempotency
+                .find(&key.scope)
+                .filter(kept::created_at.lt(clock::now().naive_utc() - chrono::Duration::hours(24))),
+        )
+        .execute(connection)?;
         let claimed = diesel::insert_into(kept::tradesync_idempotency)
-            .values(Kept { scope: &key.scope, body_hash: &key.body, status: 0, location: None, body: "", created_at: clock::now().naive_utc() })
+            .values(Kept {
+                scope: &key.scope,
+                body_hash: &key.body,
+                status: 0,
+                location: None,
+                body: "",
+                created_at: clock::now().naive_utc(),
+            })
             .execute(connection);
         match claimed {
             Ok(_) => {}
@@ -85,7 +100,8 @@ pub(super) fn act_once<T>(
                     .optional()?;
                 return match row {
                     Some((body_hash, ..)) if body_hash != key.body => {
-                        Err(Fault::new(Code::IdempotencyMismatch, "the Idempotency-Key stands for another body in the last 24 hours").into())
+                        Err(Fault::new(Code::IdempotencyMismatch, "the Idempotency-Key stands for another body in the last 24 hours")
+                            .into())
                     }
                     Some((_, status, location, body)) => Ok(Acted::Replayed(StoredAnswer { status, location, body })),
                     None => Err(in_progress().into()),

@@ -39,15 +39,16 @@ impl fmt::Display for Format {
 
 /// Whether a filter (`info`, `tradesync=debug,warn`) can be read, without setting it.
 pub fn check_filter(filter: &str) -> Result<()> {
-    EnvFilter::try_new(filter)
-        .map(drop)
-        .map_err(|error| Fault::new(Code::ConfigInvalid, format!("TRADESYNC_LOG is `{filter}`: {error}; write for example info, or tradesync=debug,warn")))
+    EnvFilter::try_new(filter).map(drop).map_err(|error| {
+        Fault::new(Code::ConfigInvalid, format!("TRADESYNC_LOG is `{filter}`: {error}; write for example info, or tradesync=debug,warn"))
+    })
 }
 
 /// Begins to log. Once per process.
 pub fn init(filter: &str, format: Format) -> Result<()> {
     check_filter(filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     let begun = match format {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),

@@ -62,7 +62,9 @@ pub struct Metrics(PrometheusHandle);
 impl Metrics {
     /// Installs the recorder. Once per process.
     pub fn install() -> Result<Self> {
-        let handle = builder()?.install_recorder().map_err(|error| Fault::internal("the metrics recorder could not be installed").caused_by(error))?;
+        let handle = builder()?
+            .install_recorder()
+            .map_err(|error| Fault::internal("the metrics recorder could not be installed").caused_by(error))?;
         describe();
         Ok(Self(handle))
     }

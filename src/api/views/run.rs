@@ -166,7 +166,13 @@ pub struct ErrorView {
 impl From<&FaultView> for ErrorView {
     fn from(fault: &FaultView) -> Self {
         let kind = serde_json::to_value(fault.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
-        Self { code: fault.code.clone(), kind, detail: fault.detail.clone(), next: fault.next.clone(), r#type: format!("/problems/{}", fault.code) }
+        Self {
+            code: fault.code.clone(),
+            kind,
+            detail: fault.detail.clone(),
+            next: fault.next.clone(),
+            r#type: format!("/problems/{}", fault.code),
+        }
     }
 }
 
@@ -341,7 +347,13 @@ impl ItemView {
     /// An item in a language.
     pub fn of(row: ItemRow, lang: Lang) -> Self {
         let text = |reason: &Reason| reason_text(lang, &reason.code, &reason.params);
-        let change = |change: FieldChange| FieldChangeView { rule_text: text(&change.rule), rule: change.rule.code, field: change.field, old: change.old, new: change.new };
+        let change = |change: FieldChange| FieldChangeView {
+            rule_text: text(&change.rule),
+            rule: change.rule.code,
+            field: change.field,
+            old: change.old,
+            new: change.new,
+        };
         Self {
             key: row.body.source,
             name: row.body.name,

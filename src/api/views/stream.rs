@@ -94,7 +94,12 @@ impl Body for StreamBody {
 
 impl From<StreamBody> for NewStream {
     fn from(body: StreamBody) -> Self {
-        Self { stream: body.stream, name: body.name, enabled: body.enabled.unwrap_or(true), settings: Value::Object(body.settings.unwrap_or_default()) }
+        Self {
+            stream: body.stream,
+            name: body.name,
+            enabled: body.enabled.unwrap_or(true),
+            settings: Value::Object(body.settings.unwrap_or_default()),
+        }
     }
 }
 

@@ -65,7 +65,10 @@ impl Lang {
             let mut parameters = part.split(';');
             let range = parameters.next().unwrap_or_default().trim().to_ascii_lowercase();
             let primary = range.split('-').next().unwrap_or_default();
-            let Some(lang) = Self::ALL.into_iter().find(|lang| lang.tag() == primary).or_else(|| (primary == "*").then_some(Self::En)) else { continue };
+            let Some(lang) = Self::ALL.into_iter().find(|lang| lang.tag() == primary).or_else(|| (primary == "*").then_some(Self::En))
+            else {
+                continue;
+            };
             let weight = parameters.find_map(|parameter| parameter.trim().strip_prefix("q=").and_then(weight)).unwrap_or(1_000);
             if weight > 0 && best.is_none_or(|(known, _)| weight > known) {
                 best = Some((weight, lang));

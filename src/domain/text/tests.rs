@@ -64,7 +64,10 @@ fn all_languages_have_the_same_sentences_with_the_same_values() {
     for lang in Lang::ALL {
         assert_eq!(messages(lang), english, "{}", lang.tag());
     }
-    let known = CODES.iter().map(|(code, values)| ((*code).to_owned(), values.iter().map(|value| (*value).to_owned()).collect())).collect::<Vec<_>>();
+    let known = CODES
+        .iter()
+        .map(|(code, values)| ((*code).to_owned(), values.iter().map(|value| (*value).to_owned()).collect()))
+        .collect::<Vec<_>>();
     assert_eq!(english, known);
 }
 

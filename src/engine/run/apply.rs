@@ -39,10 +39,20 @@ impl Execution {
         Ok(counts)
     }
 
-    async fn apply_batch(&self, target: &mut dyn Apply, rules: &dyn Rules, batch: Vec<Change>, again: bool) -> Result<Vec<(Change, Applied)>, Fault> {
+    async fn apply_batch(
+        &self,
+        target: &mut dyn Apply,
+        rules: &dyn Rules,
+        batch: Vec<Change>,
+        again: bool,
+    ) -> Result<Vec<(Change, Applied)>, Fault> {
         let applied = target.apply(&batch, again).await?;
         let mut results: Vec<(Change, Applied)> = batch.into_iter().zip(applied).collect();
-        let met: Vec<String> = results.iter().filter(|(_, applied)| matches!(applied, Applied::Conflict { .. })).map(|(change, _)| change.body.source.clone()).collect();
+        let met: Vec<String> = results
+            .iter()
+            .filter(|(_, applied)| matches!(applied, Applied::Conflict { .. }))
+            .map(|(change, _)| change.body.source.clone())
+            .collect();
         if met.is_empty() {
             return Ok(results);
         }
@@ -59,7 +69,13 @@ impl Execution {
     }
 
     /// Conflicts are re-read and decided again, once.
-    async fn once_more(&self, target: &mut dyn Apply, rules: &dyn Rules, results: Vec<(Change, Applied)>, met: &[String]) -> Result<Vec<(Change, Applied)>, Fault> {
+    async fn once_more(
+        &self,
+        target: &mut dyn Apply,
+        rules: &dyn Rules,
+        results: Vec<(Change, Applied)>,
+        met: &[String],
+    ) -> Result<Vec<(Change, Applied)>, Fault> {
         let mut decided = self.decide_again(target, rules, met).await?;
         let mut done = Vec::with_capacity(results.len());
         let mut retry: Vec<Change> = Vec::new();

@@ -50,7 +50,12 @@ struct Chunk {
 
 impl Execution {
     /// Decides over all records and stores the plan. Returns the counts of what needs no applying (in a dry run: of everything).
-    pub(super) async fn decide<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules, engine: EngineSettings) -> Result<Counts, Fault> {
+    pub(super) async fn decide<O: Observe + ?Sized>(
+        &self,
+        target: &mut O,
+        rules: &dyn Rules,
+        engine: EngineSettings,
+    ) -> Result<Counts, Fault> {
         let fence = self.hold.fence();
         self.ports.changes.clear(&self.run.id, fence).await?;
         let matches = self.match_unlinked(target, rules).await?;
@@ -73,8 +78,12 @@ impl Execution {
                 let (decision, link) = decide_one(rules, stored, &chunk, &matches);
                 count(&mut counts, decision.outcome, self.run.dry_run);
                 match &decision.link {
-                    LinkDecision::Propose(candidate) => questions.push(question(stored, LinkState::Proposed, vec![candidate.clone()], &self.run.id)),
-                    LinkDecision::Ambiguous(candidates) => questions.push(question(stored, LinkState::Ambiguous, candidates.clone(), &self.run.id)),
+                    LinkDecision::Propose(candidate) => {
+                        questions.push(question(stored, LinkState::Proposed, vec![candidate.clone()], &self.run.id))
+                    }
+                    LinkDecision::Ambiguous(candidates) => {
+                        questions.push(question(stored, LinkState::Ambiguous, candidates.clone(), &self.run.id))
+                    }
                     LinkDecision::Keep | LinkDecision::Auto(_) | LinkDecision::Created => {
                         if link.is_some_and(|link| link.state != LinkState::Linked) {
                             closed.push(stored.record.key.clone());
@@ -113,9 +122,11 @@ impl Execution {
             let records = self.ports.records.unlinked(&self.connection.id, space, after.as_deref(), LOOKUP_CHUNK).await?;
             let Some(last) = records.last() else { return Ok(matches) };
             after = Some(last.record.key.clone());
-            let lookups: Vec<Lookup> = records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
+            let lookups: Vec<Lookup> =
+                records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
             let mut found = target.candidates(&lookups).await?;
-            let targets: Vec<String> = found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
+            let targets: Vec<String> =
+                found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
             let taken = self.ports.links.linked_targets(space, &targets).await?;
             for (source, mut candidates) in found.drain() {
                 candidates.retain(|candidate| !taken.contains_key(&candidate.target));
@@ -133,7 +144,8 @@ impl Execution {
     async fn chunk<O: Observe + ?Sized>(&self, target: &mut O, records: Vec<StoredRecord>, matches: &Matches) -> Result<Chunk, Fault> {
         let sources: Vec<String> = records.iter().map(|stored| stored.record.key.clone()).collect();
         let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
-        let mut targets: Vec<String> = links.values().filter(|link| link.state == LinkState::Linked).filter_map(|link| link.target.clone()).collect();
+        let mut targets: Vec<String> =
+            links.values().filter(|link| link.state == LinkState::Linked).filter_map(|link| link.target.clone()).collect();
         // A single match may be linked and changed in this very run (linking: "auto").
         targets.extend(sources.iter().filter_map(|source| match matches.of(source) {
             [only] => Some(only.target.clone()),
@@ -144,7 +156,12 @@ impl Execution {
     }
 
     /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.
-    pub(super) async fn decide_again<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules, sources: &[String]) -> Result<HashMap<String, NewChange>, Fault> {
+    pub(super) async fn decide_again<O: Observe + ?Sized>(
+        &self,
+        target: &mut O,
+        rules: &dyn Rules,
+        sources: &[String],
+    ) -> Result<HashMap<String, NewChange>, Fault> {
         let wanted: HashSet<&str> = sources.iter().map(String::as_str).collect();
         let records = self.ports.records.by_keys(&self.connection.id, sources).await?;
         let nothing = Matches::default();
@@ -186,7 +203,11 @@ fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk:
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
     };
-    let witness = target.as_ref().and_then(|target| chunk.observed.get(target)).and_then(|seen| seen.witness.clone()).or_else(|| linked.and_then(|link| link.witness.clone()));
+    let witness = target
+        .as_ref()
+        .and_then(|target| chunk.observed.get(target))
+        .and_then(|seen| seen.witness.clone())
+        .or_else(|| linked.and_then(|link| link.witness.clone()));
     let state = match (decision.op, decision.outcome) {
         (Op::None, Outcome::Failed) => ChangeState::Failed,
         (Op::None, Outcome::Held) | (_, Outcome::Held) => ChangeState::Held,
@@ -242,7 +263,13 @@ fn count(counts: &mut Counts, outcome: Outcome, dry_run: bool) {
 fn too_many_failures(counts: Counts, share: f64) -> Result<(), Fault> {
     let all = counts.created + counts.updated + counts.unchanged + counts.skipped + counts.failed + counts.held;
     if counts.failed > FEW_FAILURES && counts.failed as f64 > share * all as f64 {
-        return Err(Fault::new(Code::TooManyFailures, format!("{} of {all} items failed, more than the share {share} that max_failed_share allows; nothing was changed", counts.failed)));
+        return Err(Fault::new(
+            Code::TooManyFailures,
+            format!(
+                "{} of {all} items failed, more than the share {share} that max_failed_share allows; nothing was changed",
+                counts.failed
+            ),
+        ));
     }
     Ok(())
 }

@@ -67,7 +67,16 @@ mod tests {
     }
 
     fn summary(missed: u64) -> ReadSummary {
-        ReadSummary { mode: Mode::Full, reused: false, started_at: clock::now(), whole: true, doubt: None, changed: missed, missed_by_delta: missed, facts: Values::new() }
+        ReadSummary {
+            mode: Mode::Full,
+            reused: false,
+            started_at: clock::now(),
+            whole: true,
+            doubt: None,
+            changed: missed,
+            missed_by_delta: missed,
+            facts: Values::new(),
+        }
     }
 
     #[test]
@@ -82,7 +91,12 @@ mod tests {
 
     #[test]
     fn the_first_run_and_every_full_one_read_everything() {
-        let engine = EngineSettings { full_every: Some(Duration::from_secs(60)), read_reuse: Duration::ZERO, max_failed_share: 0.2, overlap: Duration::ZERO };
+        let engine = EngineSettings {
+            full_every: Some(Duration::from_secs(60)),
+            read_reuse: Duration::ZERO,
+            max_failed_share: 0.2,
+            overlap: Duration::ZERO,
+        };
         let now = clock::now();
         assert!(is_due(Mode::Incremental, engine, &stream(None, None), now));
         assert!(!is_due(Mode::Incremental, engine, &stream(None, Some(now)), now));

@@ -77,7 +77,11 @@ impl Hold {
 
     /// Fails when the run must stop. Asked between batches.
     pub fn go_on(&self) -> Result<(), Fault> {
-        if self.stopped.is_cancelled() { Err(self.reason().unwrap_or_else(|| Fault::new(Code::Cancelled, "the run was stopped"))) } else { Ok(()) }
+        if self.stopped.is_cancelled() {
+            Err(self.reason().unwrap_or_else(|| Fault::new(Code::Cancelled, "the run was stopped")))
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits, unless the run must stop.
@@ -151,7 +155,10 @@ impl Hold {
         let held = self.state().leases.clone();
         for (key, fence) in held {
             let still = self.state().leases.iter().any(|(name, _)| *name == key);
-            if still && !self.leases.renew(&key, &self.holder, fence, self.lease).await? && self.state().leases.iter().any(|(name, _)| *name == key) {
+            if still
+                && !self.leases.renew(&key, &self.holder, fence, self.lease).await?
+                && self.state().leases.iter().any(|(name, _)| *name == key)
+            {
                 return Ok(Beat::Lost);
             }
         }

@@ -64,11 +64,8 @@ struct Worked {
 impl Execution {
     /// Prepares a claimed run: its connection, and the settings as they stood when it began.
     pub async fn prepare(ports: Ports, flows: &[Arc<dyn Flow>], sealer: &Sealer, run: Run, hold: Arc<Hold>) -> Result<Self, Fault> {
-        let connection = ports
-            .connections
-            .get(&run.connection)
-            .await?
-            .ok_or_else(|| Fault::new(Code::ConfigInvalid, "the connection was deleted"))?;
+        let connection =
+            ports.connections.get(&run.connection).await?.ok_or_else(|| Fault::new(Code::ConfigInvalid, "the connection was deleted"))?;
         let flow = flows
             .iter()
             .find(|flow| flow.name() == run.flow)
@@ -91,7 +88,9 @@ impl Execution {
         match outcome {
             Ok(Some(state)) => self.report(state, began.elapsed()).await,
             Ok(None) => {}
-            Err(fault) => tracing::error!(run.id = %self.run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it"),
+            Err(fault) => {
+                tracing::error!(run.id = %self.run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it")
+            }
         }
     }
 
@@ -101,7 +100,9 @@ impl Execution {
             Ok(Some(run)) => run,
             Ok(None) | Err(_) => return,
         };
-        let word = |value: serde_json::Result<serde_json::Value>| value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+        let word = |value: serde_json::Result<serde_json::Value>| {
+            value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
         metrics::run_ended(&ended.flow, &word(serde_json::to_value(ended.trigger)), &word(serde_json::to_value(state)), took);
         if matches!(state, State::Succeeded | State::Partial) {
             metrics::run_succeeded(&ended.flow, &ended.connection, ended.finished_at.unwrap_or_else(crate::domain::clock::now));
@@ -206,7 +207,14 @@ impl Execution {
 
     async fn fail(&self, fault: &Fault) -> Result<Option<State>, Fault> {
         let fence = self.hold.fence();
-        let end = |state| Finish { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None };
+        let end = |state| Finish {
+            state,
+            error: Some(FaultView::from(fault)),
+            cursor: None,
+            synced: false,
+            whole_read_at: None,
+            full_every_seconds: None,
+        };
         match react(fault, self.run.attempts, self.run.phase == Phase::Apply) {
             Reaction::Abandon => {
                 tracing::warn!(run.id = %self.run.id, error = %fault, "run left to another worker");
@@ -239,7 +247,14 @@ pub async fn give_up(ports: &Ports, run: &Run, fence: u64, detail: &str) {
 /// Ends a run with a fault, as far as the database lets us.
 pub async fn give_up_with(ports: &Ports, run: &Run, fence: u64, fault: &Fault) {
     tracing::error!(run.id = %run.id, error = %fault, "run failed");
-    let finish = Finish { state: State::Failed, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None };
+    let finish = Finish {
+        state: State::Failed,
+        error: Some(FaultView::from(fault)),
+        cursor: None,
+        synced: false,
+        whole_read_at: None,
+        full_every_seconds: None,
+    };
     if let Err(fault) = ports.runs.finish(&run.id, fence, finish).await {
         tracing::error!(run.id = %run.id, error = %fault, "the end of a run could not be written");
     }

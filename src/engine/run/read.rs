@@ -84,7 +84,10 @@ impl Execution {
     async fn refuse_sudden_emptiness(&self) -> Result<(), Fault> {
         match self.ports.records.count(&self.connection.id).await? {
             0 => Ok(()),
-            held => Err(Fault::new(Code::SourceEmpty, format!("the source answered with an empty list, though it held {held} items at the last whole read"))),
+            held => Err(Fault::new(
+                Code::SourceEmpty,
+                format!("the source answered with an empty list, though it held {held} items at the last whole read"),
+            )),
         }
     }
 
@@ -95,7 +98,10 @@ impl Execution {
         if known == account {
             return Ok(());
         }
-        Err(Fault::new(Code::SourceAccountChanged, format!("the key belongs to the account {account}, the links of this connection to {known}")))
+        Err(Fault::new(
+            Code::SourceAccountChanged,
+            format!("the key belongs to the account {account}, the links of this connection to {known}"),
+        ))
     }
 }
 

@@ -64,7 +64,13 @@ impl Service {
     }
 
     /// Makes a connection, with its fixed streams if its flow has such.
-    pub async fn create_connection(&self, scope: &Scope, new: NewConnection, key: Option<Idempotency>, render: RenderBox<Connection>) -> Result<Acted<Connection>> {
+    pub async fn create_connection(
+        &self,
+        scope: &Scope,
+        new: NewConnection,
+        key: Option<Idempotency>,
+        render: RenderBox<Connection>,
+    ) -> Result<Acted<Connection>> {
         let Some(flow) = self.flow(&new.flow) else {
             return Err(Fault::field("/flow", format!("unknown flow; there are: {}", self.flow_names(scope))));
         };
@@ -96,7 +102,9 @@ impl Service {
         connection.link_space = self.space(flow, &connection)?;
         let streams = match flow.stream_names() {
             StreamNames::Free => Vec::new(),
-            StreamNames::Fixed(names) => names.iter().map(|name| super::streams::fresh(&connection.id, name, name)).collect::<Vec<Stream>>(),
+            StreamNames::Fixed(names) => {
+                names.iter().map(|name| super::streams::fresh(&connection.id, name, name)).collect::<Vec<Stream>>()
+            }
         };
         self.connections.create(connection, streams, key, render).await
     }
@@ -156,7 +164,9 @@ impl Service {
             if linked > 0 {
                 return Err(Fault::new(
                     Code::InUse,
-                    format!("{linked} links stand between this source account and this target; make a new connection for other ones, or remove the links first"),
+                    format!(
+                        "{linked} links stand between this source account and this target; make a new connection for other ones, or remove the links first"
+                    ),
                 ));
             }
         }
@@ -209,7 +219,10 @@ impl Service {
 /// Billz 1 to Billz 2 in place: ids are unrelated, so the old links are kept aside and links are proposed anew.
 fn sets_links_aside(before: &Connection, after: &Connection) -> bool {
     let api = |connection: &Connection| connection.settings.get("api").and_then(Value::as_str).unwrap_or("billz2").to_owned();
-    api(before) == "billz1" && api(after) == "billz2" && before.owner == after.owner && before.settings.get("opencart") == after.settings.get("opencart")
+    api(before) == "billz1"
+        && api(after) == "billz2"
+        && before.owner == after.owner
+        && before.settings.get("opencart") == after.settings.get("opencart")
 }
 
 fn check_owner(owner: Option<&str>, errors: &mut Vec<FieldError>) {
@@ -229,7 +242,9 @@ fn may_own(scope: &Scope, owner: Option<&str>, errors: &[FieldError]) -> Result<
 /// `If-Match`.
 pub(super) fn require_version(stands: u64, expected: Option<u64>) -> Result<()> {
     match expected {
-        Some(version) if version != stands => Err(Fault::new(Code::PreconditionFailed, format!("If-Match names version {version}, but version {stands} stands now"))),
+        Some(version) if version != stands => {
+            Err(Fault::new(Code::PreconditionFailed, format!("If-Match names version {version}, but version {stands} stands now")))
+        }
         _ => Ok(()),
     }
 }

@@ -99,7 +99,9 @@ impl Service {
         if other.is_some_and(|other| other != source) {
             return Err(Fault::new(Code::InUse, "this target is linked to another source item; remove that link first"));
         }
-        let same_item = before.as_ref().is_some_and(|link| link.state == LinkState::Linked && link.target.as_deref() == Some(target) && link.witness == found.witness);
+        let same_item = before
+            .as_ref()
+            .is_some_and(|link| link.state == LinkState::Linked && link.target.as_deref() == Some(target) && link.witness == found.witness);
         let (name, written, source_seen_at, run) = match before {
             // What was written to another item says nothing about this one.
             Some(link) if !same_item => (link.name, BTreeMap::new(), None, None),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use crate::{engine::secrets::Sealer, fault::{FieldError, Result}};
+use crate::{
+    engine::secrets::Sealer,
+    fault::{FieldError, Result},
+};
 
 /// What answers say instead of a secret; in a patch it means: as it was.
 pub const SET: &str = "set";
@@ -53,7 +56,9 @@ pub fn merge_secrets(
             Some(SET) if merged.contains_key(name) => {}
             Some(SET) => errors.push(FieldError::new(pointer, "\"set\" means unchanged, but nothing is stored yet: give the value")),
             Some(text) if text.trim().is_empty() => errors.push(FieldError::new(pointer, "must not be empty; null deletes a secret")),
-            Some(text) if text.len() > MAX_SECRET_BYTES => errors.push(FieldError::new(pointer, format!("must not be longer than {MAX_SECRET_BYTES} bytes"))),
+            Some(text) if text.len() > MAX_SECRET_BYTES => {
+                errors.push(FieldError::new(pointer, format!("must not be longer than {MAX_SECRET_BYTES} bytes")))
+            }
             Some(_) => {
                 if let Some(secret) = value {
                     merged.insert(name.clone(), sealer.seal(connection, name, secret)?);
@@ -94,7 +99,7 @@ mod tests {
             (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
             (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1,2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
             assert_eq!(merge(&target, &patch), result);

@@ -13,7 +13,6 @@ pub mod merge;
 pub mod streams;
 pub mod sync;
 
-
 use std::{collections::BTreeMap, sync::Arc};
 
 use secrecy::SecretString;
@@ -131,8 +130,12 @@ impl Service {
 
     /// The flow of a stored connection; a connection may outlive the build that knew its flow.
     fn flow_of(&self, connection: &Connection) -> Result<&Arc<dyn Flow>> {
-        self.flow(&connection.flow)
-            .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this service does not know the flow `{}` of connection {}", connection.flow, connection.id)))
+        self.flow(&connection.flow).ok_or_else(|| {
+            Fault::new(
+                Code::ConfigInvalid,
+                format!("this service does not know the flow `{}` of connection {}", connection.flow, connection.id),
+            )
+        })
     }
 
     /// A visible connection.
@@ -163,7 +166,12 @@ impl Service {
         for (field, sealed) in &connection.secrets {
             secrets.insert(field.clone(), self.sealer.open(&connection.id, field, sealed)?);
         }
-        Ok(Opened { connection: connection.id.clone(), owner: connection.owner.clone(), settings: connection.settings.clone(), secrets: Arc::new(secrets) })
+        Ok(Opened {
+            connection: connection.id.clone(),
+            owner: connection.owner.clone(),
+            settings: connection.settings.clone(),
+            secrets: Arc::new(secrets),
+        })
     }
 
     /// A live API key by what the caller sent.

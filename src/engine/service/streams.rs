@@ -69,16 +69,27 @@ impl Service {
     }
 
     /// Makes a stream, if the flow lets the remote name them.
-    pub async fn create_stream(&self, scope: &Scope, connection: &str, new: NewStream, key: Option<Idempotency>, render: RenderBox<Stream>) -> Result<Acted<Stream>> {
+    pub async fn create_stream(
+        &self,
+        scope: &Scope,
+        connection: &str,
+        new: NewStream,
+        key: Option<Idempotency>,
+        render: RenderBox<Stream>,
+    ) -> Result<Acted<Stream>> {
         let connection = self.connection(scope, connection).await?;
         let flow = self.flow_of(&connection)?;
         if let StreamNames::Fixed(names) = flow.stream_names() {
             let names = names.join(", ");
-            return Err(Fault::field("/stream", format!("a connection of `{}` has its streams from the start ({names}); none can be made", flow.name())));
+            return Err(Fault::field(
+                "/stream",
+                format!("a connection of `{}` has its streams from the start ({names}); none can be made", flow.name()),
+            ));
         }
         let mut errors = Vec::new();
         if !is_key(&new.stream) {
-            errors.push(FieldError::new("/stream", format!("must be a text of 1 to {MAX_KEY_CHARS} characters without blanks at its ends")));
+            errors
+                .push(FieldError::new("/stream", format!("must be a text of 1 to {MAX_KEY_CHARS} characters without blanks at its ends")));
         }
         let name = new.name.unwrap_or_else(|| new.stream.clone());
         check_name(&name, &mut errors);
@@ -90,7 +101,14 @@ impl Service {
     }
 
     /// Changes a stream by an RFC 7396 patch. `expected` is the version of `If-Match`.
-    pub async fn patch_stream(&self, scope: &Scope, connection: &str, stream: &str, patch: &StreamPatch, expected: Option<u64>) -> Result<Stream> {
+    pub async fn patch_stream(
+        &self,
+        scope: &Scope,
+        connection: &str,
+        stream: &str,
+        patch: &StreamPatch,
+        expected: Option<u64>,
+    ) -> Result<Stream> {
         let connection = self.connection(scope, connection).await?;
         let mut attempt = 1;
         loop {
@@ -133,7 +151,10 @@ impl Service {
         let found = self.stream(&connection, stream).await?;
         require_version(found.version, expected)?;
         if matches!(self.flow_of(&connection)?.stream_names(), StreamNames::Fixed(_)) {
-            return Err(Fault::new(Code::InUse, format!("the stream `{}` belongs to every connection of `{}`; disable it instead", found.stream, connection.flow)));
+            return Err(Fault::new(
+                Code::InUse,
+                format!("the stream `{}` belongs to every connection of `{}`; disable it instead", found.stream, connection.flow),
+            ));
         }
         self.connections.delete_stream(&connection.id, &found.stream).await
     }

@@ -28,7 +28,15 @@ pub struct SyncRequest {
 
 impl Service {
     /// Puts a run into the queue.
-    pub async fn start_sync(&self, scope: &Scope, flow: &str, request: SyncRequest, trigger: Trigger, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>> {
+    pub async fn start_sync(
+        &self,
+        scope: &Scope,
+        flow: &str,
+        request: SyncRequest,
+        trigger: Trigger,
+        key: Option<Idempotency>,
+        render: RenderBox<Run>,
+    ) -> Result<Acted<Run>> {
         let flow = self.visible_flow(scope, flow)?;
         let mut errors = Vec::new();
         check_items(request.items.as_deref(), &mut errors);
@@ -71,7 +79,8 @@ impl Service {
         let asked = filter.flows.take();
         let visible = asked.as_ref().is_none_or(|flows| flows.iter().any(|flow| scope.sees_flow(flow)));
         let owned = filter.owner.as_deref().is_none_or(|owner| scope.sees_owner(Some(owner)));
-        let possible = filter.connection.as_deref().is_none_or(crate::domain::ids::plausible) && filter.stream.as_deref().is_none_or(is_key);
+        let possible =
+            filter.connection.as_deref().is_none_or(crate::domain::ids::plausible) && filter.stream.as_deref().is_none_or(is_key);
         if scope.is_empty() || !visible || !owned || !possible {
             return Ok(no_items());
         }
@@ -105,7 +114,14 @@ impl Service {
     }
 
     /// Approves or rejects a run that waits for a person.
-    pub async fn settle_run(&self, scope: &Scope, id: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>> {
+    pub async fn settle_run(
+        &self,
+        scope: &Scope,
+        id: &str,
+        approve: bool,
+        key: Option<Idempotency>,
+        render: RenderBox<Run>,
+    ) -> Result<Acted<Run>> {
         let run = self.run(scope, id).await?;
         if run.state != State::AwaitingApproval && key.is_none() {
             return Err(Fault::new(Code::NotAwaiting, "only a run in the state awaiting_approval can be approved or rejected"));
@@ -121,6 +137,9 @@ fn check_items(items: Option<&[String]>, errors: &mut Vec<FieldError>) {
         return;
     }
     for (place, _) in items.iter().enumerate().filter(|(_, item)| !is_key(item)) {
-        errors.push(FieldError::new(format!("/items/{place}"), format!("must be a text of 1 to {MAX_KEY_CHARS} characters without blanks at its ends")));
+        errors.push(FieldError::new(
+            format!("/items/{place}"),
+            format!("must be a text of 1 to {MAX_KEY_CHARS} characters without blanks at its ends"),
+        ));
     }
 }

@@ -38,7 +38,15 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
     if fields.is_empty() {
         return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
     }
-    Decision { outcome: Outcome::Updated, op: Op::Update, reason: Reason::new("changed"), fields, fault: None, link: LinkDecision::Keep, undo: "restore" }
+    Decision {
+        outcome: Outcome::Updated,
+        op: Op::Update,
+        reason: Reason::new("changed"),
+        fields,
+        fault: None,
+        link: LinkDecision::Keep,
+        undo: "restore",
+    }
 }
 
 fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>) -> Vec<FieldChange> {
@@ -98,7 +106,8 @@ fn special(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
         Some(ours) => rule.with("ours", number::plain(ours)),
         None => rule,
     };
-    let old = rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price));
+    let old =
+        rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price));
     Some(FieldChange { field: "special".into(), old, new, rule })
 }
 

@@ -69,11 +69,9 @@ impl BillzOpencartFlow {
     }
 
     fn client(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<billz2::Client, Fault> {
-        let secret = opened
-            .secrets
-            .get("secret")
-            .cloned()
-            .ok_or_else(|| Fault::new(Code::ConfigInvalid, "the secret `secret` («Секретный ключ billz») is missing; set it in the connection"))?;
+        let secret = opened.secrets.get("secret").cloned().ok_or_else(|| {
+            Fault::new(Code::ConfigInvalid, "the secret `secret` («Секретный ключ billz») is missing; set it in the connection")
+        })?;
         let options = billz2::Options { base_url: base_url(settings)?, secret, egress: self.parts.egress.clone(), page_size: 200 };
         Ok(billz2::Client::new(options, self.parts.http.clone(), self.parts.limits.clone(), stop))
     }
@@ -172,7 +170,9 @@ impl Flow for BillzOpencartFlow {
             errors.push(FieldError::new("/stream", format!("must be the id of a Billz shop, 1 to {STREAM} characters")));
         }
         match settings {
-            Value::Object(fields) => errors.extend(fields.keys().map(|name| FieldError::new(format!("/settings/{name}"), "a shop has no settings of its own"))),
+            Value::Object(fields) => {
+                errors.extend(fields.keys().map(|name| FieldError::new(format!("/settings/{name}"), "a shop has no settings of its own")))
+            }
             _ => errors.push(FieldError::new("/settings", "must be an object")),
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -207,7 +207,12 @@ impl Flow for BillzOpencartFlow {
     fn engine_settings(&self, opened: &Opened) -> Result<EngineSettings, Fault> {
         let settings = read(opened)?;
         let share = number::plain(settings.max_failed_share.value()).parse().unwrap_or(1.0);
-        Ok(EngineSettings { full_every: settings.full_every(), read_reuse: settings.read_reuse(), max_failed_share: share, overlap: OVERLAP })
+        Ok(EngineSettings {
+            full_every: settings.full_every(),
+            read_reuse: settings.read_reuse(),
+            max_failed_share: share,
+            overlap: OVERLAP,
+        })
     }
 
     async fn source(&self, opened: &Opened, stop: CancellationToken) -> Result<Box<dyn Source>, Fault> {
@@ -235,6 +240,13 @@ impl Flow for BillzOpencartFlow {
             .filter(|other| other.stream == stream || (other.enabled && other.last_synced_at.is_some()))
             .map(|other| other.stream.clone())
             .collect();
-        Ok(Box::new(rules::BillzOpencart { settings, stream: stream.to_owned(), shops, currencies, groups: shop.groups, today: shop.today }))
+        Ok(Box::new(rules::BillzOpencart {
+            settings,
+            stream: stream.to_owned(),
+            shops,
+            currencies,
+            groups: shop.groups,
+            today: shop.today,
+        }))
     }
 }

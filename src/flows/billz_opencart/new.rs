@@ -56,5 +56,13 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     }
     set("category", Value::from(category.to_string()), Reason::new("default_category"));
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
-    Decision { outcome: Outcome::Created, op: Op::Create, reason: Reason::new("new_product"), fields, fault: None, link: LinkDecision::Created, undo: "hide" }
+    Decision {
+        outcome: Outcome::Created,
+        op: Op::Create,
+        reason: Reason::new("new_product"),
+        fields,
+        fault: None,
+        link: LinkDecision::Created,
+        undo: "hide",
+    }
 }

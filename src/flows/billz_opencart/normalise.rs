@@ -84,7 +84,11 @@ fn images(product: &Product) -> Vec<String> {
 fn properties(product: &Product) -> Vec<(String, String)> {
     let attributes = product.product_attributes.iter().map(|attribute| (&attribute.attribute_name, &attribute.attribute_value));
     let fields = product.custom_fields.iter().map(|field| (&field.custom_field_name, &field.custom_field_value));
-    attributes.chain(fields).filter(|(name, value)| !name.is_empty() && !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())).collect()
+    attributes
+        .chain(fields)
+        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// A number as text: readable ones in one form, so that `5`, `5.0` and `"5"` are the same state.

@@ -107,7 +107,11 @@ impl Good {
 
     /// Reads stored text back.
     pub fn of_payload(payload: &str) -> Self {
-        serde_json::from_str(payload).unwrap_or_else(|error| Self { kind: Kind::Unreadable, unreadable: Some(("record".into(), error.to_string())), ..Self::default() })
+        serde_json::from_str(payload).unwrap_or_else(|error| Self {
+            kind: Kind::Unreadable,
+            unreadable: Some(("record".into(), error.to_string())),
+            ..Self::default()
+        })
     }
 
     /// A shop's name for people: its own, else its key.
@@ -124,7 +128,10 @@ mod tests {
     fn what_is_stored_reads_back() {
         let good = Good {
             name: "Кабель (метр)".into(),
-            shops: BTreeMap::from([("s2".into(), Shop { stock: Some("304.5".into()), price: Some("0.35".into()), currency: "USD".into(), ..Shop::default() })]),
+            shops: BTreeMap::from([(
+                "s2".into(),
+                Shop { stock: Some("304.5".into()), price: Some("0.35".into()), currency: "USD".into(), ..Shop::default() },
+            )]),
             ..Good::default()
         };
         assert_eq!(Good::of_payload(&good.to_payload()), good);

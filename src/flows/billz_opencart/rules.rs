@@ -61,10 +61,9 @@ impl Rules for BillzOpencart {
             .flat_map(|by| match by {
                 LinkKey::Sku => vec![(self.settings.sku_column.clone(), good.sku.clone())],
                 LinkKey::Barcode => vec![(self.settings.barcode_column.clone(), good.barcode.clone())],
-                LinkKey::Model => vec![
-                    (self.settings.model_column.clone(), good.sku.clone()),
-                    (self.settings.model_column.clone(), key.to_owned()),
-                ],
+                LinkKey::Model => {
+                    vec![(self.settings.model_column.clone(), good.sku.clone()), (self.settings.model_column.clone(), key.to_owned())]
+                }
             })
             .filter(|(_, value)| !value.is_empty())
             .collect();
@@ -156,7 +155,15 @@ fn describe(candidate: &Candidate) -> String {
 
 /// Left alone, for a reason.
 pub fn skipped(reason: Reason) -> Decision {
-    Decision { outcome: Outcome::Skipped, op: Op::None, reason, fields: Vec::new(), fault: None, link: LinkDecision::Keep, undo: "never:nothing was written" }
+    Decision {
+        outcome: Outcome::Skipped,
+        op: Op::None,
+        reason,
+        fields: Vec::new(),
+        fault: None,
+        link: LinkDecision::Keep,
+        undo: "never:nothing was written",
+    }
 }
 
 /// Could not be done: to the retry list.

@@ -384,7 +384,9 @@ impl Settings {
                 wrong(pointer, detail);
             }
         }
-        for (pointer, text) in [("/rounding/step", &self.rounding.step), ("/min_price", &self.min_price), ("/max_failed_share", &self.max_failed_share)] {
+        for (pointer, text) in
+            [("/rounding/step", &self.rounding.step), ("/min_price", &self.min_price), ("/max_failed_share", &self.max_failed_share)]
+        {
             if number::parse_decimal(&text.0).is_none_or(|value| value.is_sign_negative()) {
                 wrong(pointer, format!("`{}` is no decimal of 0 or more", text.0));
             }
@@ -394,13 +396,18 @@ impl Settings {
                 wrong(&format!("/rates/{currency}"), format!("`{}` is no rate above 0", rate.0));
             }
         }
-        for (pointer, column) in [("/barcode_column", &self.barcode_column), ("/sku_column", &self.sku_column), ("/model_column", &self.model_column)] {
+        for (pointer, column) in
+            [("/barcode_column", &self.barcode_column), ("/sku_column", &self.sku_column), ("/model_column", &self.model_column)]
+        {
             if name::plain(column).is_none() {
                 wrong(pointer, format!("`{column}` is no name of a column"));
             }
         }
         if !self.opencart.table_prefix.is_empty() && name::plain(&self.opencart.table_prefix).is_none() {
-            wrong("/opencart/table_prefix", format!("`{}` is no prefix of tables; use letters, digits and _ only", self.opencart.table_prefix));
+            wrong(
+                "/opencart/table_prefix",
+                format!("`{}` is no prefix of tables; use letters, digits and _ only", self.opencart.table_prefix),
+            );
         }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
@@ -453,7 +460,11 @@ impl Settings {
     }
 
     /// Column and value of a key for a new product, if there is a value.
-    pub fn column_of(&self, key: LinkKey, value: String) -> Result<Option<(crate::systems::opencart::KeyColumn, String)>, crate::fault::Fault> {
+    pub fn column_of(
+        &self,
+        key: LinkKey,
+        value: String,
+    ) -> Result<Option<(crate::systems::opencart::KeyColumn, String)>, crate::fault::Fault> {
         let column = match key {
             LinkKey::Sku => &self.sku_column,
             LinkKey::Barcode => &self.barcode_column,
@@ -513,7 +524,9 @@ mod tests {
     #[test]
     fn nothing_set_means_the_documented_defaults() {
         let settings = Settings::read(&json!({}));
-        assert!(settings.is_ok_and(|settings| settings.stock == Stock::Sum && settings.opencart.table_prefix == "oc_" && settings.full_every().is_none()));
+        assert!(settings.is_ok_and(|settings| settings.stock == Stock::Sum
+            && settings.opencart.table_prefix == "oc_"
+            && settings.full_every().is_none()));
     }
 
     #[test]

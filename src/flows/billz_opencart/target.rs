@@ -21,7 +21,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want, Writer, Written,
+        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want, Writer,
+        Written,
     },
 };
 
@@ -116,7 +117,10 @@ async fn observe(reader: &mut Reader, targets: &[String]) -> Result<HashMap<Stri
     Ok(products
         .into_iter()
         .map(|(id, product)| {
-            (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values: Standing::values(&product) })
+            (
+                id.to_string(),
+                Observation { witness: Some(product.date_added.clone()), owned: product.owned, values: Standing::values(&product) },
+            )
         })
         .collect())
 }
@@ -124,7 +128,11 @@ async fn observe(reader: &mut Reader, targets: &[String]) -> Result<HashMap<Stri
 async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
     let mut questions = Vec::with_capacity(lookups.len());
     for lookup in lookups.iter().filter(|lookup| !lookup.keys.is_empty()) {
-        let keys = lookup.keys.iter().map(|(column, value)| Ok((KeyColumn::new(column.as_str())?, value.clone()))).collect::<Result<Vec<_>, Fault>>()?;
+        let keys = lookup
+            .keys
+            .iter()
+            .map(|(column, value)| Ok((KeyColumn::new(column.as_str())?, value.clone())))
+            .collect::<Result<Vec<_>, Fault>>()?;
         questions.push((lookup.source.clone(), keys));
     }
     if questions.is_empty() {
@@ -290,7 +298,9 @@ impl Writing {
 fn ended(written: Written) -> Option<Applied> {
     match written {
         Written::Done => None,
-        Written::Changed { now } => Some(Applied::Conflict { detail: format!("quantity {}, price {}", now.quantity, number::plain(now.price)) }),
+        Written::Changed { now } => {
+            Some(Applied::Conflict { detail: format!("quantity {}, price {}", now.quantity, number::plain(now.price)) })
+        }
         Written::Gone => Some(Applied::Gone { reason: Reason::new("target_deleted") }),
         Written::Replaced => Some(Applied::Gone { reason: Reason::new("target_replaced") }),
         Written::Foreign => Some(Applied::Gone { reason: Reason::new("foreign_owner") }),

@@ -129,8 +129,7 @@ impl Sessions {
 
     fn grant(&mut self, session: u64, switches: &Switches, (company, user): (Uuid, Uuid), now: i64) -> Reply {
         let life = i64::try_from(switches.token_life_s).unwrap_or(i64::MAX / 2);
-        let claims =
-            Claims { company_id: company.to_string(), user_id: user.to_string(), exp: now + life, iat: now, sid: session };
+        let claims = Claims { company_id: company.to_string(), user_id: user.to_string(), exp: now + life, iat: now, sid: session };
         let Ok(access) = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(SIGNING_KEY)) else {
             return Reply::family_a(500, "internal error", "token could not be signed");
         };
@@ -151,8 +150,7 @@ impl Sessions {
         let mut validation = Validation::new(Algorithm::HS256);
         // Checked by hand below: the library's clock cannot be moved ahead.
         validation.validate_exp = false;
-        let claims =
-            decode::<Claims>(token, &DecodingKey::from_secret(SIGNING_KEY), &validation).map_err(|_| Denied::Invalid)?.claims;
+        let claims = decode::<Claims>(token, &DecodingKey::from_secret(SIGNING_KEY), &validation).map_err(|_| Denied::Invalid)?.claims;
         if claims.exp <= now || claims.sid < self.valid_from { Err(Denied::Expired) } else { Ok(()) }
     }
 }

@@ -255,14 +255,7 @@ impl Catalogue {
     }
 
     /// One page: how many rows match in all, and the rows from `start`. With `shuffle` the order is drawn anew from that number.
-    pub fn page(
-        &self,
-        filter: &Filter,
-        order: Order,
-        shuffle: Option<u64>,
-        start: usize,
-        limit: usize,
-    ) -> (usize, Vec<&Product>) {
+    pub fn page(&self, filter: &Filter, order: Order, shuffle: Option<u64>, start: usize, limit: usize) -> (usize, Vec<&Product>) {
         if filter.is_empty() && shuffle.is_none() {
             let rows = match order {
                 Order::OldestFirst => self.products.iter().skip(start).take(limit).collect(),

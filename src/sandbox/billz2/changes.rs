@@ -171,9 +171,7 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
         let at = wanted.as_ref().map_or(Ok(NO_CATEGORY), |text| category(catalogue, text))?;
         product.categories = [at, NO_CATEGORY];
     }
-    for (field, value) in
-        [(&mut product.name, &change.name), (&mut product.sku, &change.sku), (&mut product.barcode, &change.barcode)]
-    {
+    for (field, value) in [(&mut product.name, &change.name), (&mut product.sku, &change.sku), (&mut product.barcode, &change.barcode)] {
         if let Some(value) = value {
             *field = value.as_str().into();
         }
@@ -238,10 +236,8 @@ pub struct Changed {
 pub fn random(catalogue: &mut Catalogue, switches: &Switches, wanted: &RandomChanges, now: i64) -> Changed {
     let mut chance = Chance::new(wanted.seed, 0xC0FFEE);
     let mut goods: Vec<(u64, Uuid)> = Vec::new();
-    for product in catalogue
-        .products()
-        .iter()
-        .filter(|product| product.kind == Kind::Goods && product.offers.iter().any(|offer| offer.priced))
+    for product in
+        catalogue.products().iter().filter(|product| product.kind == Kind::Goods && product.offers.iter().any(|offer| offer.priced))
     {
         goods.push((chance.draw(), product.id));
     }

@@ -258,9 +258,7 @@ impl Queue {
     /// The fault for this request, if any.
     pub fn next(&mut self, path: &str, target: &str) -> Option<Fault> {
         let matches = |rule: &&mut Rule| {
-            rule.times > 0
-                && path.starts_with(&rule.route)
-                && rule.query.as_ref().is_none_or(|part| target.contains(part.as_str()))
+            rule.times > 0 && path.starts_with(&rule.route) && rule.query.as_ref().is_none_or(|part| target.contains(part.as_str()))
         };
         for rule in self.rules.iter_mut().filter(matches) {
             if rule.skip > 0 {

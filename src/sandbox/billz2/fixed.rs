@@ -101,10 +101,7 @@ pub enum OnWire {
 }
 
 impl Serialize for OnWire {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "prices and stock are far below 2^53 thousandths, so the shortest float prints exactly"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "prices and stock are far below 2^53 thousandths, so the shortest float prints exactly")]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
             Self::Number(value) if value.0 % SCALE == 0 => serializer.serialize_i64(value.0 / SCALE),

@@ -93,11 +93,7 @@ fn ancestors(catalogue: &Catalogue, mut parent: Option<u16>) -> Vec<String> {
 }
 
 fn brands(catalogue: &Catalogue) -> Vec<Value> {
-    catalogue
-        .brands
-        .iter()
-        .map(|brand| json!({"id": brand.id, "name": brand.name, "company_id": catalogue.company, "logo": ""}))
-        .collect()
+    catalogue.brands.iter().map(|brand| json!({"id": brand.id, "name": brand.name, "company_id": catalogue.company, "logo": ""})).collect()
 }
 
 fn currencies(catalogue: &Catalogue) -> Value {

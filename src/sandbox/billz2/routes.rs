@@ -140,8 +140,7 @@ impl Handle {
             Some(Fault::EmptyList) => {
                 Reply::json(200, &json!({"count": 0, "shops": null, "categories": null, "brands": null, "rates": null}))
             }
-            _ => lists::answer(request.path(), &self.catalogue(), switches, &query)
-                .unwrap_or_else(|| Reply::error(404, 404, Family::B)),
+            _ => lists::answer(request.path(), &self.catalogue(), switches, &query).unwrap_or_else(|| Reply::error(404, 404, Family::B)),
         }
     }
 

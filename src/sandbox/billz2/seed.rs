@@ -11,8 +11,8 @@ use super::{
     chance::{self, Chance},
     fixed::Fixed,
     words::{
-        ARTICLES, Article, BRANDS, BUNDLES, BY_MEASURE, CATEGORIES, COLOURS, FIRST_ELECTRONICS_BRAND, FIRST_ELECTRONICS_CATEGORY,
-        SERVICES, SHOE_SIZES, SIZES, Variants,
+        ARTICLES, Article, BRANDS, BUNDLES, BY_MEASURE, CATEGORIES, COLOURS, FIRST_ELECTRONICS_BRAND, FIRST_ELECTRONICS_CATEGORY, SERVICES,
+        SHOE_SIZES, SIZES, Variants,
     },
 };
 
@@ -120,9 +120,8 @@ fn variants(catalogue: &mut Catalogue, chance: &mut Chance, article: &Article, s
     let count = if orphan && chance.percent(40) { 1 } else { chance.between(2, 5) };
     // Walking along the list keeps the variants of one article apart.
     let (colour_from, size_from) = (chance.below(6), chance.below(7));
-    let along = |list: &'static [&'static str], at: u64| {
-        usize::try_from(at).ok().and_then(|at| list.iter().cycle().nth(at)).copied().unwrap_or("")
-    };
+    let along =
+        |list: &'static [&'static str], at: u64| usize::try_from(at).ok().and_then(|at| list.iter().cycle().nth(at)).copied().unwrap_or("");
     for n in 0..count {
         if catalogue.products().len() >= size {
             return;

@@ -225,8 +225,7 @@ fn photos(product: &Product) -> Option<Vec<Photo>> {
 
 fn category_refs<'a>(catalogue: &'a Catalogue, product: &Product) -> Option<Vec<CategoryRef<'a>>> {
     let id_of = |at: u16| catalogue.categories.get(usize::from(at)).map(|category| category.id);
-    let refs =
-        product.categories.iter().filter(|at| **at != NO_CATEGORY).filter_map(|at| catalogue.categories.get(usize::from(*at)));
+    let refs = product.categories.iter().filter(|at| **at != NO_CATEGORY).filter_map(|at| catalogue.categories.get(usize::from(*at)));
     let refs = refs.map(|category| CategoryRef {
         id: category.id,
         name: &category.name,

@@ -97,7 +97,11 @@ fn refused<T>(reply: &Reply) -> Class<T> {
     let words = match &envelope {
         Some(envelope) => Said::of(envelope).words,
         None if reply.garbled::<T>().is_some() && !reply.body.is_empty() => {
-            if status == 403 { "a web page: this address may be blocked".to_owned() } else { "a web page".to_owned() }
+            if status == 403 {
+                "a web page: this address may be blocked".to_owned()
+            } else {
+                "a web page".to_owned()
+            }
         }
         None => String::from_utf8_lossy(reply.body.get(..400).unwrap_or(&reply.body)).into_owned(),
     };
@@ -137,10 +141,8 @@ impl Said {
             }
         }
         texts.retain(|text| !text.trim().is_empty());
-        let number = numbers
-            .into_iter()
-            .filter_map(|raw| plain(raw).trim().parse::<u16>().ok())
-            .find(|number| !matches!(number, 0 | 200..=299));
+        let number =
+            numbers.into_iter().filter_map(|raw| plain(raw).trim().parse::<u16>().ok()).find(|number| !matches!(number, 0 | 200..=299));
         let any = !texts.is_empty() || number.is_some();
         let message = plain(envelope.message);
         if any && !message.trim().is_empty() && !texts.contains(&message) {
@@ -172,7 +174,9 @@ fn refusal<T>(envelope: &Envelope<'_>, reply: &Reply) -> Option<Class<T>> {
         403 => Class::Forbidden(detail),
         429 => limited(detail),
         408 | 500..=599 => Class::Unavailable(detail),
-        _ if said.says(&["token is expired", "token error", "token expired", "invalid token", "unauthorized"]) => Class::TokenExpired(detail),
+        _ if said.says(&["token is expired", "token error", "token expired", "invalid token", "unauthorized"]) => {
+            Class::TokenExpired(detail)
+        }
         _ if said.says(&["access denied", "permission denied"]) => Class::Forbidden(detail),
         _ if said.says(&["too many requests", "rate limit"]) => limited(detail),
         _ => Class::Rejected(detail),

@@ -91,7 +91,9 @@ impl Client {
             url.query_pairs_mut().append_pair("limit", "100").append_pair("page", &page.to_string()).append_pair("only_allowed", "true");
             let answer = self
                 .get("GET /v1/shop", url, |reply| {
-                    classify::judge(reply, |envelope| rows(envelope, |envelope| envelope.shops, "shops", |row| serde_json::from_str::<Shop>(row.get())))
+                    classify::judge(reply, |envelope| {
+                        rows(envelope, |envelope| envelope.shops, "shops", |row| serde_json::from_str::<Shop>(row.get()))
+                    })
                 })
                 .await?;
             seen += answer.value.rows.len() as u64;
@@ -141,10 +143,17 @@ impl Client {
     }
 
     /// A read under limit and token.
-    async fn get<T: Send>(&self, route: &'static str, url: Url, judge: impl Fn(&Reply) -> Class<T> + Send + Sync) -> Result<Answer<T>, Fault> {
-        let call = Call::new(SYSTEM, route, Effect::Read, Method::GET, url)
-            .with_login(&self.session as &dyn Login)
-            .with_limiter(Limiter { limits: &*self.limits, key: &self.limit_key, interval: SPACING });
+    async fn get<T: Send>(
+        &self,
+        route: &'static str,
+        url: Url,
+        judge: impl Fn(&Reply) -> Class<T> + Send + Sync,
+    ) -> Result<Answer<T>, Fault> {
+        let call = Call::new(SYSTEM, route, Effect::Read, Method::GET, url).with_login(&self.session as &dyn Login).with_limiter(Limiter {
+            limits: &*self.limits,
+            key: &self.limit_key,
+            interval: SPACING,
+        });
         self.http.send(&call, &self.stop, judge).await.map_err(|fault| self.explain(fault))
     }
 

@@ -147,7 +147,10 @@ mod tests {
         assert_eq!(id("\" u1 \""), Some(Some("u1".into())));
         assert_eq!(id("true"), None);
         let flag = |raw: &str| read(&format!(r#"{{"flag":{raw}}}"#)).map(|row| row.flag);
-        assert_eq!((flag("true"), flag("\"1\""), flag("null"), flag("0"), flag("\"x\"")), (Some(true), Some(true), Some(false), Some(false), None));
+        assert_eq!(
+            (flag("true"), flag("\"1\""), flag("null"), flag("0"), flag("\"x\"")),
+            (Some(true), Some(true), Some(false), Some(false), None)
+        );
         assert_eq!(read(r#"{"list":null}"#).map(|row| row.list), Some(vec![]));
     }
 

@@ -51,13 +51,19 @@ pub struct ReadProof {
 pub fn doubt(proof: &ReadProof) -> Option<String> {
     let ReadProof { pages, rows_seen, distinct, count_first, count_last, .. } = *proof;
     if proof.endless {
-        return Some(format!("Billz went on without end: {rows_seen} rows on {pages} pages, {distinct} different products, {count_last} announced."));
+        return Some(format!(
+            "Billz went on without end: {rows_seen} rows on {pages} pages, {distinct} different products, {count_last} announced."
+        ));
     }
     if count_first != count_last {
-        return Some(format!("The catalogue moved while it was read: Billz announced {count_first} products at first and {count_last} at last, {distinct} different ones came."));
+        return Some(format!(
+            "The catalogue moved while it was read: Billz announced {count_first} products at first and {count_last} at last, {distinct} different ones came."
+        ));
     }
     if let Some(between) = proof.count_between {
-        return Some(format!("The catalogue moved while it was read: Billz announced {count_first} products at first and last, but {between} in between."));
+        return Some(format!(
+            "The catalogue moved while it was read: Billz announced {count_first} products at first and last, but {between} in between."
+        ));
     }
     if rows_seen != count_last || distinct != count_last {
         return Some(format!("Billz announced {count_last} products, but {rows_seen} rows came with {distinct} different products."));

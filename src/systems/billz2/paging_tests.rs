@@ -31,9 +31,19 @@ fn only_what_agrees_from_first_to_last_is_whole() {
         ("nothing", vec![page(0, &[])], 1, None),
         ("a bad row without id", vec![page(2, &["a", ""])], 1, Some("Of 2 rows 1 came without a readable id: they could be any product.")),
         ("a double row", vec![page(2, &["a", "a"])], 1, Some("Billz announced 2 products, but 2 rows came with 1 different products.")),
-        ("rows lost to an early end", vec![page(5, &["a", "b"]), page(5, &[])], 2, Some("Billz announced 5 products, but 2 rows came with 2 different products.")),
+        (
+            "rows lost to an early end",
+            vec![page(5, &["a", "b"]), page(5, &[])],
+            2,
+            Some("Billz announced 5 products, but 2 rows came with 2 different products."),
+        ),
         ("empty though announced", vec![page(5, &[])], 1, Some("Billz announced 5 products, but 0 rows came with 0 different products.")),
-        ("more than announced", vec![page(1, &["a", "b"])], 1, Some("Billz announced 1 products, but 2 rows came with 2 different products.")),
+        (
+            "more than announced",
+            vec![page(1, &["a", "b"])],
+            1,
+            Some("Billz announced 1 products, but 2 rows came with 2 different products."),
+        ),
         (
             "moved",
             vec![page(3, &["a", "b"]), page(4, &["c", "d"])],

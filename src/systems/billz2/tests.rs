@@ -25,7 +25,10 @@ fn jwt(serial: usize) -> String {
 }
 
 fn login(serial: usize) -> Act {
-    json(&format!(r#"{{"code":200,"message":"ok","error":null,"data":{{"access_token":"{}","refresh_token":"r","token_type":"Bearer","expires_in":86400}}}}"#, jwt(serial)))
+    json(&format!(
+        r#"{{"code":200,"message":"ok","error":null,"data":{{"access_token":"{}","refresh_token":"r","token_type":"Bearer","expires_in":86400}}}}"#,
+        jwt(serial)
+    ))
 }
 
 /// A server that logs in and answers the rest by `script`.
@@ -52,7 +55,8 @@ fn row(id: usize) -> String {
 
 /// `page` of a catalogue of `total` rows, `size` each; `products: null` past the end.
 fn catalogue(asked: &Asked, total: usize, size: usize) -> Act {
-    let page: usize = asked.line.split("page=").nth(1).and_then(|rest| rest.split('&').next()).and_then(|page| page.parse().ok()).expect("page");
+    let page: usize =
+        asked.line.split("page=").nth(1).and_then(|rest| rest.split('&').next()).and_then(|page| page.parse().ok()).expect("page");
     let rows: Vec<_> = (1..=total).skip((page - 1) * size).take(size).map(row).collect();
     let rows = if rows.is_empty() { "null".to_owned() } else { format!("[{}]", rows.join(",")) };
     json(&format!(r#"{{"count":{total},"products":{rows}}}"#))
@@ -70,7 +74,14 @@ struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     fn new(server: &'a Server) -> Self {
-        Self { server, pause: Duration::from_millis(30), fail_at: None, pages: Vec::new(), asked_before: Vec::new(), asked_after: Vec::new() }
+        Self {
+            server,
+            pause: Duration::from_millis(30),
+            fail_at: None,
+            pages: Vec::new(),
+            asked_before: Vec::new(),
+            asked_after: Vec::new(),
+        }
     }
 }
 
@@ -115,7 +126,14 @@ async fn a_delta_names_its_moment_in_the_only_form_that_is_taken() {
 
 #[tokio::test]
 async fn rows_that_shift_between_pages_cast_doubt() {
-    let server = billz(|asked| if asked.line.contains("page=1") { catalogue(asked, 4, 2) } else { json(&format!(r#"{{"count":4,"products":[{},{}]}}"#, row(2), row(3))) }).await;
+    let server = billz(|asked| {
+        if asked.line.contains("page=1") {
+            catalogue(asked, 4, 2)
+        } else {
+            json(&format!(r#"{{"count":4,"products":[{},{}]}}"#, row(2), row(3)))
+        }
+    })
+    .await;
     let proof = client(&server, &Memory::new(1_000)).read_all(None, &mut Sink::new(&server)).await.expect("read");
     assert_eq!(doubt(&proof).as_deref(), Some("Billz announced 4 products, but 4 rows came with 3 different products."));
 }
@@ -123,7 +141,11 @@ async fn rows_that_shift_between_pages_cast_doubt() {
 #[tokio::test]
 async fn a_fault_of_either_side_ends_the_read_but_loses_no_page_in_hand() {
     let limits = Memory::new(1_000);
-    let server = billz(|asked| if asked.line.contains("page=3") { answer(403, "", r#"{"message":"access denied"}"#) } else { catalogue(asked, 9, 2) }).await;
+    let server =
+        billz(
+            |asked| if asked.line.contains("page=3") { answer(403, "", r#"{"message":"access denied"}"#) } else { catalogue(asked, 9, 2) },
+        )
+        .await;
     let mut sink = Sink::new(&server);
     let fault = client(&server, &limits).read_all(None, &mut sink).await.expect_err("403");
     assert_eq!((fault.code, sink.pages.len()), (Code::RemoteForbidden, 2), "{fault}");
@@ -148,7 +170,8 @@ async fn an_expired_token_leads_to_one_login_for_all() {
     })
     .await;
     let (http, limits) = (quick_http(), Memory::new(100_000));
-    let clients: Vec<_> = (0..20).map(|_| Client::new(options(&server), http.clone(), Arc::clone(&limits) as Arc<_>, CancellationToken::new())).collect();
+    let clients: Vec<_> =
+        (0..20).map(|_| Client::new(options(&server), http.clone(), Arc::clone(&limits) as Arc<_>, CancellationToken::new())).collect();
     for page in join_all(clients.iter().map(|client| client.products(None, 1))).await {
         assert_eq!(page.expect("page").rows_seen, 1);
     }

@@ -255,10 +255,18 @@ fn reads<T: for<'de> Deserialize<'de>>(value: Value) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Text(#[serde(deserialize_with = "text")] #[expect(dead_code, reason = "only whether it reads matters")] String);
+struct Text(
+    #[serde(deserialize_with = "text")]
+    #[expect(dead_code, reason = "only whether it reads matters")]
+    String,
+);
 
 #[derive(Deserialize)]
-struct Moment(#[serde(deserialize_with = "moment")] #[expect(dead_code, reason = "only whether it reads matters")] Option<DateTime<Utc>>);
+struct Moment(
+    #[serde(deserialize_with = "moment")]
+    #[expect(dead_code, reason = "only whether it reads matters")]
+    Option<DateTime<Utc>>,
+);
 
 /// Fields for show: broken ones are left empty and named.
 const FOR_SHOW: [(&str, Check); 12] = [
@@ -326,7 +334,6 @@ fn bad(row: &str, value: &Value, path: &str, detail: &str) -> Box<BadRow> {
 fn hash(row: &str) -> String {
     Sha256::digest(row.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
-
 
 #[cfg(test)]
 #[path = "wire_tests.rs"]

@@ -65,14 +65,21 @@ fn values_in_other_forms_are_read() {
     )
     .unwrap_or_default();
     assert_eq!((row.id.as_str(), row.sku.as_str(), row.barcode.as_str(), row.name.as_str()), ("17", "10432", "4780012345678", "a\"b"));
-    assert_eq!(row.shop_prices.first().map(|price| (price.shop_id.as_str(), &price.retail_price, &price.promo_price)), Some(("3", &number("0.35"), &Lenient::Absent)));
-    assert_eq!(row.shop_measurement_values.iter().map(ShopStock::active).collect::<Vec<_>>(), [&number("304.5"), &number("7"), &number("-1")]);
+    assert_eq!(
+        row.shop_prices.first().map(|price| (price.shop_id.as_str(), &price.retail_price, &price.promo_price)),
+        Some(("3", &number("0.35"), &Lenient::Absent))
+    );
+    assert_eq!(
+        row.shop_measurement_values.iter().map(ShopStock::active).collect::<Vec<_>>(),
+        [&number("304.5"), &number("7"), &number("-1")]
+    );
     assert!(row.updated_at.is_some());
 }
 
 #[test]
 fn an_unreadable_number_stays_with_its_shop() {
-    let row = read(r#"{"id":"u1","shop_prices":[{"shop_id":"s1","retail_price":"dear"},{"shop_id":"s2","retail_price":5}]}"#).unwrap_or_default();
+    let row =
+        read(r#"{"id":"u1","shop_prices":[{"shop_id":"s1","retail_price":"dear"},{"shop_id":"s2","retail_price":5}]}"#).unwrap_or_default();
     let prices: Vec<_> = row.shop_prices.iter().map(|price| price.retail_price.clone()).collect();
     assert_eq!(prices, [Lenient::Unreadable("dear".into()), number("5")]);
 }
@@ -91,7 +98,13 @@ fn a_row_that_cannot_be_used_says_where_and_what() {
         (r#"{"id":"u1","name":"Cup","shop_prices":"none"}"#, Some("u1"), Some("Cup"), "shop_prices", "\"none\""),
         (r#"{"id":"u1","shop_prices":[{"shop_id":"s1"},7]}"#, Some("u1"), None, "shop_prices[1]", "7"),
         (r#"{"id":"u1","shop_prices":[{"shop_id":"s1","promos":"x"}]}"#, Some("u1"), None, "shop_prices[0].promos", "\"x\""),
-        (r#"{"id":"u1","shop_measurement_values":[{"active_measurement_value":5}]}"#, Some("u1"), None, "shop_measurement_values[0].shop_id", "(absent)"),
+        (
+            r#"{"id":"u1","shop_measurement_values":[{"active_measurement_value":5}]}"#,
+            Some("u1"),
+            None,
+            "shop_measurement_values[0].shop_id",
+            "(absent)",
+        ),
         (r#"{"id":"u1","is_variative":"maybe"}"#, Some("u1"), None, "is_variative", "\"maybe\""),
         (r#"{"id":"u1","name":["a"]}"#, Some("u1"), None, "name", "[\"a\"]"),
     ];
@@ -99,7 +112,11 @@ fn a_row_that_cannot_be_used_says_where_and_what() {
         match read(row) {
             Ok(product) => assert_eq!(format!("{product:?}"), "a bad row", "{row}"),
             Err(bad) => {
-                assert_eq!((bad.id.as_deref(), bad.name.as_deref(), bad.field.as_str(), bad.value.as_str()), (id, name, field, value), "{row}");
+                assert_eq!(
+                    (bad.id.as_deref(), bad.name.as_deref(), bad.field.as_str(), bad.value.as_str()),
+                    (id, name, field, value),
+                    "{row}"
+                );
                 assert!(bad.raw_hash.len() == 32 && !bad.detail.is_empty(), "{row}");
             }
         }

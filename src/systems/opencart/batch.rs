@@ -44,11 +44,18 @@ impl Writer {
         if self.batches.derived || self.batches.made.contains(layout.name) {
             return Ok(());
         }
-        let columns: Vec<String> = layout
-            .columns
-            .iter()
-            .map(|(name, kind, _)| if layout.key == Some(*name) { format!("`{name}` {kind} NOT NULL PRIMARY KEY") } else { format!("`{name}` {kind} NULL") })
-            .collect();
+        let columns: Vec<String> =
+            layout
+                .columns
+                .iter()
+                .map(|(name, kind, _)| {
+                    if layout.key == Some(*name) {
+                        format!("`{name}` {kind} NOT NULL PRIMARY KEY")
+                    } else {
+                        format!("`{name}` {kind} NULL")
+                    }
+                })
+                .collect();
         let create = format!("CREATE TEMPORARY TABLE `{}` ({}) ENGINE=MEMORY DEFAULT CHARSET=utf8mb4", layout.name, columns.join(", "));
         match self.run(Sql::new(create)).await {
             Ok(_) => {

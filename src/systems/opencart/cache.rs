@@ -59,12 +59,22 @@ mod tests {
         let cache = folder.join("cache");
         std::fs::create_dir_all(cache.join("cache.product.folder")).unwrap();
         std::fs::write(folder.join("cache.product.outside.1"), "x").unwrap();
-        for name in ["cache.product.latest.1.0.1.4.1700000000", "cache.product.popular.1", "cache.productive", "cache.manufacturer.0.1", "cache.currency.1"] {
+        for name in [
+            "cache.product.latest.1.0.1.4.1700000000",
+            "cache.product.popular.1",
+            "cache.productive",
+            "cache.manufacturer.0.1",
+            "cache.currency.1",
+        ] {
             std::fs::write(cache.join(name), "x").unwrap();
         }
         assert_eq!(clear(&cache, Forget::default()).unwrap(), 2);
         assert_eq!(clear(&cache, Forget { manufacturers: true }).unwrap(), 1);
-        assert!(cache.join("cache.productive").exists() && cache.join("cache.product.folder").exists() && folder.join("cache.product.outside.1").exists());
+        assert!(
+            cache.join("cache.productive").exists()
+                && cache.join("cache.product.folder").exists()
+                && folder.join("cache.product.outside.1").exists()
+        );
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(clear(&cache, Forget::default()).is_err_and(|fault| fault.code == Code::ConfigInvalid));
     }

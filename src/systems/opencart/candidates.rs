@@ -118,7 +118,8 @@ impl Reader {
         for ((lookup, product_id), mut agreed) in found {
             let Some((source, keys)) = lookups.get(lookup) else { continue };
             agreed.sort_unstable();
-            let matched = agreed.into_iter().filter_map(|key| keys.get(key)).map(|(column, value)| format!("{}={value}", column.name())).collect();
+            let matched =
+                agreed.into_iter().filter_map(|key| keys.get(key)).map(|(column, value)| format!("{}={value}", column.name())).collect();
             let name = names.entry(product_id).or_default().clone();
             matches.entry(source.clone()).or_default().push(Match { product_id, name, matched });
         }
@@ -208,9 +209,17 @@ mod tests {
     async fn bytes_decide_among_the_sellers_own_products() {
         let mut kit = Kit::new();
         let options = kit.seller_options();
-        for (id, sku, seller) in
-            [(1, "TST-1", 42), (2, "tst-1", 42), (3, "TST-1 ", 42), (4, "TST-1", 7), (5, "Ёлка", 42), (6, "Елка", 42), (7, "A&amp;B", 42), (8, "", 42), (9, "café", 42)]
-        {
+        for (id, sku, seller) in [
+            (1, "TST-1", 42),
+            (2, "tst-1", 42),
+            (3, "TST-1 ", 42),
+            (4, "TST-1", 7),
+            (5, "Ёлка", 42),
+            (6, "Елка", 42),
+            (7, "A&amp;B", 42),
+            (8, "", 42),
+            (9, "café", 42),
+        ] {
             kit.product(id, sku, 1, "1");
             kit.run(&format!("INSERT INTO oc_ms_product VALUES ({id}, {seller}, 1, 1)"));
         }
@@ -226,7 +235,12 @@ mod tests {
             lookup("f", &[("sku", "'; DROP TABLE oc_product; -- 📱")]),
         ];
         let matches = reader.matches(&lookups).await.unwrap();
-        let seen = |source: &str| matches.get(source).map(|all| all.iter().map(|one| (one.product_id, one.matched.join(" "))).collect::<Vec<_>>()).unwrap_or_default();
+        let seen = |source: &str| {
+            matches
+                .get(source)
+                .map(|all| all.iter().map(|one| (one.product_id, one.matched.join(" "))).collect::<Vec<_>>())
+                .unwrap_or_default()
+        };
         assert_eq!(seen("a"), [(1, "sku=TST-1 ean=4780000000017".to_owned()), (6, "ean=4780000000017".to_owned())]);
         assert_eq!(seen("b"), [(6, "sku=Елка".to_owned())]);
         assert_eq!(seen("c"), [(7, "sku=A&B model=m7".to_owned())]);
@@ -247,7 +261,9 @@ mod tests {
         kit.run("INSERT INTO oc_product SELECT NULL, CONCAT('m', n), CONCAT('s', n), '', '', '', '', '', '', 1, 5, NULL, 0, 1, 1, 0, 0, '0000-00-00', 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, NOW(), NOW() FROM (SELECT 2 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n FROM digits a, digits2 b, digits3 c, digits4 e) t");
         kit.run("ALTER TABLE oc_ms_product DROP PRIMARY KEY; INSERT INTO oc_ms_product SELECT product_id, 42, 1, 1 FROM oc_product");
         let mut reader = Reader::open(&options).await.unwrap();
-        let lookups: Vec<Lookup> = (1..=5_000).map(|n| lookup(&n.to_string(), &[("sku", &format!("s{n}")), ("model", &format!("x{n}")), ("ean", &format!("{n}"))])).collect();
+        let lookups: Vec<Lookup> = (1..=5_000)
+            .map(|n| lookup(&n.to_string(), &[("sku", &format!("s{n}")), ("model", &format!("x{n}")), ("ean", &format!("{n}"))]))
+            .collect();
         let began = std::time::Instant::now();
         let matches = reader.matches(&lookups).await.unwrap();
         assert_eq!(matches.len(), 5_000);
@@ -261,7 +277,12 @@ mod tests {
         println!("5,000 products observed: {:?}", began.elapsed());
         let mut writer = crate::systems::opencart::Writer::open(&options, "c1").await.unwrap();
         let added = kit.cell("SELECT MIN(date_added) FROM oc_product WHERE product_id > 1");
-        let rows: Vec<_> = (2..=5_001u64).map(|id| crate::systems::opencart::ProductUpdate { date_added: added.clone(), ..crate::systems::opencart::testing::change(id, (1, 2), ("1", "1")) }).collect();
+        let rows: Vec<_> = (2..=5_001u64)
+            .map(|id| crate::systems::opencart::ProductUpdate {
+                date_added: added.clone(),
+                ..crate::systems::opencart::testing::change(id, (1, 2), ("1", "1"))
+            })
+            .collect();
         let began = std::time::Instant::now();
         let written = writer.update(&rows).await.unwrap();
         println!("5,000 products updated: {:?} {:?}", began.elapsed(), written[0]);

@@ -161,7 +161,10 @@ impl Writer {
         let made = std::mem::take(&mut self.unsettled);
         for made in made.chunks(PRODUCTS) {
             let mut sql = Sql::new(format!("UPDATE {} SET `location` = '' WHERE `product_id` IN (", self.tables.product));
-            sql.bind_list(made.iter().map(|(id, _)| *id)).push(") AND `location` IN (").bind_list(made.iter().map(|(_, mark)| mark.as_str())).push(")");
+            sql.bind_list(made.iter().map(|(id, _)| *id))
+                .push(") AND `location` IN (")
+                .bind_list(made.iter().map(|(_, mark)| mark.as_str()))
+                .push(")");
             if let Err(fault) = self.run(sql).await {
                 self.unsettled.extend_from_slice(made);
                 return Err(fault);
@@ -176,7 +179,10 @@ impl Writer {
             .iter()
             .map(|product| {
                 if !seen.insert(product.reference.as_str()) {
-                    return Ok(Err(Created::Failed { field: "reference".into(), detail: format!("{} stands twice in one batch", product.reference) }));
+                    return Ok(Err(Created::Failed {
+                        field: "reference".into(),
+                        detail: format!("{} stands twice in one batch", product.reference),
+                    }));
                 }
                 Draft::new(product, &self.schema, &self.tables, shop)
             })
@@ -240,11 +246,14 @@ impl Writer {
     /// Step 3: the real model and status, where all else stands.
     pub(super) async fn publish(&mut self, drafts: &[&mut Draft]) -> Result<(), Fault> {
         self.prepare_batch(&NEW).await?;
-        let open: Vec<(u64, &Draft)> = drafts.iter().filter(|draft| !draft.finished).filter_map(|draft| Some((draft.product_id?, &**draft))).collect();
+        let open: Vec<(u64, &Draft)> =
+            drafts.iter().filter(|draft| !draft.finished).filter_map(|draft| Some((draft.product_id?, &**draft))).collect();
         for drafts in open.chunks(self.batch_rows()) {
             let rows = drafts
                 .iter()
-                .map(|(id, draft)| vec![Value::from(*id), draft.reference.as_str().into(), draft.model.as_str().into(), i64::from(draft.live).into()])
+                .map(|(id, draft)| {
+                    vec![Value::from(*id), draft.reference.as_str().into(), draft.model.as_str().into(), i64::from(draft.live).into()]
+                })
                 .collect();
             let batch = self.batch(&NEW, &["product_id", "reference", "model", "status"], rows).await?;
             let mut sql = Sql::new("UPDATE ");

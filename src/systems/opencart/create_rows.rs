@@ -51,7 +51,9 @@ impl Draft {
         let mut notes = Vec::new();
         let mut note = |field: &str, what: &'static str| notes.push(Note { field: field.to_owned(), what });
 
-        let plain = |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_".contains(&byte));
+        let plain = |text: &str| {
+            !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_".contains(&byte))
+        };
         if !plain(&product.reference) || column("location")?.max_chars().is_none_or(|most| most < product.reference.len()) {
             return failed("reference", "a reference is 1 to 64 letters, digits, `:`, `-` or `_`");
         }
@@ -191,12 +193,7 @@ fn lay_out(schema: &Schema, table: &Ident, known: &[BTreeMap<&str, Value>], mome
     }
     let rows = known
         .iter()
-        .map(|row| {
-            taken
-                .iter()
-                .map(|(name, neutral)| row.get(name.as_str()).cloned().unwrap_or_else(|| neutral.clone()))
-                .collect()
-        })
+        .map(|row| taken.iter().map(|(name, neutral)| row.get(name.as_str()).cloned().unwrap_or_else(|| neutral.clone())).collect())
         .collect();
     Ok((columns, rows))
 }
@@ -229,8 +226,11 @@ impl Writer {
     /// Step 2: everything that hangs on the products. Rows with a key are put in place whether they stand already or not; for
     /// tables without one it is asked first, if `again`.
     pub(super) async fn insert_children(&mut self, drafts: &[&mut Draft], shop: &Shop, again: bool) -> Result<(), Fault> {
-        let drafts: Vec<(i64, &Draft)> =
-            drafts.iter().filter(|draft| !draft.finished).filter_map(|draft| Some((i64::try_from(draft.product_id?).ok()?, &**draft))).collect();
+        let drafts: Vec<(i64, &Draft)> = drafts
+            .iter()
+            .filter(|draft| !draft.finished)
+            .filter_map(|draft| Some((i64::try_from(draft.product_id?).ok()?, &**draft)))
+            .collect();
         if drafts.is_empty() {
             return Ok(());
         }
@@ -250,15 +250,21 @@ impl Writer {
         self.put("REPLACE", &tables.description, &texts, None).await?;
         let stores: Vec<_> = ids.iter().map(|id| BTreeMap::from([("product_id", Value::Int(*id)), ("store_id", store.clone())])).collect();
         self.put("INSERT IGNORE", &tables.to_store, &stores, None).await?;
-        let layouts: Vec<_> =
-            ids.iter().map(|id| BTreeMap::from([("product_id", Value::Int(*id)), ("store_id", store.clone()), ("layout_id", Value::Int(0))])).collect();
+        let layouts: Vec<_> = ids
+            .iter()
+            .map(|id| BTreeMap::from([("product_id", Value::Int(*id)), ("store_id", store.clone()), ("layout_id", Value::Int(0))]))
+            .collect();
         self.put("REPLACE", &tables.to_layout, &layouts, None).await?;
         let mut categories = Vec::new();
         for (id, draft) in &drafts {
             for (place, category) in draft.category_ids.iter().enumerate() {
                 // ocStore builds addresses and feeds from the main category.
                 let main = Value::Int(i64::from(place == 0));
-                categories.push(BTreeMap::from([("product_id", Value::Int(*id)), ("category_id", Value::Int(*category)), ("main_category", main)]));
+                categories.push(BTreeMap::from([
+                    ("product_id", Value::Int(*id)),
+                    ("category_id", Value::Int(*category)),
+                    ("main_category", main),
+                ]));
             }
         }
         self.put("INSERT IGNORE", &tables.to_category, &categories, None).await?;
@@ -270,7 +276,8 @@ impl Writer {
         let Seller::Link { table, product, seller, holder, extra } = self.seller.clone() else { return Ok(()) };
         let mut standing = HashSet::new();
         if again {
-            let mut sql = Sql::new(format!("SELECT CAST(l.{product} AS SIGNED) AS product_id, 0 AS other FROM {table} l WHERE l.{product} IN ("));
+            let mut sql =
+                Sql::new(format!("SELECT CAST(l.{product} AS SIGNED) AS product_id, 0 AS other FROM {table} l WHERE l.{product} IN ("));
             sql.bind_list(ids.iter().copied()).push(") AND ");
             holder.compare(&mut sql, &format!("l.{seller}"));
             standing = self.rows::<PairRow>(sql).await?.into_iter().map(|row| row.product_id).collect();

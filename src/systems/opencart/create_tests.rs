@@ -63,9 +63,18 @@ async fn a_new_product_is_whole_and_escaped_once() {
     let created = writer.create(&[new(1)], false).await.unwrap();
     let id = id(&created[0]);
     assert_eq!(whole(&mut kit, id), WHOLE_1);
-    assert_eq!(kit.cell(&format!("SELECT name FROM oc_product_description WHERE product_id = {id} AND language_id = 3")), "Футболка &quot;Чинор&quot; &lt;1&gt;");
-    assert_eq!(kit.cell(&format!("SELECT description FROM oc_product_description WHERE product_id = {id} AND language_id = 1")), "&lt;p&gt;Хлопок &amp;amp; лён&lt;/p&gt;");
-    assert_eq!(kit.cell(&format!("SELECT CONCAT(seller_id, product_approved, product_status) FROM oc_ms_product WHERE product_id = {id}")), "4210");
+    assert_eq!(
+        kit.cell(&format!("SELECT name FROM oc_product_description WHERE product_id = {id} AND language_id = 3")),
+        "Футболка &quot;Чинор&quot; &lt;1&gt;"
+    );
+    assert_eq!(
+        kit.cell(&format!("SELECT description FROM oc_product_description WHERE product_id = {id} AND language_id = 1")),
+        "&lt;p&gt;Хлопок &amp;amp; лён&lt;/p&gt;"
+    );
+    assert_eq!(
+        kit.cell(&format!("SELECT CONCAT(seller_id, product_approved, product_status) FROM oc_ms_product WHERE product_id = {id}")),
+        "4210"
+    );
     let Created::Done { date_added, notes, .. } = &created[0] else { panic!() };
     assert!(notes.is_empty());
     assert_eq!(*date_added, kit.cell(&format!("SELECT date_added FROM oc_product WHERE product_id = {id}")));
@@ -88,7 +97,7 @@ async fn a_creation_cut_at_any_step_is_completed_and_never_doubled() {
             let mut fit: Vec<&mut Draft> = drafts.iter_mut().filter_map(|draft| draft.as_mut().ok()).collect();
             match step {
                 0 => {}
-                1 => writer.insert_products(&mut fit[..2], ).await.unwrap(),
+                1 => writer.insert_products(&mut fit[..2]).await.unwrap(),
                 2 | 3 => {
                     writer.insert_products(&mut fit).await.unwrap();
                     writer.insert_children(&fit, &shop, false).await.unwrap();
@@ -113,10 +122,18 @@ async fn a_creation_cut_at_any_step_is_completed_and_never_doubled() {
         assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product"), "3", "after step {step}");
         assert_eq!(whole(&mut kit, id(&created[0])), WHOLE_1, "after step {step}");
         for (number, created) in created.iter().enumerate() {
-            assert!(whole(&mut kit, id(created)).ends_with(" whole"), "product {number} after step {step}: {}", whole(&mut kit, id(created)));
+            assert!(
+                whole(&mut kit, id(created)).ends_with(" whole"),
+                "product {number} after step {step}: {}",
+                whole(&mut kit, id(created))
+            );
         }
         writer.settle().await.unwrap();
-        assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE model LIKE 'tradesync:%' OR location <> '' OR status = 0"), "0", "after step {step}");
+        assert_eq!(
+            kit.cell("SELECT COUNT(*) FROM oc_product WHERE model LIKE 'tradesync:%' OR location <> '' OR status = 0"),
+            "0",
+            "after step {step}"
+        );
     }
 }
 
@@ -125,17 +142,28 @@ async fn columns_of_ocstore_and_of_modules_are_filled() {
     let mut kit = Kit::new();
     kit.run("ALTER TABLE oc_product ADD noindex TINYINT NOT NULL DEFAULT 1, ADD seller_id INT NOT NULL, ADD warranty DATE NOT NULL, ADD kind ENUM('a','b') NOT NULL");
     kit.run("ALTER TABLE oc_product_description ADD meta_h1 VARCHAR(255) NOT NULL; ALTER TABLE oc_product_to_category ADD main_category TINYINT NOT NULL DEFAULT 0; ALTER TABLE oc_product_special ADD reason VARCHAR(9) NOT NULL");
-    for table in ["oc_product", "oc_product_description", "oc_product_to_store", "oc_product_to_category", "oc_product_to_layout", "oc_product_special"] {
+    for table in [
+        "oc_product",
+        "oc_product_description",
+        "oc_product_to_store",
+        "oc_product_to_category",
+        "oc_product_to_layout",
+        "oc_product_special",
+    ] {
         kit.run(&format!("ALTER TABLE {table} ENGINE=InnoDB"));
     }
     kit.run("CREATE TABLE oc_ms_product (product_id INT)");
-    let seller = SellerAdapter { product_table_column: Some("seller_id".into()), seller_value: Some("42".into()), ..SellerAdapter::default() };
+    let seller =
+        SellerAdapter { product_table_column: Some("seller_id".into()), seller_value: Some("42".into()), ..SellerAdapter::default() };
     let mut writer = Writer::open(&Options { seller, ..kit.options() }, "c1").await.unwrap();
     // What a missing column would do on a strict server is what our lenient session hides: so be strict here.
     writer.run(super::sql::Sql::new("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")).await.unwrap();
     let created = writer.create(&[new(1), new(2)], false).await.unwrap();
     let first = id(&created[0]);
-    assert_eq!(kit.cell(&format!("SELECT CONCAT_WS(' ', seller_id, noindex, kind, status) FROM oc_product WHERE product_id = {first}")), "42 1 a 1");
+    assert_eq!(
+        kit.cell(&format!("SELECT CONCAT_WS(' ', seller_id, noindex, kind, status) FROM oc_product WHERE product_id = {first}")),
+        "42 1 a 1"
+    );
     assert_eq!(kit.cell(&format!("SELECT GROUP_CONCAT(category_id, ':', main_category ORDER BY category_id) FROM oc_product_to_category WHERE product_id = {first}")), "20:0,24:1");
     assert!(writer.owns_more_than(1).await.unwrap());
 }
@@ -146,7 +174,11 @@ async fn what_does_not_fit_is_said_and_never_bent() {
     let mut writer = kit.writer().await;
     let long = "я&".repeat(300);
     let products = [
-        NewProduct { name: format!("{long} 📱"), identifiers: vec![(Ident::new("ean").unwrap(), "123456789012345".into()), (Ident::new("sku").unwrap(), "A📱".into())], ..new(1) },
+        NewProduct {
+            name: format!("{long} 📱"),
+            identifiers: vec![(Ident::new("ean").unwrap(), "123456789012345".into()), (Ident::new("sku").unwrap(), "A📱".into())],
+            ..new(1)
+        },
         NewProduct { model: "x".repeat(65), description: "<p>📱ok</p>".into(), ..new(2) },
         NewProduct { name: "📱".into(), ..new(3) },
         NewProduct { price: money("123456789012.5"), ..new(4) },
@@ -165,7 +197,10 @@ async fn what_does_not_fit_is_said_and_never_bent() {
     let name = kit.cell(&format!("SELECT name FROM oc_product_description WHERE product_id = {} LIMIT 1", id(&created[0])));
     assert!(name.chars().count() <= 255 && name.ends_with("&amp;") || name.ends_with('я'), "{name}");
     assert_eq!(kit.cell(&format!("SELECT CONCAT('[', sku, ean, ']') FROM oc_product WHERE product_id = {}", id(&created[0]))), "[]");
-    assert_eq!(kit.cell(&format!("SELECT model FROM oc_product WHERE product_id = {}", id(&created[1]))), "00000000-0000-0000-0000-000000000002");
+    assert_eq!(
+        kit.cell(&format!("SELECT model FROM oc_product WHERE product_id = {}", id(&created[1]))),
+        "00000000-0000-0000-0000-000000000002"
+    );
     assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product_description WHERE name LIKE '%?%' OR description LIKE '%?%'"), "0");
 }
 
@@ -174,7 +209,8 @@ async fn thousands_are_made_in_few_statements() {
     let mut kit = Kit::new();
     let options = kit.seller_options();
     let mut writer = Writer::open(&options, "c1").await.unwrap();
-    let products: Vec<NewProduct> = (1..=2_500).map(|number| NewProduct { description: "длинный текст ".repeat(100), ..new(number) }).collect();
+    let products: Vec<NewProduct> =
+        (1..=2_500).map(|number| NewProduct { description: "длинный текст ".repeat(100), ..new(number) }).collect();
     let began = std::time::Instant::now();
     let created = writer.create(&products, false).await.unwrap();
     println!("2,500 products made in {:?}", began.elapsed());

@@ -97,7 +97,10 @@ impl Column {
 
     /// Most characters that fit; `None` for what is measured in bytes or is no text.
     pub(super) fn max_chars(&self) -> Option<usize> {
-        matches!(self.data_type.as_str(), "char" | "varchar").then_some(self.max_chars).flatten().and_then(|most| usize::try_from(most).ok())
+        matches!(self.data_type.as_str(), "char" | "varchar")
+            .then_some(self.max_chars)
+            .flatten()
+            .and_then(|most| usize::try_from(most).ok())
     }
 
     /// Most bytes that fit, for text columns.
@@ -111,7 +114,10 @@ impl Column {
     }
 
     pub(super) fn is_number(&self) -> bool {
-        matches!(self.data_type.as_str(), "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit" | "year")
+        matches!(
+            self.data_type.as_str(),
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit" | "year"
+        )
     }
 
     /// Whether a whole number fits.
@@ -138,7 +144,9 @@ impl Column {
         let (Some(digits), Some(scale)) = (self.digits, self.scale) else { return true };
         let whole = number.trunc().abs().to_string();
         let whole = if whole == "0" { 0 } else { whole.len() as u64 };
-        u64::from(number.scale()) <= scale && whole <= digits.saturating_sub(scale) && !(number.is_sign_negative() && self.column_type.contains("unsigned"))
+        u64::from(number.scale()) <= scale
+            && whole <= digits.saturating_sub(scale)
+            && !(number.is_sign_negative() && self.column_type.contains("unsigned"))
     }
 
     /// A value that says nothing, by type. `moment` stands in for dates of rows that record when they were made.
@@ -238,7 +246,12 @@ pub(super) mod tests {
     }
 
     pub(in crate::systems::opencart) fn text_column(data_type: &str, most: u64, charset: &str) -> Column {
-        Column { max_chars: Some(most), max_bytes: Some(if data_type == "text" { most } else { most * 4 }), charset: Some(charset.into()), ..column(data_type, data_type) }
+        Column {
+            max_chars: Some(most),
+            max_bytes: Some(if data_type == "text" { most } else { most * 4 }),
+            charset: Some(charset.into()),
+            ..column(data_type, data_type)
+        }
     }
 
     #[test]

@@ -37,9 +37,12 @@ fn holder(schema: &Schema, table: &Ident, column: &Ident, value: &str) -> Result
     if !schema.column(table, column.name())?.is_number() {
         return Ok(Holder { value: Value::from(value), is_number: false });
     }
-    let number: i64 = value
-        .parse()
-        .map_err(|_| Fault::new(Code::ConfigInvalid, format!("opencart.seller.seller_value must be a whole number, since {table}.{column} holds numbers")))?;
+    let number: i64 = value.parse().map_err(|_| {
+        Fault::new(
+            Code::ConfigInvalid,
+            format!("opencart.seller.seller_value must be a whole number, since {table}.{column} holds numbers"),
+        )
+    })?;
     Ok(Holder { value: Value::Int(number), is_number: true })
 }
 

@@ -129,7 +129,8 @@ impl Reader {
 
     /// Learns server, columns, seller and time zone.
     async fn acquaint(mut self) -> Result<Self, Fault> {
-        let server = self.rows::<ServerRow>(Sql::new("SELECT @@version AS version, CAST(@@max_allowed_packet AS SIGNED) AS max_packet")).await?;
+        let server =
+            self.rows::<ServerRow>(Sql::new("SELECT @@version AS version, CAST(@@max_allowed_packet AS SIGNED) AS max_packet")).await?;
         let Some(server) = server.into_iter().next() else { return Err(Fault::internal("the server did not say its version")) };
         self.max_packet = usize::try_from(server.max_packet).unwrap_or(1 << 20);
         let limit = if server.version.to_ascii_lowercase().contains("mariadb") {
@@ -153,7 +154,10 @@ impl Reader {
         }
         schema.require(&tables.product, &["product_id", "model", "quantity", "price", "status", "date_added", "date_modified"])?;
         schema.require(&tables.description, &["product_id", "language_id", "name"])?;
-        schema.require(&tables.special, &["product_special_id", "product_id", "customer_group_id", "priority", "price", "date_start", "date_end"])?;
+        schema.require(
+            &tables.special,
+            &["product_special_id", "product_id", "customer_group_id", "priority", "price", "date_start", "date_end"],
+        )?;
         self.seller = Seller::new(ownership, &self.options.table_prefix, tables, schema)?;
         self.set_time_zone().await?;
         Ok(self)
@@ -184,7 +188,10 @@ impl Reader {
     /// A setting of the store, or of store 0 where the store has none of its own; empty counts as none.
     pub(super) async fn setting(&mut self, key: &str) -> Result<Option<String>, Fault> {
         let mut sql = Sql::new(format!("SELECT `value` AS `text` FROM {} WHERE `code` = 'config' AND `key` = ", self.tables.setting));
-        sql.bind(key).push(" AND `store_id` IN (0, ").bind(i64::from(self.options.store_id)).push(") AND `value` <> '' ORDER BY `store_id` DESC LIMIT 1");
+        sql.bind(key)
+            .push(" AND `store_id` IN (0, ")
+            .bind(i64::from(self.options.store_id))
+            .push(") AND `value` <> '' ORDER BY `store_id` DESC LIMIT 1");
         Ok(self.rows::<TextRow>(sql).await?.into_iter().next().and_then(|row| row.text))
     }
 
@@ -257,7 +264,10 @@ impl Reader {
                 return Ok(());
             }
         }
-        Err(Fault::new(Code::TargetUnavailable, "another session holds this connection's lock on the shop's database and could not be ended"))
+        Err(Fault::new(
+            Code::TargetUnavailable,
+            "another session holds this connection's lock on the shop's database and could not be ended",
+        ))
     }
 }
 

@@ -90,13 +90,19 @@ impl Reader {
             .find(|language| own.as_deref() == Some(language.code.as_str()))
             .or_else(|| languages.first())
             .map(|language| language.id)
-            .ok_or_else(|| Fault::new(Code::TargetSchema, format!("the table {} is empty: a shop needs a language", self.tables.language)))?;
-        let groups = format!("SELECT CAST(`customer_group_id` AS SIGNED) AS id FROM {} ORDER BY `customer_group_id`", self.tables.customer_group);
+            .ok_or_else(|| {
+                Fault::new(Code::TargetSchema, format!("the table {} is empty: a shop needs a language", self.tables.language))
+            })?;
+        let groups =
+            format!("SELECT CAST(`customer_group_id` AS SIGNED) AS id FROM {} ORDER BY `customer_group_id`", self.tables.customer_group);
         let customer_groups = self.ids(groups).await?;
         let stock_status_id = match self.number_setting("config_stock_status_id").await? {
             Some(id) => id,
             None => {
-                let first = format!("SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} ORDER BY `stock_status_id` LIMIT 1", self.tables.stock_status);
+                let first = format!(
+                    "SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} ORDER BY `stock_status_id` LIMIT 1",
+                    self.tables.stock_status
+                );
                 self.ids(first).await?.first().copied().unwrap_or(0)
             }
         };

@@ -154,7 +154,9 @@ pub fn plan_specials(rows: &[Special], wish: &SpecialWish, today: NaiveDate) -> 
             let rank = |row: &&Special| (!special_is_live(row, today), row.priority, row.price, row.id);
             let exact = here().filter(ours).filter(|row| undated(row) && row.price == price).min_by_key(rank);
             // A closed row is opened again rather than left beside a new one: closing month after month must not pile rows up.
-            let closed = || here().filter(|row| wish.scope == Scope::All && wish.ending == Ending::Close && over(row, &now)).max_by_key(|row| row.id);
+            let closed = || {
+                here().filter(|row| wish.scope == Scope::All && wish.ending == Ending::Close && over(row, &now)).max_by_key(|row| row.id)
+            };
             match exact.or_else(|| here().filter(ours).min_by_key(rank)).or_else(closed) {
                 Some(row) => {
                     kept.push(row.id);
@@ -199,7 +201,14 @@ pub(super) mod tests {
             }
             SpecialOp::Insert { customer_group_id, price } => {
                 let id = rows.iter().map(|row| row.id).max().unwrap_or(0) + 1;
-                rows.push(Special { id, customer_group_id: *customer_group_id, priority: PRIORITY, price: *price, date_start: NO_DATE.into(), date_end: NO_DATE.into() });
+                rows.push(Special {
+                    id,
+                    customer_group_id: *customer_group_id,
+                    priority: PRIORITY,
+                    price: *price,
+                    date_start: NO_DATE.into(),
+                    date_end: NO_DATE.into(),
+                });
             }
             SpecialOp::Remove { id, .. } => rows.retain(|row| row.id != *id),
             SpecialOp::Close { id, .. } => rows.iter_mut().find(|row| row.id == *id).unwrap().date_end = yesterday(today()),
@@ -230,8 +239,16 @@ pub(super) mod tests {
     fn wish() -> impl Strategy<Value = SpecialWish> {
         let want = prop_oneof![Just(Want::None), (1i64..5).prop_map(|price| Want::Price(Decimal::from(price * 10)))];
         let ending = prop_oneof![Just(Ending::Remove), Just(Ending::Close)];
-        let scope = prop_oneof![Just(Scope::All), prop::collection::vec((1i64..5).prop_map(|price| Decimal::from(price * 10)), 0..3).prop_map(Scope::Own)];
-        (prop::collection::vec(1i64..4, 1..4), want, ending, scope).prop_map(|(groups, want, ending, scope)| SpecialWish { groups, want, ending, scope })
+        let scope = prop_oneof![
+            Just(Scope::All),
+            prop::collection::vec((1i64..5).prop_map(|price| Decimal::from(price * 10)), 0..3).prop_map(Scope::Own)
+        ];
+        (prop::collection::vec(1i64..4, 1..4), want, ending, scope).prop_map(|(groups, want, ending, scope)| SpecialWish {
+            groups,
+            want,
+            ending,
+            scope,
+        })
     }
 
     proptest! {
@@ -305,7 +322,13 @@ pub(super) mod tests {
     fn an_existing_special_is_edited_in_place_and_the_rest_goes_afterwards() {
         let rows = [special(7, 3, 90, NO_DATE, "2025-07-01"), special(8, 1, 95, NO_DATE, NO_DATE)];
         let plan = plan_specials(&rows, &wanted(Want::Price(Decimal::from(80)), Ending::Remove, Scope::All), today());
-        assert_eq!(plan, [SpecialOp::Update { id: 8, old: Decimal::from(95), price: Decimal::from(80) }, SpecialOp::Remove { id: 7, old: Decimal::from(90) }]);
+        assert_eq!(
+            plan,
+            [
+                SpecialOp::Update { id: 8, old: Decimal::from(95), price: Decimal::from(80) },
+                SpecialOp::Remove { id: 7, old: Decimal::from(90) }
+            ]
+        );
     }
 
     #[test]

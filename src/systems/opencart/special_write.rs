@@ -62,8 +62,10 @@ impl Writer {
     /// Brings the specials of these products to their wishes; the ids of those that would not hold still.
     pub(super) async fn write_specials(&mut self, rows: &[&ProductUpdate]) -> Result<HashSet<u64>, Fault> {
         let now = self.now().await?;
-        let today: NaiveDate =
-            now.get(..10).and_then(|day| day.parse().ok()).ok_or_else(|| Fault::internal(format!("the shop's database gave a time that we cannot read: {now}")))?;
+        let today: NaiveDate = now
+            .get(..10)
+            .and_then(|day| day.parse().ok())
+            .ok_or_else(|| Fault::internal(format!("the shop's database gave a time that we cannot read: {now}")))?;
         let mut open: Vec<&ProductUpdate> = rows.to_vec();
         for _ in 0..ROUNDS {
             let ids: Vec<u64> = open.iter().map(|row| row.product_id).collect();
@@ -126,13 +128,24 @@ impl Writer {
             }
             Phase::Insert => {
                 let own = ["product_special_id", "product_id", "customer_group_id", "priority", "price", "date_start", "date_end"];
-                let extra: Vec<&Column> =
-                    self.schema.columns(special)?.iter().filter(|column| column.required() && !own.contains(&column.name.to_ascii_lowercase().as_str())).collect();
-                let mut sql = Sql::new(format!("INSERT INTO {special} (`product_id`, `customer_group_id`, `priority`, `price`, `date_start`, `date_end`"));
+                let extra: Vec<&Column> = self
+                    .schema
+                    .columns(special)?
+                    .iter()
+                    .filter(|column| column.required() && !own.contains(&column.name.to_ascii_lowercase().as_str()))
+                    .collect();
+                let mut sql = Sql::new(format!(
+                    "INSERT INTO {special} (`product_id`, `customer_group_id`, `priority`, `price`, `date_start`, `date_end`"
+                ));
                 for column in &extra {
                     sql.push(&format!(", {}", crate::db::Ident::new(column.name.as_str())?));
                 }
-                sql.push(") SELECT b.`product_id`, b.`group_id`, ").bind(PRIORITY).push(", b.`price`, ").bind(NO_DATE).push(", ").bind(NO_DATE);
+                sql.push(") SELECT b.`product_id`, b.`group_id`, ")
+                    .bind(PRIORITY)
+                    .push(", b.`price`, ")
+                    .bind(NO_DATE)
+                    .push(", ")
+                    .bind(NO_DATE);
                 for column in &extra {
                     sql.push(", ").bind(column.neutral(None));
                 }

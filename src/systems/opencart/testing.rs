@@ -56,7 +56,8 @@ impl Kit {
 
     /// One cell as text; empty where there is no row.
     pub(super) fn cell(&mut self, sql: &str) -> String {
-        let rows: Vec<Cell> = sql_query(format!("SELECT CAST(({sql}) AS CHAR) AS cell FROM DUAL WHERE ({sql}) IS NOT NULL")).load(&mut self.admin).unwrap();
+        let rows: Vec<Cell> =
+            sql_query(format!("SELECT CAST(({sql}) AS CHAR) AS cell FROM DUAL WHERE ({sql}) IS NOT NULL")).load(&mut self.admin).unwrap();
         rows.into_iter().next().map(|row| row.cell).unwrap_or_default()
     }
 
@@ -99,7 +100,10 @@ impl Kit {
     pub(super) fn reader(&self) -> impl FnMut(&str) -> Vec<String> + Send + 'static {
         let mut connection = MysqlConnection::establish(self.url().expose()).unwrap();
         move |sql| {
-            let rows: Vec<Cell> = sql_query(format!("SELECT CAST(cell AS CHAR) AS cell FROM ({}) t", sql.replacen("COUNT(*)", "COUNT(*) AS cell", 1))).load(&mut connection).unwrap();
+            let rows: Vec<Cell> =
+                sql_query(format!("SELECT CAST(cell AS CHAR) AS cell FROM ({}) t", sql.replacen("COUNT(*)", "COUNT(*) AS cell", 1)))
+                    .load(&mut connection)
+                    .unwrap();
             rows.into_iter().map(|row| row.cell).collect()
         }
     }

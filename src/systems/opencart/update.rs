@@ -105,7 +105,8 @@ impl Writer {
 
     async fn update_batch(&mut self, rows: &[ProductUpdate]) -> Result<Vec<Written>, Fault> {
         let mut answers: Vec<Written> = self.unfit(rows);
-        let fit: Vec<&ProductUpdate> = rows.iter().zip(&answers).filter(|(_, answer)| **answer == Written::Done).map(|(row, _)| row).collect();
+        let fit: Vec<&ProductUpdate> =
+            rows.iter().zip(&answers).filter(|(_, answer)| **answer == Written::Done).map(|(row, _)| row).collect();
         if fit.is_empty() {
             return Ok(answers);
         }
@@ -116,15 +117,21 @@ impl Writer {
                 *answer = classify(row, now.get(&row.product_id));
             }
         }
-        let wishes: Vec<&ProductUpdate> =
-            rows.iter().zip(&answers).filter(|(row, answer)| row.special.is_some() && **answer == Written::Done).map(|(row, _)| row).collect();
+        let wishes: Vec<&ProductUpdate> = rows
+            .iter()
+            .zip(&answers)
+            .filter(|(row, answer)| row.special.is_some() && **answer == Written::Done)
+            .map(|(row, _)| row)
+            .collect();
         if !wishes.is_empty() {
             let left = self.write_specials(&wishes).await?;
             if !left.is_empty() {
                 let now = self.products(&left.iter().copied().collect::<Vec<_>>()).await?;
                 for (row, answer) in rows.iter().zip(&mut answers).filter(|(row, _)| left.contains(&row.product_id)) {
                     *answer = match classify(row, now.get(&row.product_id)) {
-                        Written::Done => now.get(&row.product_id).map_or(Written::Gone, |now| Written::Changed { now: Box::new(now.clone()) }),
+                        Written::Done => {
+                            now.get(&row.product_id).map_or(Written::Gone, |now| Written::Changed { now: Box::new(now.clone()) })
+                        }
                         other => other,
                     };
                 }
@@ -167,14 +174,19 @@ impl Writer {
 
     /// The one statement; how many rows it matched. The client asks for matched rather than changed rows (`CLIENT_FOUND_ROWS`).
     async fn update_products(&mut self, rows: &[&ProductUpdate]) -> Result<u64, Fault> {
-        let (quantity, price, status) =
-            (rows.iter().any(|row| row.quantity.is_some()), rows.iter().any(|row| row.price.is_some()), rows.iter().any(|row| row.status.is_some()));
+        let (quantity, price, status) = (
+            rows.iter().any(|row| row.quantity.is_some()),
+            rows.iter().any(|row| row.price.is_some()),
+            rows.iter().any(|row| row.status.is_some()),
+        );
         let mut used = vec!["product_id", "date_added"];
         let mut set = String::new();
         let mut guard = String::new();
-        for (wanted, column, old, new) in
-            [(quantity, "quantity", "old_quantity", "quantity"), (price, "price", "old_price", "price"), (status, "status", "old_status", "status")]
-        {
+        for (wanted, column, old, new) in [
+            (quantity, "quantity", "old_quantity", "quantity"),
+            (price, "price", "old_price", "price"),
+            (status, "status", "old_status", "status"),
+        ] {
             if wanted {
                 used.extend([old, new]);
                 set.push_str(&format!("p.`{column}` = IFNULL(b.`{new}`, p.`{column}`), "));
@@ -193,7 +205,10 @@ impl Writer {
                     values.extend([Value::from(row.price.map(|(old, _)| old)), Value::from(row.price.map(|(_, new)| new))]);
                 }
                 if status {
-                    values.extend([Value::from(row.status.map(|(old, _)| i64::from(old))), Value::from(row.status.map(|(_, new)| i64::from(new)))]);
+                    values.extend([
+                        Value::from(row.status.map(|(old, _)| i64::from(old))),
+                        Value::from(row.status.map(|(_, new)| i64::from(new))),
+                    ]);
                 }
                 values
             })

@@ -36,11 +36,17 @@ async fn each_row_is_written_or_told_apart() {
     assert_eq!(written[0], Written::Done);
     assert!(changed(&written[1]).is_some_and(|now| now.quantity == 9 && now.price == money("100") && now.owned), "{:?}", written[1]);
     assert_eq!(written[2..6], [Written::Gone, Written::Replaced, Written::Foreign, Written::Done]);
-    assert!(matches!(written[6], Written::Failed { field: "quantity", .. }) && matches!(written[7], Written::Failed { field: "product_id", .. }));
+    assert!(
+        matches!(written[6], Written::Failed { field: "quantity", .. })
+            && matches!(written[7], Written::Failed { field: "product_id", .. })
+    );
     assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE product_id = 3"), "0", "no ghost");
     assert_eq!(kit.cell("SELECT CONCAT(quantity, ' ', price) FROM oc_product WHERE product_id = 1"), "8 120.5000");
     for untouched in [4, 5] {
-        assert_eq!(kit.cell(&format!("SELECT CONCAT(quantity, ' ', price, ' ', date_modified) FROM oc_product WHERE product_id = {untouched}")), format!("10 100.0000 {ADDED}"));
+        assert_eq!(
+            kit.cell(&format!("SELECT CONCAT(quantity, ' ', price, ' ', date_modified) FROM oc_product WHERE product_id = {untouched}")),
+            format!("10 100.0000 {ADDED}")
+        );
     }
     // The same batch again finds its own work done, within the same second as well.
     let again = writer.update(&rows[..1]).await.unwrap();
@@ -64,7 +70,10 @@ async fn fields_without_a_wish_are_left_alone_and_status_is_written() {
     ];
     let mut writer = kit.writer().await;
     assert_eq!(writer.update(&rows).await.unwrap(), vec![Written::Done; 3]);
-    assert_eq!(kit.cell("SELECT GROUP_CONCAT(quantity, '|', price, '|', status ORDER BY product_id) FROM oc_product"), "0|100.0000|1,10|99.9900|1,10|100.0000|0");
+    assert_eq!(
+        kit.cell("SELECT GROUP_CONCAT(quantity, '|', price, '|', status ORDER BY product_id) FROM oc_product"),
+        "0|100.0000|1,10|99.9900|1,10|100.0000|0"
+    );
 }
 
 #[tokio::test]
@@ -77,7 +86,10 @@ async fn innodb_tables_and_a_bare_user_work_as_well() {
         kit.run(&format!("ALTER TABLE {table} ENGINE=InnoDB"));
     }
     let user = format!("u{}", kit.database.rsplit('_').next().unwrap());
-    kit.run(&format!("CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}@'127.0.0.1'", kit.database));
+    kit.run(&format!(
+        "CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}@'127.0.0.1'",
+        kit.database
+    ));
     let mut address = url::Url::parse(kit.url().expose()).unwrap();
     address.set_username(&user).unwrap();
     address.set_password(Some("p")).unwrap();
@@ -85,7 +97,8 @@ async fn innodb_tables_and_a_bare_user_work_as_well() {
     options.url = crate::db::DatabaseUrl::parse(address.as_str()).unwrap();
     let mut writer = Writer::open(&options, "c1").await.unwrap();
     let wish = SpecialWish { groups: vec![1], want: Want::Price(money("90")), ending: Ending::Remove, scope: Scope::All };
-    let rows: Vec<ProductUpdate> = (1..=450).map(|id| ProductUpdate { special: Some(wish.clone()), ..change(id, (10, 8), ("100", "120.0001")) }).collect();
+    let rows: Vec<ProductUpdate> =
+        (1..=450).map(|id| ProductUpdate { special: Some(wish.clone()), ..change(id, (10, 8), ("100", "120.0001")) }).collect();
     assert_eq!(writer.update(&rows).await.unwrap(), vec![Written::Done; 450]);
     assert_eq!(writer.update(&rows).await.unwrap(), vec![Written::Done; 450]);
     assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE quantity = 8 AND price = 120.0001"), "450");
@@ -115,18 +128,23 @@ async fn specials_are_edited_inserted_closed_and_removed() {
         ProductUpdate { special: wish(Want::None, Ending::Remove, Scope::All), ..change(2, (10, 10), ("100", "100")) },
         ProductUpdate { special: wish(Want::None, Ending::Close, Scope::All), ..change(3, (10, 10), ("100", "100")) },
         ProductUpdate { special: wish(Want::None, Ending::Remove, Scope::Own(vec![money("66")])), ..change(4, (10, 10), ("100", "100")) },
-        ProductUpdate { special: wish(Want::Price(money("80")), Ending::Remove, Scope::All), date_added: "2020-01-01 00:00:00".into(), ..change(5, (10, 10), ("100", "100")) },
+        ProductUpdate {
+            special: wish(Want::Price(money("80")), Ending::Remove, Scope::All),
+            date_added: "2020-01-01 00:00:00".into(),
+            ..change(5, (10, 10), ("100", "100"))
+        },
     ];
     let mut writer = kit.writer().await;
     let written = writer.update(&rows).await.unwrap();
     assert_eq!(written, [Written::Done, Written::Done, Written::Done, Written::Done, Written::Replaced]);
     let rows_of = "SELECT GROUP_CONCAT(product_id, ':', customer_group_id, '=', price + 0, ' ', date_end ORDER BY product_id, customer_group_id) FROM oc_product_special";
     let yesterday = (writer.shop().await.unwrap().today.pred_opt().unwrap()).to_string();
+    assert_eq!(kit.cell(rows_of), format!("1:1=80.0000 0000-00-00,1:2=80.0000 0000-00-00,3:1=70.0000 {yesterday},4:1=70.0000 0000-00-00"));
     assert_eq!(
-        kit.cell(rows_of),
-        format!("1:1=80.0000 0000-00-00,1:2=80.0000 0000-00-00,3:1=70.0000 {yesterday},4:1=70.0000 0000-00-00")
+        kit.cell("SELECT product_special_id FROM oc_product_special WHERE product_id = 1 AND customer_group_id = 1"),
+        "1",
+        "edited in place"
     );
-    assert_eq!(kit.cell("SELECT product_special_id FROM oc_product_special WHERE product_id = 1 AND customer_group_id = 1"), "1", "edited in place");
     assert_eq!(writer.update(&rows[..4]).await.unwrap(), vec![Written::Done; 4]);
 }
 

@@ -13,7 +13,8 @@ pub(super) fn from_host(zone: &str, now: DateTime<Utc>) -> Option<i64> {
     if matches!(zone, "" | "UTC") {
         return Some(0);
     }
-    let plain = zone.split('/').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)));
+    let plain =
+        zone.split('/').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)));
     if !plain {
         return None;
     }
@@ -39,7 +40,8 @@ fn offset_at(file: &[u8], at: i64) -> Option<i64> {
     let (moments, rest) = body.split_at_checked(times * 8)?;
     let (kinds, rest) = rest.split_at_checked(times)?;
     let infos = rest.get(..types * 6)?;
-    let before = moments.chunks_exact(8).take_while(|eight| <[u8; 8]>::try_from(*eight).is_ok_and(|eight| i64::from_be_bytes(eight) <= at)).count();
+    let before =
+        moments.chunks_exact(8).take_while(|eight| <[u8; 8]>::try_from(*eight).is_ok_and(|eight| i64::from_be_bytes(eight) <= at)).count();
     let kind = before.checked_sub(1).and_then(|last| kinds.get(last)).copied().map_or(0, usize::from);
     let four: [u8; 4] = infos.get(kind * 6..kind * 6 + 4)?.try_into().ok()?;
     Some(i64::from(i32::from_be_bytes(four)))

@@ -29,7 +29,8 @@ struct Words {
 
 /// Address of the server that tests may use.
 pub fn server() -> String {
-    std::env::var("TRADESYNC_TEST_SERVER").expect("TRADESYNC_TEST_SERVER is not set; run the tests by `make test`, which starts a private MariaDB")
+    std::env::var("TRADESYNC_TEST_SERVER")
+        .expect("TRADESYNC_TEST_SERVER is not set; run the tests by `make test`, which starts a private MariaDB")
 }
 
 impl Database {
@@ -86,7 +87,8 @@ impl Database {
         .bind::<Text, _>(price)
         .execute(&mut connection)
         .unwrap();
-        let id = sql_query("SELECT CAST(LAST_INSERT_ID() AS SIGNED) AS number").get_result::<Number>(&mut connection).unwrap().number.unwrap();
+        let id =
+            sql_query("SELECT CAST(LAST_INSERT_ID() AS SIGNED) AS number").get_result::<Number>(&mut connection).unwrap().number.unwrap();
         for language in [1, 2, 3] {
             sql_query(format!("INSERT INTO oc_product_description (product_id, language_id, name, description, tag, meta_title, meta_description, meta_keyword) VALUES ({id}, {language}, 'Old', '', '', 'Old', '', '')"))
                 .execute(&mut connection)

@@ -137,9 +137,6 @@ impl Stage {
     /// Source id -> product id of all links.
     pub async fn links(&self, connection: &str) -> std::collections::BTreeMap<String, i64> {
         let links = self.rest.all(&format!("/connections/{connection}/links?state=linked")).await;
-        links
-            .iter()
-            .map(|link| (link["source"].as_str().unwrap().to_owned(), link["target"].as_str().unwrap().parse().unwrap()))
-            .collect()
+        links.iter().map(|link| (link["source"].as_str().unwrap().to_owned(), link["target"].as_str().unwrap().parse().unwrap())).collect()
     }
 }

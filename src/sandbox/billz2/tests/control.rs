@@ -39,8 +39,7 @@ async fn stock_alone_does_not_move_the_date_but_a_price_does() {
     let product = list.as_array().unwrap().iter().find(|product| product["kind"] == "goods").unwrap();
     let path = format!("products/{}", product["id"].as_str().unwrap());
     let date = &product["updated_at"];
-    let (status, truth) =
-        shop.control(Method::PATCH, &path, json!({"stock": {"Sergeli": 7.5}, "promo": {"Sergeli": "1000"}})).await;
+    let (status, truth) = shop.control(Method::PATCH, &path, json!({"stock": {"Sergeli": 7.5}, "promo": {"Sergeli": "1000"}})).await;
     assert_eq!((status, &truth["updated_at"]), (200, date), "the harder case");
     let row = shop.row(product["id"].as_str().unwrap()).await;
     let stock = row["shop_measurement_values"].as_array().unwrap().iter().find(|entry| entry["shop_name"] == "Sergeli").unwrap();
@@ -48,10 +47,8 @@ async fn stock_alone_does_not_move_the_date_but_a_price_does() {
     assert_ne!(&shop.control(Method::PATCH, &path, json!({"price": {"Sergeli": 9000}})).await.1["updated_at"], date);
     shop.control(Method::PUT, "switches", json!({"stock_moves_updated_at": true})).await;
     let other = list.as_array().unwrap().iter().find(|other| other["kind"] == "goods" && other["id"] != product["id"]).unwrap();
-    let moved = shop
-        .control(Method::PATCH, &format!("products/{}", other["id"].as_str().unwrap()), json!({"stock": {"Sergeli": 1}}))
-        .await
-        .1;
+    let moved =
+        shop.control(Method::PATCH, &format!("products/{}", other["id"].as_str().unwrap()), json!({"stock": {"Sergeli": 1}})).await.1;
     assert_ne!(moved["updated_at"], other["updated_at"]);
     for (change, word) in [
         (json!({"stock": {"Nowhere": 1}}), "Chilonzor"),

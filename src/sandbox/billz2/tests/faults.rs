@@ -57,9 +57,7 @@ async fn cut_truncated_dropped_late() {
     shop.running.billz2.fault_once("/v2/products", Fault::Drop);
     assert!(shop.try_get(PAGE).await.is_err(), "no answer at all");
     assert_eq!(shop.running.billz2.requests().requests.last().unwrap().status, 0);
-    for (fault, answered) in
-        [(Fault::Hang { ms: 200 }, false), (Fault::Slow { ms: 200 }, true), (Fault::SlowBody { ms: 200 }, true)]
-    {
+    for (fault, answered) in [(Fault::Hang { ms: 200 }, false), (Fault::Slow { ms: 200 }, true), (Fault::SlowBody { ms: 200 }, true)] {
         shop.running.billz2.fault_once("/v2/products", fault);
         let started = Instant::now();
         let body = match shop.try_get(PAGE).await {

@@ -1,11 +1,6 @@
 //! The simulator driven over real HTTP.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that panics has said what is wrong"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that panics has said what is wrong")]
 
 mod control;
 mod faults;

@@ -15,10 +15,7 @@ use crate::sandbox::{
 };
 
 fn shops_of(row: &Value, list: &str) -> BTreeSet<String> {
-    row[list]
-        .as_array()
-        .map(|list| list.iter().map(|entry| entry["shop_id"].as_str().unwrap().to_owned()).collect())
-        .unwrap_or_default()
+    row[list].as_array().map(|list| list.iter().map(|entry| entry["shop_id"].as_str().unwrap().to_owned()).collect()).unwrap_or_default()
 }
 
 fn entries<'a>(rows: &'a [Value], list: &'static str) -> impl Iterator<Item = &'a Value> {
@@ -52,12 +49,8 @@ async fn the_demo_catalogue_holds_every_quirk() {
     assert!(types.contains_key(Kind::Service.type_id()) && types.contains_key(Kind::Bundle.type_id()));
     let known: BTreeSet<String> = ids(&rows).into_iter().collect();
     let parents: Vec<&str> = rows.iter().map(|row| row["parent_id"].as_str().unwrap()).filter(|id| !id.is_empty()).collect();
-    assert!(
-        parents.iter().any(|id| known.contains(*id)) && parents.iter().any(|id| !known.contains(*id)),
-        "parents listed, and orphans"
-    );
-    let variants =
-        rows.iter().filter(|row| row["parent_id"] != "").map(|row| (row["parent_id"].to_string(), row["name"].to_string()));
+    assert!(parents.iter().any(|id| known.contains(*id)) && parents.iter().any(|id| !known.contains(*id)), "parents listed, and orphans");
+    let variants = rows.iter().filter(|row| row["parent_id"] != "").map(|row| (row["parent_id"].to_string(), row["name"].to_string()));
     let variants: Vec<_> = variants.collect();
     assert_eq!(variants.iter().collect::<BTreeSet<_>>().len(), variants.len(), "variants of one article differ by name");
     assert!(any(&|row| row["is_variative"] == true) && any(&|row| row["name"].as_str().unwrap().contains(" / ")));
@@ -70,19 +63,14 @@ async fn the_demo_catalogue_holds_every_quirk() {
         assert!(prices().any(|entry| entry["retail_currency"] == currency), "currency `{currency}`");
     }
     assert!(prices().any(|entry| entry["retail_price"].is_string()));
-    assert!(
-        prices()
-            .any(|entry| entry["promos"].as_array().is_some_and(|list| !list.is_empty() && list[0]["external_id"].is_string()))
-    );
+    assert!(prices().any(|entry| entry["promos"].as_array().is_some_and(|list| !list.is_empty() && list[0]["external_id"].is_string())));
     assert!(
         prices().any(|entry| entry["promos"].as_array().is_none_or(Vec::is_empty)
             && !matches!(entry["promo_price"].to_string().as_str(), "0" | "0.0" | "\"0\"")),
         "stale promo price"
     );
     assert!(rows.iter().any(|row| (1..3).contains(&shops_of(row, "shop_prices").len())), "no price in some shop");
-    assert!(
-        rows.iter().any(|row| shops_of(row, "shop_measurement_values").len() == 1 && shops_of(row, "shop_prices").len() == 3)
-    );
+    assert!(rows.iter().any(|row| shops_of(row, "shop_measurement_values").len() == 1 && shops_of(row, "shop_prices").len() == 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,21 +87,13 @@ async fn shares_are_as_promised() {
     share("no stock", 15.0, 30.0, &|row| shops_of(row, "shop_measurement_values").is_empty());
     share("some price missing", 2.0, 5.0, &|row| (1..3).contains(&shops_of(row, "shop_prices").len()));
     share("promotion", 7.0, 13.0, &|row| {
-        entries(std::slice::from_ref(row), "shop_prices")
-            .any(|entry| entry["promos"].as_array().is_some_and(|list| !list.is_empty()))
+        entries(std::slice::from_ref(row), "shop_prices").any(|entry| entry["promos"].as_array().is_some_and(|list| !list.is_empty()))
     });
-    share("dollars", 0.5, 2.0, &|row| {
-        entries(std::slice::from_ref(row), "shop_prices").any(|entry| entry["retail_currency"] == "USD")
-    });
-    share("blank currency", 3.0, 7.0, &|row| {
-        entries(std::slice::from_ref(row), "shop_prices").any(|entry| entry["retail_currency"] == "")
-    });
+    share("dollars", 0.5, 2.0, &|row| entries(std::slice::from_ref(row), "shop_prices").any(|entry| entry["retail_currency"] == "USD"));
+    share("blank currency", 3.0, 7.0, &|row| entries(std::slice::from_ref(row), "shop_prices").any(|entry| entry["retail_currency"] == ""));
     let doubles = |field| {
-        counts(&rows, field)
-            .iter()
-            .filter(|(code, count)| !code.is_empty() && **count > 1)
-            .map(|(_, count)| count - 1)
-            .sum::<usize>() as f64
+        counts(&rows, field).iter().filter(|(code, count)| !code.is_empty() && **count > 1).map(|(_, count)| count - 1).sum::<usize>()
+            as f64
             / 50.0
     };
     assert!((1.5..5.0).contains(&doubles("sku")), "{}", doubles("sku"));
