@@ -24,8 +24,8 @@ const SPECIALS: Layout = Layout {
         ("date_added", "DATETIME", "DATETIME"),
         ("special_id", "BIGINT", "SIGNED"),
         ("group_id", "BIGINT", "SIGNED"),
-        ("old_price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
-        ("price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
+        ("old_price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
+        ("price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
     ],
     key: None,
 };
