@@ -100,7 +100,7 @@ async fn a_creation_cut_at_any_step_is_completed_and_never_doubled() {
                 4 => {
                     writer.insert_products(&mut fit).await.unwrap();
                     writer.insert_children(&fit, &shop, false).await.unwrap();
-                    writer.publish(&fit[..1]).await.unwrap();
+                    assert!(writer.publish(&fit[..1]).await.unwrap());
                 }
                 _ => {
                     writer.create(&products, false).await.unwrap();

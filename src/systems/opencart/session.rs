@@ -231,10 +231,13 @@ impl Reader {
     }
 }
 
-/// A database error as a fault; a table or column that is not there is the settings' matter.
+/// A database error as a fault; a table or column that is not there, or a missing right, is the settings' matter.
 fn fault(error: Error) -> Fault {
     let text = error.to_string();
-    if ["doesn't exist", "Unknown column", "denied"].iter().any(|sign| text.contains(sign)) {
+    if text.contains("denied") {
+        return Fault::new(Code::RemoteForbidden, format!("the shop's database: {text}")).caused_by(error);
+    }
+    if ["doesn't exist", "Unknown column"].iter().any(|sign| text.contains(sign)) {
         return Fault::new(Code::TargetSchema, text).caused_by(error);
     }
     from_diesel(error, Code::TargetUnavailable)

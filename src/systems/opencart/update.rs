@@ -96,6 +96,9 @@ impl Writer {
     /// Errors: `TargetUnavailable`, after which any part may have been written: repeat the same call.
     pub async fn update(&mut self, rows: &[ProductUpdate]) -> Result<Vec<Written>, Fault> {
         let mut written = Vec::with_capacity(rows.len());
+        if rows.is_empty() {
+            return Ok(written);
+        }
         self.prepare_batch(&PRODUCTS).await?;
         for rows in rows.chunks(self.batch_rows()) {
             written.extend(self.update_batch(rows).await?);
