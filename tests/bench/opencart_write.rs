@@ -78,7 +78,7 @@ pub struct Figure {
 pub async fn run(server: &str) -> Vec<Figure> {
     let server = format!("{}/", server.trim_end_matches('/'));
     let database = format!("tradesync_bench_{}", std::process::id());
-    let mut first = MysqlConnection::establish(&format!("{server}mysql")).expect("the server answers");
+    let mut first = MysqlConnection::establish(&format!("{server}information_schema")).expect("the server answers");
     first.batch_execute(&format!("DROP DATABASE IF EXISTS {database}; CREATE DATABASE {database} DEFAULT CHARACTER SET utf8")).unwrap();
     let url = format!("{server}{database}");
     let mut plain = MysqlConnection::establish(&url).unwrap();

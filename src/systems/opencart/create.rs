@@ -160,14 +160,13 @@ impl Writer {
     ///
     /// Errors: `TargetUnavailable`.
     pub async fn settle(&mut self) -> Result<(), Fault> {
-        let made = std::mem::take(&mut self.unsettled);
-        for made in made.chunks(PRODUCTS) {
+        while !self.unsettled.is_empty() {
+            let from = self.unsettled.len().saturating_sub(PRODUCTS);
+            let made = self.unsettled.get(from..).unwrap_or_default();
             let mut sql = Sql::new(format!("UPDATE {} SET `location` = '' WHERE `product_id` IN (", self.tables.product));
             sql.bind_list(made.iter().map(|(id, _)| *id)).push(") AND `location` IN (").bind_list(made.iter().map(|(_, mark)| mark.as_str())).push(")");
-            if let Err(fault) = self.run(sql).await {
-                self.unsettled.extend_from_slice(made);
-                return Err(fault);
-            }
+            self.run(sql).await?;
+            self.unsettled.truncate(from);
         }
         Ok(())
     }

@@ -177,6 +177,8 @@ async fn thousands_are_made_in_few_statements() {
     let products: Vec<NewProduct> = (1..=2_500).map(|number| NewProduct { description: "длинный текст ".repeat(100), ..new(number) }).collect();
     let began = std::time::Instant::now();
     let created = writer.create(&products, false).await.unwrap();
+    writer.settle().await.unwrap();
+    assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE location <> ''"), "0");
     println!("2,500 products made in {:?}", began.elapsed());
     assert!(created.iter().all(|created| matches!(created, Created::Done { .. })));
     assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE status = 1 AND model LIKE 'M-%'"), "2500");
