@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tradesync::sandbox::{self, Running};
 
-pub use database::Database;
+pub use database::{Database, server};
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};
 
