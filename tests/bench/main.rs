@@ -58,8 +58,14 @@ fn main() -> ExitCode {
     let mut table = comfy_table::Table::new();
     table.set_header(["figure", "measured", "asked", ""]);
     for row in &rows {
-        let asked = row.asked.map_or("–".to_owned(), |asked| format!("{} {asked} {}", if row.below { "at most" } else { "at least" }, row.unit));
-        table.add_row([row.name.clone(), format!("{:.2} {}", row.value, row.unit), asked, if row.holds() { "ok" } else { "SHORT" }.to_owned()]);
+        let asked =
+            row.asked.map_or("–".to_owned(), |asked| format!("{} {asked} {}", if row.below { "at most" } else { "at least" }, row.unit));
+        table.add_row([
+            row.name.clone(),
+            format!("{:.2} {}", row.value, row.unit),
+            asked,
+            if row.holds() { "ok" } else { "SHORT" }.to_owned(),
+        ]);
     }
     println!("{table}");
     if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,7 +6,18 @@ use std::time::Instant;
 use diesel::{MysqlConnection, RunQueryDsl, connection::SimpleConnection, sql_query};
 
 const CHILDREN: &[&str] = &[
-    "attribute", "option", "option_value", "recurring", "discount", "special", "image", "to_download", "to_category", "filter", "reward", "to_layout",
+    "attribute",
+    "option",
+    "option_value",
+    "recurring",
+    "discount",
+    "special",
+    "image",
+    "to_download",
+    "to_category",
+    "filter",
+    "reward",
+    "to_layout",
 ];
 
 /// Gives products `1..=count` of the shop everything that a rich catalogue has.
@@ -19,10 +30,15 @@ pub fn enrich(connection: &mut MysqlConnection, ids: &[i64]) {
             }
         };
         insert("oc_product_to_category (product_id, category_id)", rows(&|id| vec![format!("({id},20)"), format!("({id},24)")]));
-        insert("oc_product_image (product_id, image, sort_order)", rows(&|id| vec![format!("({id},'catalog/a{id}.jpg',0)"), format!("({id},'catalog/b{id}.jpg',1)")]));
+        insert(
+            "oc_product_image (product_id, image, sort_order)",
+            rows(&|id| vec![format!("({id},'catalog/a{id}.jpg',0)"), format!("({id},'catalog/b{id}.jpg',1)")]),
+        );
         insert(
             "oc_product_attribute (product_id, attribute_id, language_id, text)",
-            rows(&|id| (1..=4).flat_map(|attribute| (1..=3).map(move |language| format!("({id},{attribute},{language},'value')"))).collect()),
+            rows(&|id| {
+                (1..=4).flat_map(|attribute| (1..=3).map(move |language| format!("({id},{attribute},{language},'value')"))).collect()
+            }),
         );
         insert(
             "oc_product_option (product_option_id, product_id, option_id, value, required)",
@@ -30,7 +46,13 @@ pub fn enrich(connection: &mut MysqlConnection, ids: &[i64]) {
         );
         insert(
             "oc_product_option_value (product_option_id, product_id, option_id, option_value_id, quantity, subtract, price, price_prefix, points, points_prefix, weight, weight_prefix)",
-            rows(&|id| if id % 2 == 0 { (1..=5).map(|value| format!("({id},{id},11,{value},3,1,0,'+',0,'+',0,'+')")).collect() } else { Vec::new() }),
+            rows(&|id| {
+                if id % 2 == 0 {
+                    (1..=5).map(|value| format!("({id},{id},11,{value},3,1,0,'+',0,'+',0,'+')")).collect()
+                } else {
+                    Vec::new()
+                }
+            }),
         );
     }
 }
@@ -62,11 +84,15 @@ pub fn replay(connection: &mut MysqlConnection, ids: &[i64]) -> f64 {
         for attribute in 1..=4 {
             run(format!("DELETE FROM oc_product_attribute WHERE product_id = '{id}' AND attribute_id = '{attribute}'"));
             for language in 1..=3 {
-                run(format!("INSERT INTO oc_product_attribute SET product_id = '{id}', attribute_id = '{attribute}', language_id = '{language}', text = 'value'"));
+                run(format!(
+                    "INSERT INTO oc_product_attribute SET product_id = '{id}', attribute_id = '{attribute}', language_id = '{language}', text = 'value'"
+                ));
             }
         }
         if id % 2 == 0 {
-            run(format!("INSERT INTO oc_product_option SET product_option_id = '{id}', product_id = '{id}', option_id = '11', required = '1', value = ''"));
+            run(format!(
+                "INSERT INTO oc_product_option SET product_option_id = '{id}', product_id = '{id}', option_id = '11', required = '1', value = ''"
+            ));
             for value in 1..=5 {
                 run(format!(
                     "INSERT INTO oc_product_option_value SET product_option_id = '{id}', product_id = '{id}', option_id = '11', option_value_id = '{value}', quantity = '3', subtract = '1', price = '0', price_prefix = '+', points = '0', points_prefix = '+', weight = '0', weight_prefix = '+'"
@@ -74,7 +100,9 @@ pub fn replay(connection: &mut MysqlConnection, ids: &[i64]) -> f64 {
             }
         }
         if id % 3 == 0 {
-            run(format!("INSERT INTO oc_product_special SET product_id = '{id}', customer_group_id = '1', priority = '1', price = '1000', date_start = '0000-00-00', date_end = '0000-00-00'"));
+            run(format!(
+                "INSERT INTO oc_product_special SET product_id = '{id}', customer_group_id = '1', priority = '1', price = '1000', date_start = '0000-00-00', date_end = '0000-00-00'"
+            ));
         }
         for picture in ["a", "b"] {
             run(format!("INSERT INTO oc_product_image SET product_id = '{id}', image = 'catalog/{picture}{id}.jpg', sort_order = '0'"));

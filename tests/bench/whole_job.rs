@@ -30,7 +30,9 @@ fn peak(stage: &Stage) -> f64 {
 /// Milliseconds of each phase of a run, from the service's own log.
 fn phases(stage: &Stage, run: &str) -> Vec<(String, f64)> {
     let log = stage.service.output();
-    let field = |line: &str, name: &str| line.split(&format!("{name}=")).nth(1).map(|rest| rest.split_whitespace().next().unwrap().trim_matches('"').to_owned());
+    let field = |line: &str, name: &str| {
+        line.split(&format!("{name}=")).nth(1).map(|rest| rest.split_whitespace().next().unwrap().trim_matches('"').to_owned())
+    };
     log.lines()
         .filter(|line| line.contains("phase ended") && line.contains(run))
         .filter_map(|line| Some((field(line, "phase")?, field(line, "took_ms")?.parse().ok()?)))
@@ -83,7 +85,10 @@ async fn measure(products: usize, statements: bool) -> Measured {
         apply_rate = run["counts"]["updated"].as_f64().unwrap() / (apply / 1000.0);
         upsert_rate = upsert(&stage, &ids);
         replay_rate = model_replay::replay(&mut shop, &ids[..ids.len().min(1_000)]);
-        println!("{products}: apply {apply_rate:.0}/s of {} rows, plain upsert {upsert_rate:.0}/s, model's statements {replay_rate:.0}/s", run["counts"]["updated"]);
+        println!(
+            "{products}: apply {apply_rate:.0}/s of {} rows, plain upsert {upsert_rate:.0}/s, model's statements {replay_rate:.0}/s",
+            run["counts"]["updated"]
+        );
     }
     Measured { peak_first, peak_cycle, cycle_seconds, rows: products, phases: spent, apply_rate, replay_rate, upsert_rate }
 }
