@@ -30,7 +30,9 @@ impl Observe for Shop {
     }
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>> {
         let known = targets.iter().filter(|target| ["50", "51", "99"].contains(&target.as_str()));
-        Ok(known.map(|target| (target.clone(), Observation { witness: Some("w".into()), owned: target != "99", values: Values::new() })).collect())
+        Ok(known
+            .map(|target| (target.clone(), Observation { witness: Some("w".into()), owned: target != "99", values: Values::new() }))
+            .collect())
     }
     async fn candidates(&mut self, _: &[crate::engine::flow::Lookup]) -> Result<HashMap<String, Vec<Candidate>>> {
         unused()
@@ -86,4 +88,3 @@ impl Flow for Plain {
         unused()
     }
 }
-

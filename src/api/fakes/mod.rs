@@ -61,7 +61,13 @@ impl Memory {
         Acted::Fresh(thing)
     }
 
-    fn change_run(&self, id: &str, key: Option<Idempotency>, render: &RenderBox<Run>, change: impl Fn(&mut Run) -> Result<()>) -> Result<Acted<Run>> {
+    fn change_run(
+        &self,
+        id: &str,
+        key: Option<Idempotency>,
+        render: &RenderBox<Run>,
+        change: impl Fn(&mut Run) -> Result<()>,
+    ) -> Result<Acted<Run>> {
         if let Some(replayed) = self.replay(&key)? {
             return Ok(replayed);
         }
@@ -76,7 +82,9 @@ impl Memory {
 fn listing<T: Clone>(rows: impl DoubleEndedIterator<Item = T>, page: &PageRequest) -> Result<Listing<T>> {
     let skip = match &page.cursor {
         None => 0,
-        Some(cursor) => cursor.parse::<usize>().map_err(|_| Fault::new(Code::InvalidQuery, "cursor").with_fields(vec![FieldError::new("?cursor", "wrong")]))?,
+        Some(cursor) => cursor
+            .parse::<usize>()
+            .map_err(|_| Fault::new(Code::InvalidQuery, "cursor").with_fields(vec![FieldError::new("?cursor", "wrong")]))?,
     };
     let rows = rows.rev().skip(skip).collect::<Vec<_>>();
     let limit = page.limit as usize;
@@ -85,12 +93,19 @@ fn listing<T: Clone>(rows: impl DoubleEndedIterator<Item = T>, page: &PageReques
 }
 
 fn seen(filter: (&Option<Vec<String>>, &Option<String>), flow: &str, owner: &Option<String>) -> bool {
-    filter.0.as_ref().is_none_or(|flows| flows.iter().any(|name| name == flow)) && filter.1.as_ref().is_none_or(|own| owner.as_ref() == Some(own))
+    filter.0.as_ref().is_none_or(|flows| flows.iter().any(|name| name == flow))
+        && filter.1.as_ref().is_none_or(|own| owner.as_ref() == Some(own))
 }
 
 #[async_trait]
 impl Connections for Memory {
-    async fn create(&self, connection: Connection, streams: Vec<Stream>, key: Option<Idempotency>, render: RenderBox<Connection>) -> Result<Acted<Connection>> {
+    async fn create(
+        &self,
+        connection: Connection,
+        streams: Vec<Stream>,
+        key: Option<Idempotency>,
+        render: RenderBox<Connection>,
+    ) -> Result<Acted<Connection>> {
         if let Some(replayed) = self.replay(&key)? {
             return Ok(replayed);
         }
@@ -108,7 +123,10 @@ impl Connections for Memory {
     }
     async fn update(&self, mut connection: Connection, version: u64) -> Result<Connection> {
         let mut rows = self.connections.lock().unwrap();
-        let row = rows.iter_mut().find(|row| row.id == connection.id && row.version == version).ok_or_else(|| Fault::new(Code::PreconditionFailed, "changed"))?;
+        let row = rows
+            .iter_mut()
+            .find(|row| row.id == connection.id && row.version == version)
+            .ok_or_else(|| Fault::new(Code::PreconditionFailed, "changed"))?;
         connection.version += 1;
         *row = connection.clone();
         Ok(connection)
@@ -159,7 +177,9 @@ impl Runs for Memory {
             return Ok(replayed);
         }
         let mut runs = self.runs.lock().unwrap();
-        if let Some(live) = runs.iter().find(|run| !run.dry_run && !new.dry_run && run.stream == new.stream && run.connection == new.connection && !run.state.is_final()) {
+        if let Some(live) = runs.iter().find(|run| {
+            !run.dry_run && !new.dry_run && run.stream == new.stream && run.connection == new.connection && !run.state.is_final()
+        }) {
             return Err(Fault::new(Code::StreamBusy, "this stream has a live run").at(format!("/sync/runs/{}", live.id)));
         }
         let run = Run {
@@ -201,7 +221,12 @@ impl Runs for Memory {
     }
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>> {
         let rows = self.runs.lock().unwrap().clone();
-        listing(rows.into_iter().filter(|row| seen((&filter.flows, &filter.owner), &row.flow, &row.owner) && filter.state.is_none_or(|state| state == row.state)), &page)
+        listing(
+            rows.into_iter().filter(|row| {
+                seen((&filter.flows, &filter.owner), &row.flow, &row.owner) && filter.state.is_none_or(|state| state == row.state)
+            }),
+            &page,
+        )
     }
     async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>> {
         self.change_run(run, key, &render, |run| {
@@ -276,12 +301,19 @@ impl Records for Memory {
 impl Links for Memory {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>> {
         let rows = self.links.lock().unwrap();
-        Ok(sources.iter().filter_map(|source| rows.get(&(space.to_owned(), source.clone())).map(|link| (source.clone(), link.clone()))).collect())
+        Ok(sources
+            .iter()
+            .filter_map(|source| rows.get(&(space.to_owned(), source.clone())).map(|link| (source.clone(), link.clone())))
+            .collect())
     }
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>> {
         let rows = self.links.lock().unwrap();
         let linked = rows.iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked);
-        Ok(linked.filter_map(|(_, link)| link.target.clone().filter(|target| targets.contains(target)).map(|target| (target, link.source.clone()))).collect())
+        Ok(linked
+            .filter_map(|(_, link)| {
+                link.target.clone().filter(|target| targets.contains(target)).map(|target| (target, link.source.clone()))
+            })
+            .collect())
     }
     async fn linked(&self, space: &str) -> Result<u64> {
         Ok(self.links.lock().unwrap().iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked).count() as u64)
@@ -291,7 +323,12 @@ impl Links for Memory {
     }
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>> {
         let rows = self.links.lock().unwrap().clone();
-        listing(rows.into_iter().filter(|((of, _), link)| of == space && filter.state.is_none_or(|state| link.state == state)).map(|(_, link)| link), &page)
+        listing(
+            rows.into_iter()
+                .filter(|((of, _), link)| of == space && filter.state.is_none_or(|state| link.state == state))
+                .map(|(_, link)| link),
+            &page,
+        )
     }
     async fn set(&self, space: &str, link: Link, key: Option<Idempotency>, render: RenderBox<Link>) -> Result<Acted<Link>> {
         if let Some(replayed) = self.replay(&key)? {

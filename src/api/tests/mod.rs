@@ -48,7 +48,10 @@ impl Got {
         assert_eq!(body["status"], code.status());
         assert_eq!(body["type"], format!("/problems/{}", code.name()));
         assert_eq!(self.header("content-type"), "application/problem+json");
-        assert!(body["title"].is_string() && body["detail"].is_string() && body["instance"].is_string() && body["request_id"].is_string(), "{body}");
+        assert!(
+            body["title"].is_string() && body["detail"].is_string() && body["instance"].is_string() && body["request_id"].is_string(),
+            "{body}"
+        );
         assert_eq!(body["request_id"], self.header("x-request-id"));
         body
     }
@@ -163,7 +166,11 @@ async fn the_document_and_the_table_of_routes_are_the_same() {
             described.push((method.to_uppercase(), path.clone()));
         }
     }
-    let in_table = |method: &str, path: &str| ROUTES.iter().any(|(known, pattern, _)| *known == method && (*pattern == path || (path == "/docs/" && pattern.starts_with("/docs/"))));
+    let in_table = |method: &str, path: &str| {
+        ROUTES
+            .iter()
+            .any(|(known, pattern, _)| *known == method && (*pattern == path || (path == "/docs/" && pattern.starts_with("/docs/"))))
+    };
     for (method, path) in &described {
         assert!(in_table(method, path), "{method} {path} is not in the table");
     }
@@ -222,13 +229,25 @@ async fn a_connection_lives_from_post_to_delete_and_never_shows_a_secret() {
     let shown = world.call("GET", &uri, None).await;
     assert_eq!((shown.header("etag"), shown.header("x-content-type-options")), ("\"1\"", "nosniff"));
     assert!(shown.json()["created_at"].as_str().unwrap().ends_with('Z'));
-    let patched = world.call("PATCH", &uri, Some(json!({"name": "New", "settings": {"stock_buffer": 2, "api": null}, "secrets": {"secret": "set", "username": "u"}}))).await;
+    let patched = world
+        .call(
+            "PATCH",
+            &uri,
+            Some(json!({"name": "New", "settings": {"stock_buffer": 2, "api": null}, "secrets": {"secret": "set", "username": "u"}})),
+        )
+        .await;
     assert_eq!(patched.status, 200, "{}", patched.text);
     assert_eq!(patched.json()["settings"], json!({"stock_buffer": 2, "unmapped_category": "default", "default_category_id": "20"}));
     assert_eq!(patched.json()["secrets"], json!({"secret": "set", "username": "set"}));
     assert_eq!(world.memory.connections.lock().unwrap()[0].secrets["secret"], sealed);
 
-    let wrong = world.call("PATCH", &uri, Some(json!({"flow": "kaktus-insales", "settings": {"nope": 1}, "secrets": {"secret": null, "other": "x"}, "name": null}))).await;
+    let wrong = world
+        .call(
+            "PATCH",
+            &uri,
+            Some(json!({"flow": "kaktus-insales", "settings": {"nope": 1}, "secrets": {"secret": null, "other": "x"}, "name": null})),
+        )
+        .await;
     wrong.is_problem(Code::ValidationFailed);
     let mut pointers = wrong.pointers();
     pointers.sort();
@@ -275,13 +294,18 @@ async fn bad_bodies_and_bad_paths_are_problems_and_never_500() {
     for pointer in ["/flow", "/name", "/nmae", "/settings"] {
         assert!(wrong.pointers().contains(&pointer.to_owned()), "{pointer}: {}", wrong.text);
     }
-    assert_eq!(world.call("GET", "/connections?limit=0&x=1", None).await.is_problem(Code::InvalidQuery)["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        world.call("GET", "/connections?limit=0&x=1", None).await.is_problem(Code::InvalidQuery)["errors"].as_array().unwrap().len(),
+        2
+    );
     world.call("GET", "/sync/runs?state=happy", None).await.is_problem(Code::InvalidQuery);
     world.call("GET", "/connections?cursor=Zm9v", None).await.is_problem(Code::InvalidQuery);
 
     let (id, _) = world.with_stream().await;
     let long = "a".repeat(5_000);
-    for text in ["1'%20OR%20'1'='1", "%00", "%F0%9F%A6%80", "..%2F..%2Fetc", "%ff%fe", long.as_str(), "0", "null", "%7B%7D", "DROP%20TABLE%20x;--"] {
+    for text in
+        ["1'%20OR%20'1'='1", "%00", "%F0%9F%A6%80", "..%2F..%2Fetc", "%ff%fe", long.as_str(), "0", "null", "%7B%7D", "DROP%20TABLE%20x;--"]
+    {
         for (method, uri) in [
             ("GET", format!("/connections/{text}")),
             ("GET", format!("/connections/{id}/streams/{text}")),
@@ -293,7 +317,9 @@ async fn bad_bodies_and_bad_paths_are_problems_and_never_500() {
         ] {
             world.call(method, &uri, None).await.is_problem(Code::NotFound);
         }
-        assert!(world.call("GET", &format!("/sync/runs?connection={text}&stream={text}&owner={text}&flow={text}"), None).await.status < 500);
+        assert!(
+            world.call("GET", &format!("/sync/runs?connection={text}&stream={text}&owner={text}&flow={text}"), None).await.status < 500
+        );
         world.call("POST", &format!("/sync/{text}"), examples::request("start_sync")).await.is_problem(Code::NotFound);
     }
     world.call("GET", "/nowhere", None).await.is_problem(Code::NotFound);
@@ -319,7 +345,6 @@ async fn a_panic_is_a_problem_and_tells_nothing() {
     assert_eq!(got.is_problem(Code::Internal)["instance"], "/readyz");
     assert!(!got.text.contains("planned panic") && got.header("x-content-type-options") == "nosniff");
 }
-
 
 #[actix_web::test]
 async fn over_a_real_socket_the_answer_to_a_huge_body_and_to_a_panic_arrives() {

@@ -55,7 +55,10 @@ async fn a_run_is_started_once_followed_and_settled() {
     let run = first.json();
     let uri = first.header("location").to_owned();
     assert_eq!(uri, format!("/sync/runs/{}", run["id"].as_str().unwrap()));
-    assert_eq!((run["state"].as_str(), run["mode"].as_str(), run["whole"].is_null(), run["dry_run"].as_bool()), (Some("queued"), Some("incremental"), true, Some(false)));
+    assert_eq!(
+        (run["state"].as_str(), run["mode"].as_str(), run["whole"].is_null(), run["dry_run"].as_bool()),
+        (Some("queued"), Some("incremental"), true, Some(false))
+    );
     assert_eq!(start(json!({"connection": id, "stream": stream})).await.is_problem(Code::StreamBusy)["run"], uri.as_str());
     assert_eq!(start(json!({"connection": id, "stream": stream, "dry_run": true})).await.status, 202);
     for (body, pointer) in [
@@ -104,21 +107,35 @@ async fn a_repeated_request_gets_its_first_answer() {
     // Another owner is another scope.
     world.send(send("k1", "seller:42", &body)).await.is_problem(Code::StreamBusy);
     world.send(send("k2", "", &body)).await.is_problem(Code::StreamBusy);
-    world.send(World::request("POST", "/sync/billz-opencart", "admin").insert_header(("idempotency-key", "k".repeat(256))).set_json(&body)).await.is_problem(Code::InvalidHeader);
+    world
+        .send(World::request("POST", "/sync/billz-opencart", "admin").insert_header(("idempotency-key", "k".repeat(256))).set_json(&body))
+        .await
+        .is_problem(Code::InvalidHeader);
     assert_eq!(world.memory.runs.lock().unwrap().len(), 1);
 
-    let post = || World::request("POST", "/connections", "admin").insert_header(("idempotency-key", "c")).set_json(examples::request("create_connection").unwrap());
+    let post = || {
+        World::request("POST", "/connections", "admin")
+            .insert_header(("idempotency-key", "c"))
+            .set_json(examples::request("create_connection").unwrap())
+    };
     let (made, same) = (world.send(post()).await, world.send(post()).await);
-    assert_eq!((made.status, made.json()["id"].clone(), made.header("location")), (same.status, same.json()["id"].clone(), same.header("location")));
+    assert_eq!(
+        (made.status, made.json()["id"].clone(), made.header("location")),
+        (same.status, same.json()["id"].clone(), same.header("location"))
+    );
 }
 
 #[actix_web::test]
 async fn streams_with_fixed_names_come_and_stay_with_their_connection() {
     let world = World::new();
-    let got = world.call("POST", "/connections", Some(json!({"flow": "bitrix24-otmechalka", "name": "B", "secrets": {"secret": "s"}}))).await;
+    let got =
+        world.call("POST", "/connections", Some(json!({"flow": "bitrix24-otmechalka", "name": "B", "secrets": {"secret": "s"}}))).await;
     let uri = format!("/connections/{}/streams", got.json()["id"].as_str().unwrap());
     let streams = world.call("GET", &uri, None).await.json();
-    assert_eq!(streams["items"].as_array().unwrap().iter().map(|row| row["stream"].as_str().unwrap()).collect::<Vec<_>>(), ["contacts", "deals"]);
+    assert_eq!(
+        streams["items"].as_array().unwrap().iter().map(|row| row["stream"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["contacts", "deals"]
+    );
     assert!(streams["items"][0].as_object().unwrap().contains_key("next_run_at"));
     world.call("POST", &uri, Some(json!({"stream": "more"}))).await.is_problem(Code::ValidationFailed);
     world.call("DELETE", &format!("{uri}/deals"), None).await.is_problem(Code::InUse);
@@ -143,7 +160,10 @@ fn question(source: &str, state: LinkState, candidates: &[&str]) -> Link {
         state,
         target: candidates.first().filter(|_| candidates.len() == 1).map(|target| (*target).to_owned()),
         witness: None,
-        candidates: candidates.iter().map(|target| Candidate { target: (*target).into(), name: "T".into(), matched: vec!["sku=1".into()] }).collect(),
+        candidates: candidates
+            .iter()
+            .map(|target| Candidate { target: (*target).into(), name: "T".into(), matched: vec!["sku=1".into()] })
+            .collect(),
         origin: "proposed".into(),
         written: Values::new(),
         source_seen_at: None,
@@ -166,9 +186,15 @@ async fn questions_are_answered_and_links_hold_the_connection() {
         let world = &world;
         async move { world.call("POST", &path, body).await }
     };
-    assert_eq!(world.call("GET", &format!("{uri}?state=ambiguous"), None).await.json()["items"][0]["candidates"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        world.call("GET", &format!("{uri}?state=ambiguous"), None).await.json()["items"][0]["candidates"].as_array().unwrap().len(),
+        2
+    );
     let linked = confirm("one", None).await;
-    assert_eq!((linked.json()["state"].as_str(), linked.json()["target"].as_str(), linked.json()["origin"].as_str()), (Some("linked"), Some("50"), Some("confirmed")));
+    assert_eq!(
+        (linked.json()["state"].as_str(), linked.json()["target"].as_str(), linked.json()["origin"].as_str()),
+        (Some("linked"), Some("50"), Some("confirmed"))
+    );
     assert_eq!(confirm("one", None).await.status, 200);
     confirm("one", Some(json!({"target": "51"}))).await.is_problem(Code::NotAwaiting);
     assert_eq!(confirm("two", None).await.pointers(), ["/target"]);
@@ -194,14 +220,20 @@ async fn questions_are_answered_and_links_hold_the_connection() {
 async fn items_speak_the_language_of_the_caller() {
     let world = World::new();
     let (id, stream) = world.with_stream().await;
-    let run = world.call("POST", "/sync/billz-opencart", Some(json!({"connection": id, "stream": stream}))).await.header("location").to_owned();
+    let run =
+        world.call("POST", "/sync/billz-opencart", Some(json!({"connection": id, "stream": stream}))).await.header("location").to_owned();
     let body = NewChange {
         source: "s1".into(),
         name: "T-shirt".into(),
         target: Some("50".into()),
         witness: None,
         op: Op::Update,
-        fields: vec![FieldChange { field: "quantity".into(), old: Some(json!(1)), new: json!(2), rule: Reason::new("stock_selected").with("shop", "S").with("value", 2) }],
+        fields: vec![FieldChange {
+            field: "quantity".into(),
+            old: Some(json!(1)),
+            new: json!(2),
+            rule: Reason::new("stock_selected").with("shop", "S").with("value", 2),
+        }],
         reason: Reason::new("changed"),
         outcome: Outcome::Updated,
         state: ChangeState::Applied,
@@ -210,11 +242,16 @@ async fn items_speak_the_language_of_the_caller() {
         source_seen_at: clock::now(),
     };
     world.memory.items.lock().unwrap().push(ItemRow { id: 1, body, state: ChangeState::Applied, outcome: Outcome::Updated });
-    let items = |lang: &'static str, query: &str| world.send(World::request("GET", &format!("{run}/items{query}"), "admin").insert_header(("accept-language", lang)));
+    let items = |lang: &'static str, query: &str| {
+        world.send(World::request("GET", &format!("{run}/items{query}"), "admin").insert_header(("accept-language", lang)))
+    };
     let russian = items("ru-RU", "?outcome=updated").await;
     assert_eq!(russian.header("content-language"), "ru");
     assert_eq!(russian.json()["items"][0]["reason"], json!({"code": "changed", "text": "Данные товара изменились."}));
     let english = items("de", "").await.json();
-    assert_eq!(english["items"][0]["changes"][0], json!({"field": "quantity", "old": 1, "new": 2, "rule": "stock_selected", "rule_text": "Stock of the shop “S”: 2."}));
+    assert_eq!(
+        english["items"][0]["changes"][0],
+        json!({"field": "quantity", "old": 1, "new": 2, "rule": "stock_selected", "rule_text": "Stock of the shop “S”: 2."})
+    );
     assert!(items("uk", "?outcome=failed").await.json()["items"].as_array().unwrap().is_empty());
 }
