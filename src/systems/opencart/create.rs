@@ -144,6 +144,7 @@ impl Writer {
             }
             self.insert_products(&mut fit).await?;
             self.insert_children(&fit, &shop, again).await?;
+            crate::fault::failpoint::hit("before-going-live");
             self.publish(&fit).await?;
             answers.extend(drafts.into_iter().map(|draft| match draft {
                 Ok(draft) => draft.answer(),
@@ -235,6 +236,7 @@ impl Writer {
         let now = self.now().await?;
         let (columns, rows) = self.product_rows(&missing, &now)?;
         self.insert("INSERT", &self.tables.product.clone(), &columns, rows).await?;
+        crate::fault::failpoint::hit("creating-product");
         let mut sql = Sql::new(format!(
             "SELECT CAST(p.`product_id` AS SIGNED) AS product_id, CAST(p.`model` AS CHAR) AS mark, CAST(p.`date_added` AS CHAR(19)) AS date_added, 0 AS finished FROM {} p WHERE p.`product_id` > ",
             self.tables.product
