@@ -20,20 +20,15 @@ pub fn plain(value: Decimal) -> String {
 }
 
 /// A number that a remote sends as a number, as a string, or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Lenient {
     /// Key absent, `null` or an empty string.
+    #[default]
     Absent,
     /// A readable number.
     Number(Decimal),
     /// Something else; its own text for the report.
     Unreadable(String),
-}
-
-impl Default for Lenient {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<'de> Deserialize<'de> for Lenient {

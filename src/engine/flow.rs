@@ -231,6 +231,9 @@ pub trait Apply: Observe {
     /// done. `again` says that an earlier attempt may have got through, so creations must first look for their own reference.
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault>;
 
+    /// The answers of the last batches are recorded: whatever was kept in the target for finding them again may go.
+    async fn recorded(&mut self) -> Result<(), Fault>;
+
     /// After the last batch: clears caches. Failures are reported, not fatal.
     async fn finish(&mut self, changed: bool) -> Result<(), Fault>;
 }

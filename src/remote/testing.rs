@@ -1,6 +1,5 @@
 //! Help for the tests of `remote` and `systems`: replies made by hand, limits in memory, and a server that answers from a script
 //! byte by byte, so that it can also cut, hang and lie.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::{
     collections::HashMap,

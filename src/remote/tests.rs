@@ -1,5 +1,4 @@
 //! The loop of [`super::client`] against a server that cuts, hangs and lies.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::{
     sync::{

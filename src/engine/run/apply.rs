@@ -31,6 +31,7 @@ impl Execution {
             counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
             self.run.counts = counts;
             failpoint::hit("after-record");
+            target.recorded().await?;
         }
         // An interrupted run may have written before it came here.
         if let Err(fault) = target.finish(changed || self.run.attempts > 1).await {
@@ -126,6 +127,7 @@ impl Execution {
                 })
                 .collect();
             self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
+            target.recorded().await?;
         }
     }
 }

@@ -94,7 +94,7 @@ impl Execution {
                     plan.push(change(stored, decision, link, &chunk));
                 }
             }
-            if !self.run.dry_run && !(questions.is_empty() && closed.is_empty()) {
+            if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
             }
             if !plan.is_empty() {

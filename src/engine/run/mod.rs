@@ -94,6 +94,10 @@ impl Execution {
         }
     }
 
+    fn phase_ended(&self, phase: &str, items: u64, began: Instant) {
+        tracing::info!(run.id = %self.run.id, phase, items, took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or_default(), "phase ended");
+    }
+
     /// Tells the metrics how it ended.
     async fn report(&self, state: State, took: std::time::Duration) {
         let ended = match self.ports.runs.get(&self.run.id).await {
@@ -128,7 +132,9 @@ impl Execution {
         }
         let engine = self.flow.engine_settings(&self.opened)?;
         if self.run.phase == Phase::Read {
+            let began = Instant::now();
             let summary = self.read(&stream, engine).await?;
+            self.phase_ended("read", self.run.read, began);
             failpoint::hit("after-read");
             self.run.read_summary = Some(summary);
             self.run.phase = Phase::Decide;
@@ -145,11 +151,15 @@ impl Execution {
         let rules = self.rules(&mut *target, &summary).await?;
         self.finish_leftovers(&mut *target).await?;
         if self.run.phase == Phase::Decide {
+            let began = Instant::now();
             self.run.counts = self.decide(&mut *target, &*rules, engine).await?;
+            self.phase_ended("decide", self.run.read, began);
             failpoint::hit("after-decide");
             self.run.phase = Phase::Apply;
         }
+        let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
+        self.phase_ended("apply", counts.created + counts.updated, began);
         Ok(Worked { counts, summary })
     }
 

@@ -51,11 +51,11 @@ impl Execution {
             let end: ReadEnd = source.read(since, &mut sink).await?;
             let (rows, told) = (sink.rows, sink.told);
             self.run.read = rows;
-            if let Some(doubt) = &end.doubt {
-                if pass < PASSES {
-                    tracing::info!(run.id = %self.run.id, doubt = %doubt, "the read was not proven whole; it is done once more");
-                    continue;
-                }
+            if let Some(doubt) = &end.doubt
+                && pass < PASSES
+            {
+                tracing::info!(run.id = %self.run.id, doubt = %doubt, "the read was not proven whole; it is done once more");
+                continue;
             }
             if since.is_none() && rows == 0 {
                 self.refuse_sudden_emptiness().await?;

@@ -361,6 +361,10 @@ impl Apply for Writing {
             .collect()
     }
 
+    async fn recorded(&mut self) -> Result<(), Fault> {
+        self.writer.settle().await.map(drop)
+    }
+
     async fn finish(&mut self, changed: bool) -> Result<(), Fault> {
         if changed { self.writer.clear_cache(Forget::default()).await.map(drop) } else { Ok(()) }
     }

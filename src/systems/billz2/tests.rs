@@ -1,5 +1,4 @@
 //! The client against a scripted Billz.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -62,7 +62,7 @@ impl Writer {
                 self.batches.made.insert(layout.name);
                 Ok(())
             }
-            Err(fault) if fault.code == Code::TargetSchema && fault.detail.contains("denied") => {
+            Err(fault) if fault.code == Code::RemoteForbidden => {
                 tracing::debug!("temporary tables are not allowed; batches travel inside their statements");
                 self.batches.derived = true;
                 Ok(())

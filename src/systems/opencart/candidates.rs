@@ -150,7 +150,8 @@ impl Reader {
             sql.bind_list(wanted.keys().map(String::as_str)).push(")");
             first = false;
         }
-        sql.push(") AND ");
+        // Not what a creation of ours has left half made: that is found by its reference and completed.
+        sql.push(") AND p.`model` NOT LIKE 'tradesync:%' AND ");
         self.seller.condition(&mut sql);
         sql
     }

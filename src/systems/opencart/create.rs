@@ -145,7 +145,9 @@ impl Writer {
             self.insert_products(&mut fit).await?;
             self.insert_children(&fit, &shop, again).await?;
             crate::fault::failpoint::hit("before-going-live");
-            self.publish(&fit).await?;
+            if !self.publish(&fit).await? {
+                self.drop_gone(&mut fit).await?;
+            }
             answers.extend(drafts.into_iter().map(|draft| match draft {
                 Ok(draft) => draft.answer(),
                 Err(failed) => failed,
@@ -159,17 +161,16 @@ impl Writer {
     ///
     /// Errors: `TargetUnavailable`.
     pub async fn settle(&mut self) -> Result<(), Fault> {
-        let made = std::mem::take(&mut self.unsettled);
-        for made in made.chunks(PRODUCTS) {
+        while !self.unsettled.is_empty() {
+            let from = self.unsettled.len().saturating_sub(PRODUCTS);
+            let made = self.unsettled.get(from..).unwrap_or_default();
             let mut sql = Sql::new(format!("UPDATE {} SET `location` = '' WHERE `product_id` IN (", self.tables.product));
             sql.bind_list(made.iter().map(|(id, _)| *id))
                 .push(") AND `location` IN (")
                 .bind_list(made.iter().map(|(_, mark)| mark.as_str()))
                 .push(")");
-            if let Err(fault) = self.run(sql).await {
-                self.unsettled.extend_from_slice(made);
-                return Err(fault);
-            }
+            self.run(sql).await?;
+            self.unsettled.truncate(from);
         }
         Ok(())
     }
@@ -245,11 +246,12 @@ impl Writer {
         self.assign(sql, &mut missing).await
     }
 
-    /// Step 3: the real model and status, where all else stands.
-    pub(super) async fn publish(&mut self, drafts: &[&mut Draft]) -> Result<(), Fault> {
+    /// Step 3: the real model and status, where all else stands. Whether every row was found.
+    pub(super) async fn publish(&mut self, drafts: &[&mut Draft]) -> Result<bool, Fault> {
         self.prepare_batch(&NEW).await?;
         let open: Vec<(u64, &Draft)> =
             drafts.iter().filter(|draft| !draft.finished).filter_map(|draft| Some((draft.product_id?, &**draft))).collect();
+        let mut whole = true;
         for drafts in open.chunks(self.batch_rows()) {
             let rows = drafts
                 .iter()
@@ -264,10 +266,20 @@ impl Writer {
                  p.`date_modified` = NOW() WHERE CAST(p.`model` AS BINARY) = CAST(b.`reference` AS BINARY)",
                 self.tables.product
             ));
-            self.run(sql).await?;
+            whole &= self.run(sql).await? == drafts.len() as u64;
         }
         let made: Vec<(u64, String)> = drafts.iter().filter_map(|draft| Some((draft.product_id?, draft.reference.clone()))).collect();
         self.unsettled.extend(made);
+        Ok(whole)
+    }
+
+    /// Somebody deleted a product while it was being made: it does not count as made.
+    async fn drop_gone(&mut self, drafts: &mut [&mut Draft]) -> Result<(), Fault> {
+        let ids: Vec<u64> = drafts.iter().filter_map(|draft| draft.product_id).collect();
+        let standing = self.products(&ids).await?;
+        for draft in drafts.iter_mut().filter(|draft| draft.product_id.is_some_and(|id| !standing.contains_key(&id))) {
+            draft.product_id = None;
+        }
         Ok(())
     }
 }

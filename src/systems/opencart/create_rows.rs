@@ -274,7 +274,7 @@ impl Writer {
     }
 
     async fn link_seller(&mut self, drafts: &[(i64, &Draft)], ids: &[i64], again: bool) -> Result<(), Fault> {
-        let Seller::Link { table, product, seller, holder, extra } = self.seller.clone() else { return Ok(()) };
+        let Seller::Link { table, product, seller, holder, extra, .. } = self.seller.clone() else { return Ok(()) };
         let mut standing = HashSet::new();
         if again {
             let mut sql =

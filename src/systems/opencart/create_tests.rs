@@ -1,7 +1,7 @@
 //! Creating products against a real server: whole, escaped, on other people's schemas, and never twice.
 
 use super::{
-    Created, NewProduct, Options, SellerAdapter, Writer,
+    Created, NewProduct, Options, ProductUpdate, SellerAdapter, Writer, Written,
     create_rows::Draft,
     testing::{Kit, money},
 };
@@ -109,7 +109,7 @@ async fn a_creation_cut_at_any_step_is_completed_and_never_doubled() {
                 4 => {
                     writer.insert_products(&mut fit).await.unwrap();
                     writer.insert_children(&fit, &shop, false).await.unwrap();
-                    writer.publish(&fit[..1]).await.unwrap();
+                    assert!(writer.publish(&fit[..1]).await.unwrap());
                 }
                 _ => {
                     writer.create(&products, false).await.unwrap();
@@ -213,9 +213,40 @@ async fn thousands_are_made_in_few_statements() {
         (1..=2_500).map(|number| NewProduct { description: "длинный текст ".repeat(100), ..new(number) }).collect();
     let began = std::time::Instant::now();
     let created = writer.create(&products, false).await.unwrap();
+    writer.settle().await.unwrap();
+    assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE location <> ''"), "0");
     println!("2,500 products made in {:?}", began.elapsed());
     assert!(created.iter().all(|created| matches!(created, Created::Done { .. })));
     assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product WHERE status = 1 AND model LIKE 'M-%'"), "2500");
     let last = id(&created[2_499]);
     assert_eq!(kit.cell(&format!("SELECT model FROM oc_product WHERE product_id = {last}")), "M-2500");
+}
+
+#[tokio::test]
+async fn a_shop_in_utf8mb4_with_another_collation_keeps_emoji() {
+    let mut kit = Kit::new();
+    let options = kit.seller_options();
+    for table in ["oc_product", "oc_product_description", "oc_product_special", "oc_ms_product", "oc_setting", "oc_language"] {
+        kit.run(&format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"));
+    }
+    let mut writer = Writer::open(&options, "c1").await.unwrap();
+    assert!(writer.shop().await.unwrap().notes.is_empty());
+    let product = NewProduct { name: "Чехол 📱".into(), model: "📱1".into(), ..new(1) };
+    let created = writer.create(std::slice::from_ref(&product), false).await.unwrap();
+    assert_eq!(writer.create(std::slice::from_ref(&product), true).await.unwrap(), created);
+    let id = id(&created[0]);
+    kit.run("SET NAMES utf8mb4");
+    assert_eq!(kit.cell(&format!("SELECT CONCAT(d.name, ' ', p.model) FROM oc_product p JOIN oc_product_description d USING (product_id) WHERE product_id = {id} AND language_id = 1")), "Чехол 📱 📱1");
+    let matches = writer.matches(&[("a".into(), vec![(Ident::new("model").unwrap(), "📱1".into())])]).await.unwrap();
+    assert_eq!(matches["a"][0].name, "Чехол 📱");
+    let now = writer.products(&[id]).await.unwrap().remove(&id).unwrap();
+    let update = ProductUpdate {
+        product_id: id,
+        date_added: now.date_added,
+        quantity: Some((5, 6)),
+        price: None,
+        status: Some((true, false)),
+        special: None,
+    };
+    assert_eq!(writer.update(&[update]).await.unwrap(), [Written::Done]);
 }

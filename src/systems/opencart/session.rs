@@ -6,6 +6,7 @@ use diesel::{
     QueryableByName, RunQueryDsl,
     deserialize::FromSqlRow,
     mysql::Mysql,
+    result::{DatabaseErrorKind, Error},
     sql_types::{BigInt, Nullable, Text, Untyped},
 };
 use sha2::{Digest, Sha256};
@@ -30,6 +31,9 @@ const LOCK_WAIT_SECONDS: u32 = 20;
 /// After this a statement is ended by the server. Too low: large shops cannot be scanned; too high: above the client's own limit
 /// (30 s a call), after which the whole session is lost.
 const STATEMENT_SECONDS: u32 = 25;
+
+/// How often a statement that fell to a deadlock is run in all; each statement stands by itself, so the other side has gone on by then.
+const DEADLOCK_TRIES: u32 = 3;
 
 /// How often the lock is tried for after its former holder was killed; a kill takes effect within milliseconds as a rule.
 const LOCK_ATTEMPTS: usize = 5;
@@ -159,6 +163,10 @@ impl Reader {
             &["product_special_id", "product_id", "customer_group_id", "priority", "price", "date_start", "date_end"],
         )?;
         self.seller = Seller::new(ownership, &self.options.table_prefix, tables, schema)?;
+        if let Some(question) = self.seller.index_question() {
+            let indexes = self.rows::<NumberRow>(question).await?.into_iter().next().and_then(|row| row.number);
+            self.seller.set_indexed(indexes.is_some_and(|count| count > 0));
+        }
         self.set_time_zone().await?;
         Ok(self)
     }
@@ -203,9 +211,20 @@ impl Reader {
         self.session.call(move |connection| sql.load::<T>(connection).map_err(fault)).await
     }
 
-    /// How many rows a statement matched or wrote.
+    /// How many rows a statement matched or wrote. A deadlock (InnoDB) undoes the statement whole, so it is tried again.
     pub(super) async fn run(&mut self, sql: Sql) -> Result<u64, Fault> {
-        self.session.call(move |connection| sql.run(connection).map_err(fault)).await
+        self.session
+            .call(move |connection| {
+                let mut tries = DEADLOCK_TRIES;
+                loop {
+                    tries -= 1;
+                    match sql.run(connection) {
+                        Err(Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) if tries > 0 => {}
+                        answer => return answer.map_err(fault),
+                    }
+                }
+            })
+            .await
     }
 
     /// Most bytes of values that one statement should carry: far below what the server takes in one packet.
@@ -219,10 +238,13 @@ impl Reader {
     }
 }
 
-/// A database error as a fault; a table or column that is not there is the settings' matter.
-fn fault(error: diesel::result::Error) -> Fault {
+/// A database error as a fault; a table or column that is not there, or a missing right, is the settings' matter.
+fn fault(error: Error) -> Fault {
     let text = error.to_string();
-    if ["doesn't exist", "Unknown column", "denied"].iter().any(|sign| text.contains(sign)) {
+    if text.contains("denied") {
+        return Fault::new(Code::RemoteForbidden, format!("the shop's database: {text}")).caused_by(error);
+    }
+    if ["doesn't exist", "Unknown column"].iter().any(|sign| text.contains(sign)) {
         return Fault::new(Code::TargetSchema, text).caused_by(error);
     }
     from_diesel(error, Code::TargetUnavailable)

@@ -132,10 +132,8 @@ pub fn visible_special(rows: &[Special], customer_group_id: i64, today: NaiveDat
 pub fn plan_specials(rows: &[Special], wish: &SpecialWish, today: NaiveDate) -> Vec<SpecialOp> {
     let now = day(today);
     let price = match &wish.want {
-        Want::Price(price) if wish.groups.is_empty() => {
-            debug_assert!(*price >= Decimal::ZERO);
-            return Vec::new();
-        }
+        // Without a group nobody could see the new price, and ending the standing ones is not what was asked.
+        Want::Price(_) if wish.groups.is_empty() => return Vec::new(),
         Want::Price(price) => Some(*price),
         Want::None => None,
     };

@@ -24,8 +24,8 @@ const SPECIALS: Layout = Layout {
         ("date_added", "DATETIME", "DATETIME"),
         ("special_id", "BIGINT", "SIGNED"),
         ("group_id", "BIGINT", "SIGNED"),
-        ("old_price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
-        ("price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
+        ("old_price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
+        ("price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
     ],
     key: None,
 };
@@ -160,5 +160,51 @@ impl Writer {
         };
         self.seller.condition(&mut sql);
         Ok(sql)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            Written,
+            testing::{ADDED, Kit, change, money},
+        },
+        *,
+    };
+
+    #[tokio::test]
+    async fn nothing_is_ended_while_a_wanted_row_is_not_there() {
+        let mut kit = Kit::new();
+        kit.product(1, "x", 1, "100");
+        kit.special(1, 1, 1, "90", NO_DATE, NO_DATE);
+        let mut writer = kit.writer().await;
+        let row = change(1, (1, 1), ("100", "100"));
+        // A person saved the product after it was read: row 99 is gone, the visitors' special is row 1 now.
+        let stale = [
+            (&row, SpecialOp::Update { id: 99, old: money("95"), price: money("80") }),
+            (&row, SpecialOp::Remove { id: 1, old: money("90") }),
+        ];
+        assert!(!writer.carry_out(&stale, "2025-01-01").await.unwrap());
+        assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product_special"), "1");
+        // A price that changed meanwhile guards its row.
+        assert!(!writer.carry_out(&[(&row, SpecialOp::Remove { id: 1, old: money("91") })], "2025-01-01").await.unwrap());
+        assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product_special"), "1");
+    }
+
+    #[tokio::test]
+    async fn a_product_that_was_replaced_gets_no_special() {
+        let mut kit = Kit::new();
+        kit.product(1, "x", 1, "100");
+        let mut writer = kit.writer().await;
+        let mut row = change(1, (1, 1), ("100", "100"));
+        let insert = SpecialOp::Insert { customer_group_id: 1, price: money("80") };
+        row.date_added = "2020-01-01 00:00:00".into();
+        assert!(!writer.carry_out(&[(&row, insert.clone())], "2025-01-01").await.unwrap());
+        row.product_id = 2;
+        row.date_added = ADDED.into();
+        assert!(!writer.carry_out(&[(&row, insert)], "2025-01-01").await.unwrap());
+        assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_product_special"), "0");
+        assert_eq!(writer.update(&[row]).await.unwrap(), [Written::Gone]);
     }
 }

@@ -3,7 +3,7 @@
 //! diesel's typed queries need table names at compile time; a shop's prefix and its seller's table are known only at run time.
 
 use diesel::{
-    MysqlConnection, QueryResult, RunQueryDsl,
+    Connection, MysqlConnection, QueryResult, RunQueryDsl,
     mysql::Mysql,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{BigInt, Nullable, Text, Untyped},
@@ -102,8 +102,8 @@ impl Sql {
     }
 
     /// Runs it; how many rows it matched (`CLIENT_FOUND_ROWS`) or wrote.
-    pub(super) fn run(self, connection: &mut MysqlConnection) -> QueryResult<u64> {
-        self.execute(connection).map(|count| count as u64)
+    pub(super) fn run(&self, connection: &mut MysqlConnection) -> QueryResult<u64> {
+        connection.execute_returning_count(self).map(|count| count as u64)
     }
 }
 

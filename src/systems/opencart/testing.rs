@@ -35,7 +35,7 @@ impl Kit {
     pub(super) fn new() -> Self {
         let server = server();
         let database = format!("tradesync_oc_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut first = MysqlConnection::establish(&format!("{server}mysql")).expect("the test server answers");
+        let mut first = MysqlConnection::establish(&format!("{server}information_schema")).expect("the test server answers");
         first.batch_execute(&format!("DROP DATABASE IF EXISTS {database}; CREATE DATABASE {database} DEFAULT CHARACTER SET utf8")).unwrap();
         let admin = MysqlConnection::establish(&format!("{server}{database}")).unwrap();
         let mut kit = Self { server, database, admin };

@@ -67,8 +67,8 @@ const PRODUCTS: Layout = Layout {
         ("date_added", "DATETIME", "DATETIME"),
         ("old_quantity", "BIGINT", "SIGNED"),
         ("quantity", "BIGINT", "SIGNED"),
-        ("old_price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
-        ("price", "DECIMAL(20,4)", "DECIMAL(20,4)"),
+        ("old_price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
+        ("price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
         ("old_status", "TINYINT", "SIGNED"),
         ("status", "TINYINT", "SIGNED"),
     ],
@@ -96,6 +96,9 @@ impl Writer {
     /// Errors: `TargetUnavailable`, after which any part may have been written: repeat the same call.
     pub async fn update(&mut self, rows: &[ProductUpdate]) -> Result<Vec<Written>, Fault> {
         let mut written = Vec::with_capacity(rows.len());
+        if rows.is_empty() {
+            return Ok(written);
+        }
         self.prepare_batch(&PRODUCTS).await?;
         for rows in rows.chunks(self.batch_rows()) {
             written.extend(self.update_batch(rows).await?);
@@ -183,15 +186,16 @@ impl Writer {
         let mut used = vec!["product_id", "date_added"];
         let mut set = String::new();
         let mut guard = String::new();
-        for (wanted, column, old, new) in [
-            (quantity, "quantity", "old_quantity", "quantity"),
-            (price, "price", "old_price", "price"),
-            (status, "status", "old_status", "status"),
+        // Modules use further numbers than 1 for visible products.
+        for (wanted, column, standing, old) in [
+            (quantity, "quantity", "p.`quantity`", "old_quantity"),
+            (price, "price", "p.`price`", "old_price"),
+            (status, "status", "(p.`status` <> 0)", "old_status"),
         ] {
             if wanted {
-                used.extend([old, new]);
-                set.push_str(&format!("p.`{column}` = IFNULL(b.`{new}`, p.`{column}`), "));
-                guard.push_str(&format!(" AND (b.`{new}` IS NULL OR p.`{column}` = b.`{old}` OR p.`{column}` = b.`{new}`)"));
+                used.extend([old, column]);
+                set.push_str(&format!("p.`{column}` = IFNULL(b.`{column}`, p.`{column}`), "));
+                guard.push_str(&format!(" AND (b.`{column}` IS NULL OR {standing} = b.`{old}` OR {standing} = b.`{column}`)"));
             }
         }
         let values = rows

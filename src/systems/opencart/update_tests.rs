@@ -85,9 +85,9 @@ async fn innodb_tables_and_a_bare_user_work_as_well() {
     for table in ["oc_product", "oc_product_special"] {
         kit.run(&format!("ALTER TABLE {table} ENGINE=InnoDB"));
     }
-    let user = format!("u{}", kit.database.rsplit('_').next().unwrap());
+    let user = kit.database.clone();
     kit.run(&format!(
-        "CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}@'127.0.0.1'",
+        "CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'p'; GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}@'127.0.0.1'",
         kit.database
     ));
     let mut address = url::Url::parse(kit.url().expose()).unwrap();

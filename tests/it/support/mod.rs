@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tradesync::sandbox::{self, Running};
 
-pub use database::Database;
+pub use database::{Database, server};
 pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};

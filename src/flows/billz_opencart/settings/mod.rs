@@ -1,5 +1,8 @@
 //! Settings of a `billz-opencart` connection: names and defaults of design.md section 5, checked field by field.
 
+mod check;
+mod words;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use rust_decimal::Decimal;
@@ -7,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use words::*;
+
 use crate::{
     domain::{
-        clock, name,
+        clock,
         number::{self, RoundingMode},
     },
     fault::FieldError,
@@ -122,133 +127,6 @@ impl Text {
     }
 }
 
-macro_rules! words {
-    ($(#[$doc:meta] $name:ident { $($(#[$variant_doc:meta])* $variant:ident),* $(,)? })*) => {
-        $(
-            #[$doc]
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-            #[serde(rename_all = "snake_case")]
-            pub enum $name { $($(#[$variant_doc])* $variant),* }
-        )*
-    };
-}
-
-words! {
-    /// Which Billz.
-    Api {
-        /// Billz 1.0.
-        Billz1,
-        /// Billz 2.0.
-        Billz2,
-    }
-    /// A field that follows Billz.
-    UpdateField {
-        /// Stock.
-        Quantity,
-        /// Price.
-        Price,
-        /// "Акция".
-        Special,
-        /// Name.
-        Name,
-        /// Description.
-        Description,
-        /// Pictures.
-        Images,
-        /// Categories.
-        Categories,
-        /// Attributes.
-        Attributes,
-        /// Manufacturer.
-        Manufacturer,
-    }
-    /// Whether links are made without asking.
-    Linking {
-        /// A person confirms.
-        Confirm,
-        /// One match is enough.
-        Auto,
-    }
-    /// By what a product is recognised.
-    LinkKey {
-        /// Billz's sku in the sku column.
-        Sku,
-        /// Billz's barcode in the barcode column.
-        Barcode,
-        /// Billz's sku or id in the model column.
-        Model,
-    }
-    /// Whose stock counts.
-    Stock {
-        /// All enabled shops that were read at least once.
-        Sum,
-        /// The shop being synchronised.
-        Selected,
-    }
-    /// Falls explained by site orders.
-    SiteSales {
-        /// Keep until Billz moves.
-        Keep,
-        /// Subtract from what Billz says.
-        Net,
-        /// Write what Billz says.
-        Ignore,
-    }
-    /// How a special ends.
-    Specials {
-        /// The row is deleted.
-        Remove,
-        /// It ends yesterday.
-        Close,
-    }
-    /// Which specials we may end.
-    SpecialsScope {
-        /// Any, as the requirement says.
-        All,
-        /// Only those that we wrote.
-        Own,
-    }
-    /// New goods.
-    NewProducts {
-        /// Created but not shown.
-        Hidden,
-        /// Created and shown.
-        Live,
-        /// Not created.
-        Off,
-    }
-    /// Variants of one good.
-    Variants {
-        /// Each is a product.
-        Separate,
-        /// One product with options.
-        Options,
-    }
-    /// A linked product that a person deleted.
-    DeletedInShop {
-        /// Stays deleted.
-        Leave,
-        /// Is made again.
-        Recreate,
-    }
-    /// Goods that vanish from Billz.
-    Vanished {
-        /// Stay as they are.
-        Leave,
-        /// Quantity 0.
-        Zero,
-        /// Hidden.
-        Disable,
-    }
-    /// New goods without a mapped category.
-    UnmappedCategory {
-        /// Wait for a mapping.
-        Inbox,
-        /// Go to `default_category_id`.
-        Default,
-    }
-}
-
 /// How prices are rounded.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -344,7 +222,7 @@ impl Settings {
         let Value::Object(fields) = given else {
             return Err(vec![FieldError::new("/settings", "must be an object")]);
         };
-        let mut errors: Vec<FieldError> = fields.iter().filter_map(|(name, value)| wrong_field(name, value)).collect();
+        let mut errors: Vec<FieldError> = fields.iter().filter_map(|(name, value)| check::wrong_field(name, value)).collect();
         if errors.is_empty() {
             match serde_json::from_value::<Self>(complete(given)) {
                 Ok(settings) => {
@@ -357,106 +235,6 @@ impl Settings {
             }
         }
         Err(errors)
-    }
-
-    fn rules(&self) -> Vec<FieldError> {
-        let mut errors = Vec::new();
-        let mut wrong = |pointer: &str, detail: String| errors.push(FieldError::new(format!("/settings{pointer}"), detail));
-        if self.api == Api::Billz1 {
-            wrong("/api", "billz1 is not served by this version; use billz2".into());
-        }
-        if let Some(address) = &self.base_url {
-            match url::Url::parse(address) {
-                Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
-                _ => wrong("/base_url", format!("`{address}` is no address; write for example https://api-admin.billz.ai")),
-            }
-        }
-        for (pointer, text, word) in [
-            ("/full_every", &self.full_every, Some("auto")),
-            ("/read_reuse", &self.read_reuse, None),
-            ("/vanished_delay", &self.vanished_delay, None),
-            ("/plan_expiry", &self.plan_expiry, None),
-            ("/keep_changes", &self.keep_changes, None),
-        ] {
-            if Some(text.as_str()) != word
-                && let Err(detail) = clock::parse_duration(text)
-            {
-                wrong(pointer, detail);
-            }
-        }
-        for (pointer, text) in
-            [("/rounding/step", &self.rounding.step), ("/min_price", &self.min_price), ("/max_failed_share", &self.max_failed_share)]
-        {
-            if number::parse_decimal(&text.0).is_none_or(|value| value.is_sign_negative()) {
-                wrong(pointer, format!("`{}` is no decimal of 0 or more", text.0));
-            }
-        }
-        for (currency, rate) in &self.rates {
-            if number::parse_decimal(&rate.0).is_none_or(|value| value <= Decimal::ZERO) {
-                wrong(&format!("/rates/{currency}"), format!("`{}` is no rate above 0", rate.0));
-            }
-        }
-        for (pointer, column) in
-            [("/barcode_column", &self.barcode_column), ("/sku_column", &self.sku_column), ("/model_column", &self.model_column)]
-        {
-            if name::plain(column).is_none() {
-                wrong(pointer, format!("`{column}` is no name of a column"));
-            }
-        }
-        if !self.opencart.table_prefix.is_empty() && name::plain(&self.opencart.table_prefix).is_none() {
-            wrong(
-                "/opencart/table_prefix",
-                format!("`{}` is no prefix of tables; use letters, digits and _ only", self.opencart.table_prefix),
-            );
-        }
-        if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
-            wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
-        }
-        for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price and special only".into());
-            }
-        }
-        for (pointer, served) in [
-            ("/variants", self.variants == Variants::Separate),
-            ("/vanished", self.vanished == Vanished::Leave),
-            ("/deleted_in_shop", self.deleted_in_shop == DeletedInShop::Leave),
-        ] {
-            if !served {
-                wrong(pointer, "this version serves the default only".into());
-            }
-        }
-        self.seller_rules(&mut wrong);
-        errors
-    }
-
-    fn seller_rules(&self, wrong: &mut impl FnMut(&str, String)) {
-        let seller = &self.opencart.seller;
-        for (name, column) in [
-            ("link_table", &seller.link_table),
-            ("product_column", &seller.product_column),
-            ("seller_column", &seller.seller_column),
-            ("product_table_column", &seller.product_table_column),
-        ] {
-            if let Some(column) = column
-                && name::plain(column).is_none()
-            {
-                wrong(&format!("/opencart/seller/{name}"), format!("`{column}` is no name of a table or column"));
-            }
-        }
-        if seller.link_table.is_some() && seller.product_table_column.is_some() {
-            wrong("/opencart/seller/product_table_column", "give either link_table or product_table_column".into());
-        }
-        if seller.link_table.is_some() {
-            for (name, given) in [("product_column", seller.product_column.is_some()), ("seller_column", seller.seller_column.is_some())] {
-                if !given {
-                    wrong(&format!("/opencart/seller/{name}"), "is needed with link_table".into());
-                }
-            }
-        }
-        if (seller.link_table.is_some() || seller.product_table_column.is_some()) && seller.seller_value.is_none() {
-            wrong("/opencart/seller/seller_value", "is needed: which seller's products these are".into());
-        }
     }
 
     /// Column and value of a key for a new product, if there is a value.
@@ -482,33 +260,6 @@ impl Settings {
     pub fn read_reuse(&self) -> Duration {
         clock::parse_duration(&self.read_reuse).unwrap_or_default()
     }
-}
-
-/// What is wrong with one field, taken for itself: unknown, or of a wrong form. Pointers reach into nested objects.
-fn wrong_field(name: &str, value: &Value) -> Option<FieldError> {
-    let known = defaults();
-    if known.get(name).is_none() {
-        return Some(FieldError::new(format!("/settings/{}", escape(name)), "there is no such setting"));
-    }
-    let mut alone = Map::new();
-    alone.insert(name.to_owned(), value.clone());
-    let error = serde_path_to_error::deserialize::<_, Settings>(complete(&Value::Object(alone))).err()?;
-    let path: String = error
-        .path()
-        .iter()
-        .filter_map(|segment| match segment {
-            serde_path_to_error::Segment::Seq { index } => Some(format!("/{index}")),
-            serde_path_to_error::Segment::Map { key } => Some(format!("/{}", escape(key))),
-            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => None,
-        })
-        .collect();
-    let path = if path.is_empty() { format!("/{}", escape(name)) } else { path };
-    Some(FieldError::new(format!("/settings{path}"), error.into_inner().to_string()))
-}
-
-/// A JSON pointer's own escapes (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
