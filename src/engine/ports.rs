@@ -141,6 +141,13 @@ pub struct Finish {
     pub full_every_seconds: Option<u64>,
 }
 
+impl Finish {
+    /// An end that moves neither cursor nor clock of the stream.
+    pub fn without_effect(state: State, fault: &Fault) -> Self {
+        Self { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None }
+    }
+}
+
 /// A run a worker has taken, with the fence of its lease.
 #[derive(Clone, Debug)]
 pub struct Claimed {

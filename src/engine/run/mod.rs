@@ -21,7 +21,7 @@ use super::{
     secrets::Sealer,
 };
 use crate::{
-    fault::{Code, Fault, FaultView, failpoint},
+    fault::{Code, Fault, failpoint},
     telemetry::metrics,
 };
 use hold::Hold;
@@ -125,6 +125,7 @@ impl Execution {
     }
 
     async fn work(&mut self) -> Result<Worked, Fault> {
+        self.hold.go_on()?;
         let stream = self.stream().await?;
         self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, stream.cursor).await?;
         if self.run.cursor_before.is_none() {
@@ -217,14 +218,7 @@ impl Execution {
 
     async fn fail(&self, fault: &Fault) -> Result<Option<State>, Fault> {
         let fence = self.hold.fence();
-        let end = |state| Finish {
-            state,
-            error: Some(FaultView::from(fault)),
-            cursor: None,
-            synced: false,
-            whole_read_at: None,
-            full_every_seconds: None,
-        };
+        let end = |state| Finish::without_effect(state, fault);
         match react(fault, self.run.attempts, self.run.phase == Phase::Apply) {
             Reaction::Abandon => {
                 tracing::warn!(run.id = %self.run.id, error = %fault, "run left to another worker");
@@ -257,14 +251,7 @@ pub async fn give_up(ports: &Ports, run: &Run, fence: u64, detail: &str) {
 /// Ends a run with a fault, as far as the database lets us.
 pub async fn give_up_with(ports: &Ports, run: &Run, fence: u64, fault: &Fault) {
     tracing::error!(run.id = %run.id, error = %fault, "run failed");
-    let finish = Finish {
-        state: State::Failed,
-        error: Some(FaultView::from(fault)),
-        cursor: None,
-        synced: false,
-        whole_read_at: None,
-        full_every_seconds: None,
-    };
+    let finish = Finish::without_effect(State::Failed, fault);
     if let Err(fault) = ports.runs.finish(&run.id, fence, finish).await {
         tracing::error!(run.id = %run.id, error = %fault, "the end of a run could not be written");
     }
