@@ -149,6 +149,10 @@ impl Execution {
         }
         self.hold.take(&format!("target:{}", self.connection.id)).await?;
         let mut target = self.flow.target(&self.opened).await?;
+        if self.run.phase == Phase::Apply {
+            // Another stream's run may have finished a part of ours while we waited for the target.
+            self.run.counts = self.ports.runs.get(&self.run.id).await?.map_or(self.run.counts, |run| run.counts);
+        }
         let rules = self.rules(&mut *target, &summary).await?;
         self.finish_leftovers(&mut *target).await?;
         if self.run.phase == Phase::Decide {

@@ -156,6 +156,24 @@ impl Writer {
         Ok(answers)
     }
 
+    /// Completes what an earlier attempt has begun and nobody will repeat: products that stand in the shop under their references,
+    /// half made or whole. `None` for one that was never begun; nothing is made for it.
+    ///
+    /// Errors: as [`Writer::create`].
+    pub async fn complete(&mut self, products: &[NewProduct]) -> Result<Vec<Option<Created>>, Fault> {
+        let shop = self.shop().await?;
+        let mut begun = HashSet::new();
+        for products in products.chunks(PRODUCTS) {
+            let mut drafts = self.drafts(products, &shop)?;
+            let mut fit: Vec<&mut Draft> = drafts.iter_mut().filter_map(|draft| draft.as_mut().ok()).collect();
+            self.find_made(&mut fit).await?;
+            begun.extend(fit.iter().filter(|draft| draft.product_id.is_some()).map(|draft| draft.reference.clone()));
+        }
+        let standing: Vec<NewProduct> = products.iter().filter(|product| begun.contains(&product.reference)).cloned().collect();
+        let mut created = self.create(&standing, true).await?.into_iter();
+        Ok(products.iter().map(|product| if begun.contains(&product.reference) { created.next() } else { None }).collect())
+    }
+
     /// Takes the references of this session's new products out of `location`. To be called once the answers of
     /// [`Writer::create`] are stored durably; a reference left behind by a crash is harmless.
     ///
