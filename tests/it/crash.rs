@@ -37,8 +37,9 @@ struct Undisturbed {
 fn trade(stage: &Stage, products: usize) {
     let many = products == MANY;
     stage.billz.billz2.random_changes(&RandomChanges {
-        stock: if many { 900 } else { 12 },
-        price: if many { 150 } else { 8 },
+        stock: if many { 50 } else { 12 },
+        // A new price counts in every shop: more than 1,000 of them make a second batch.
+        price: if many { 1_200 } else { 8 },
         promo: if many { 150 } else { 12 },
         new: 5,
         deleted: 0,
