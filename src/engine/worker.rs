@@ -112,10 +112,10 @@ impl Worker {
                 // A panic must not take the worker with it, nor leave the run to its lease without a word.
                 if let Err(panic) = tokio::spawn(execution.execute()).await {
                     tracing::error!(run.id = %id, error = %panic, "a run ended by a panic");
-                    super::run::give_up(&self.ports, &run, fence, "a mistake of ours ended the run").await;
+                    super::run::give_up(&self.ports, &run, fence, &Fault::internal("a mistake of ours ended the run")).await;
                 }
             }
-            Err(fault) => super::run::give_up_with(&self.ports, &run, fence, &fault).await,
+            Err(fault) => super::run::give_up(&self.ports, &run, fence, &fault).await,
         }
         beat.abort();
         hold.release_all().await;
