@@ -141,6 +141,13 @@ pub struct Finish {
     pub full_every_seconds: Option<u64>,
 }
 
+impl Finish {
+    /// An end that moves neither cursor nor clock of the stream.
+    pub fn without_effect(state: State, fault: &Fault) -> Self {
+        Self { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None }
+    }
+}
+
 /// A run a worker has taken, with the fence of its lease.
 #[derive(Clone, Debug)]
 pub struct Claimed {
@@ -292,12 +299,15 @@ pub trait Changes: Send + Sync {
     async fn plan(&self, run: &str, fence: u64, changes: Vec<NewChange>) -> Result<(), Fault>;
     /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent).
     async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault>;
-    /// Records what became of a batch, its links and the run's counts, in one transaction; rows of earlier runs (leftovers) do not count. Fails
-    /// with `LeaseLost` when the fence has moved.
+    /// Records what became of a batch, its links and the counts of the run that planned each row, in one transaction; returns the
+    /// counts of `run`. Rows that somebody else has recorded meanwhile are passed over. Fails with `LeaseLost` when the fence has moved.
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault>;
-    /// Creations that earlier, ended runs of the connection left in `applying`: their effect may stand in the target. Updates left so
-    /// are closed as superseded, since deciding looks at what stands there.
+    /// Creations that other runs of the connection left in `applying`: their effect may stand in the target. The caller holds the
+    /// target, so those runs have ended or wait for a worker. Updates that ended runs left so are closed as superseded, since deciding
+    /// looks at what stands there; those of a run that will be taken up again are its own matter.
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault>;
+    /// Takes back the intent of changes that had no effect: planned again where their run will be taken up, superseded where it has ended.
+    async fn withdraw(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Newest last (order of the plan).

@@ -6,4 +6,6 @@
 
 mod support;
 
+mod concurrency;
+mod crash;
 mod first_sync;

@@ -4,7 +4,7 @@ use super::Execution;
 use crate::{
     engine::{
         flow::{Apply, Rules},
-        model::{Applied, Change, Counts, Op, Outcome, Reason},
+        model::{Applied, Change, Counts, LinkState, Op, Outcome, Reason},
     },
     fault::{Fault, failpoint},
 };
@@ -47,8 +47,10 @@ impl Execution {
         batch: Vec<Change>,
         again: bool,
     ) -> Result<Vec<(Change, Applied)>, Fault> {
+        let (batch, mut overtaken) = self.set_aside_overtaken(batch).await?;
         let applied = target.apply(&batch, again).await?;
         let mut results: Vec<(Change, Applied)> = batch.into_iter().zip(applied).collect();
+        results.append(&mut overtaken);
         let met: Vec<String> = results
             .iter()
             .filter(|(_, applied)| matches!(applied, Applied::Conflict { .. }))
@@ -67,6 +69,22 @@ impl Execution {
             return Ok(results);
         }
         self.once_more(target, rules, results, &met).await
+    }
+
+    /// Creations of items that were linked since they were decided, by another stream's run or by a person, must not be made. Plans
+    /// grow old: a dead run is taken up after others have run, a plan is approved hours later.
+    async fn set_aside_overtaken(&self, batch: Vec<Change>) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
+        let created: Vec<String> =
+            batch.iter().filter(|change| change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
+        if created.is_empty() {
+            return Ok((batch, Vec::new()));
+        }
+        let links = self.ports.links.by_sources(&self.connection.link_space, &created).await?;
+        let (overtaken, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(|change| {
+            change.body.op == Op::Create && links.get(&change.body.source).is_some_and(|link| link.state == LinkState::Linked)
+        });
+        let gone = || Applied::Gone { reason: Reason::new("superseded") };
+        Ok((batch, overtaken.into_iter().map(|change| (change, gone())).collect()))
     }
 
     /// Conflicts are re-read and decided again, once.
@@ -107,7 +125,8 @@ impl Execution {
         Ok(done)
     }
 
-    /// Creations that an earlier run began and did not record: they are finished first, or the item would be made twice.
+    /// Creations that another run began and did not record: they are finished first, or the item would be made twice. What that run
+    /// had not begun is not made for it: this run decides anew, and a person may have ended it for that very reason.
     pub(super) async fn finish_leftovers(&self, target: &mut dyn Apply) -> Result<(), Fault> {
         loop {
             let left = self.ports.changes.leftovers(&self.connection.id, &self.run.id, self.hold.fence(), BATCH).await?;
@@ -115,17 +134,16 @@ impl Execution {
                 return Ok(());
             }
             tracing::info!(run.id = %self.run.id, items = left.len(), "finishing what an earlier run had begun");
-            let creations: Vec<Change> = left.into_iter().filter(|change| change.body.op == Op::Create).collect();
-            let applied = target.apply(&creations, true).await?;
-            let results: Vec<(Change, Applied)> = creations
-                .into_iter()
-                .zip(applied)
-                // A conflict of an old intent is no failure of anybody: this run looks at the item anew.
-                .map(|(change, applied)| match applied {
-                    Applied::Conflict { .. } => (change, Applied::Gone { reason: Reason::new("superseded") }),
-                    other => (change, other),
-                })
-                .collect();
+            let applied = target.complete(&left).await?;
+            let mut results = Vec::new();
+            let mut not_begun = Vec::new();
+            for (change, applied) in left.into_iter().zip(applied) {
+                match applied {
+                    Some(applied) => results.push((change, applied)),
+                    None => not_begun.push(change),
+                }
+            }
+            self.ports.changes.withdraw(&self.run.id, self.hold.fence(), &not_begun).await?;
             self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
             target.recorded().await?;
         }

@@ -1,6 +1,7 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
 mod database;
+mod history;
 mod process;
 mod rest;
 
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tradesync::sandbox::{self, Running};
 
 pub use database::{Database, server};
+pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};
 
@@ -67,6 +69,18 @@ impl Stage {
         let service = Process::start(&database, &setup.spawn).await;
         let rest = Rest::new(&service.url, ADMIN_KEY);
         Self { database, billz, service, rest }
+    }
+
+    /// A stage whose first process only answers requests: the test decides which workers there are, and they may die while the
+    /// API goes on answering.
+    pub async fn without_worker(products: usize) -> Self {
+        let spawn = Spawn::default().with("TRADESYNC_ROLE", "api");
+        Self::with(Setup { products, spawn, ..Setup::default() }).await
+    }
+
+    /// One more process that only works on runs.
+    pub async fn worker(&self, spawn: &Spawn) -> Process {
+        Process::start(&self.database, &spawn.clone().with("TRADESYNC_ROLE", "worker")).await
     }
 
     /// Ends the service process as `kill -9` would (or finds it ended by a planned failure) and starts a new one.

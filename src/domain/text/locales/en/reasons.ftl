@@ -20,6 +20,7 @@ currency_without_rate = The price is in { $currency }, but the shop works in { $
 price_unreadable = The price “{ $value }” in the shop “{ $shop }” cannot be read. Correct it in the source.
 stock_unreadable = The stock “{ $value }” in the shop “{ $shop }” cannot be read. Correct it in the source.
 target_changed = While we were writing, the product was changed in the shop: { $now }. The next run brings it up to date by itself.
+superseded = Something else happened to this product before this change was carried out: it was not needed any more.
 not_in_shop = The product is not in this shop.
 stock_sum = Sum of the stock of the shops ({ $shops }): { $value }.
 stock_selected = Stock of the shop “{ $shop }”: { $value }.

@@ -20,6 +20,7 @@ currency_without_rate = Narx { $currency } da koʻrsatilgan, sayt esa { $shop_cu
 price_unreadable = “{ $shop }” doʻkonidagi “{ $value }” narxini oʻqib boʻlmadi. Uni manbada tuzating.
 stock_unreadable = “{ $shop }” doʻkonidagi “{ $value }” qoldigʻini oʻqib boʻlmadi. Uni manbada tuzating.
 target_changed = Yozish paytida mahsulot saytda oʻzgartirildi: { $now }. Keyingi ishga tushirishda u oʻzi yangilanadi.
+superseded = Oʻzgartirish navbat kutayotganda mahsulot bilan hammasi bajarilgan: u endi kerak emas.
 not_in_shop = Mahsulot bu doʻkonda yoʻq.
 stock_sum = Doʻkonlar boʻyicha qoldiqlar yigʻindisi ({ $shops }): { $value }.
 stock_selected = “{ $shop }” doʻkonining qoldigʻi: { $value }.
