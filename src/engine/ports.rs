@@ -240,7 +240,8 @@ pub trait Records: Send + Sync {
     async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
-    /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
+    /// The youngest finished read that was proven whole, is not older than `within`, is younger than any that `stream` has used, and covers
+    /// `since` (`None` = a full one).
     async fn usable_read(
         &self,
         connection: &str,
