@@ -158,6 +158,9 @@ pub struct ReadSummary {
     pub started_at: DateTime<Utc>,
     /// Totals, last page and distinct ids agreed.
     pub whole: bool,
+    /// Everything was asked for and nothing came: true of an empty account and of a key without rights alike, so it proves nothing.
+    #[serde(default)]
+    pub empty: bool,
     /// Why it is not whole.
     pub doubt: Option<FaultView>,
     /// Rows whose normalised state differs from what we held.

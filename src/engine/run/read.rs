@@ -73,6 +73,7 @@ impl Execution {
                 changed: told.changed,
                 missed_by_delta: missed,
                 facts,
+                empty: since.is_none() && rows == 0,
             };
             let past = PastRead { id: read, since, summary: summary.clone() };
             self.ports.records.remember_read(&self.connection.id, &self.run.stream, past).await?;
