@@ -43,13 +43,16 @@ impl Execution {
         let mut source = self.flow.source(&self.opened, self.hold.stopped()).await?;
         self.check_account(source.account().await?).await?;
         let facts: Values = source.facts().await?;
-        let mut pass = 0;
+        let (mut pass, mut told) = (0, Stored::default());
         loop {
             pass += 1;
             let read = ids::fresh();
             let mut sink = Sink { execution: self, read: read.clone(), rows: 0, total: None, told: Stored::default() };
             let end: ReadEnd = source.read(since, &mut sink).await?;
-            let (rows, told) = (sink.rows, sink.told);
+            let rows = sink.rows;
+            // What an unproven pass has stored already, the next one finds unchanged.
+            told.changed += sink.told.changed;
+            told.silent += sink.told.silent;
             self.run.read = rows;
             if let Some(doubt) = &end.doubt
                 && pass < PASSES
