@@ -254,6 +254,9 @@ pub struct NewRun {
     pub items: Option<Vec<String>>,
 }
 
+/// How keys begin that stand for no item: of rows whose own id cannot be read.
+pub const NAMELESS: &str = "unreadable:";
+
 /// The last seen, normalised state of one source item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -67,16 +67,17 @@ impl Execution {
             if since.is_none() && end.doubt.is_none() {
                 missed += self.ports.records.mark_gone(&self.connection.id, &read).await?;
             }
+            self.ports.records.drop_nameless(&self.connection.id, &read).await?;
             let summary = ReadSummary {
                 mode: if since.is_none() { Mode::Full } else { Mode::Incremental },
                 reused: false,
                 started_at: end.started_at,
                 whole: end.doubt.is_none(),
+                empty: since.is_none() && rows == 0,
                 doubt: end.doubt.as_ref().map(FaultView::from),
                 changed: told.changed,
                 missed_by_delta: missed,
                 facts,
-                empty: since.is_none() && rows == 0,
             };
             let past = PastRead { id: read, since, summary: summary.clone() };
             self.ports.records.remember_read(&self.connection.id, &self.run.stream, past).await?;
