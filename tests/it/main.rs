@@ -6,4 +6,7 @@
 
 mod support;
 
+mod faults;
 mod first_sync;
+mod reading;
+mod secrets;
