@@ -243,11 +243,15 @@ pub trait Records: Send + Sync {
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
     async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault>;
+    /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
+    /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
+    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;
     /// Remembers a finished read for the connection's other streams, as used by `stream`.
     async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
-    /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
+    /// The youngest finished read that was proven whole, is not older than `within`, is younger than any that `stream` has used, and covers
+    /// `since` (`None` = a full one).
     async fn usable_read(
         &self,
         connection: &str,

@@ -8,4 +8,7 @@ mod support;
 
 mod concurrency;
 mod crash;
+mod faults;
 mod first_sync;
+mod reading;
+mod secrets;
