@@ -143,7 +143,7 @@ impl Execution {
     }
 
     /// Which of these targets are linked elsewhere. A link whose item was replaced by another one under the same id holds nothing.
-    async fn taken<O: Observe + ?Sized>(&self, target: &mut O, targets: &[String]) -> Result<HashSet<String>, Fault> {
+    pub(super) async fn taken<O: Observe + ?Sized>(&self, target: &mut O, targets: &[String]) -> Result<HashSet<String>, Fault> {
         let holders = self.ports.links.linked_targets(&self.connection.link_space, targets).await?;
         if holders.is_empty() {
             return Ok(HashSet::new());
