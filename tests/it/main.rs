@@ -6,4 +6,8 @@
 
 mod support;
 
+mod dry_run;
 mod first_sync;
+mod linking;
+mod shop;
+mod specials;
