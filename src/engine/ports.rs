@@ -268,13 +268,39 @@ pub struct LinkFilter {
     pub state: Option<LinkState>,
 }
 
+/// The link that has a target item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its space.
+    pub space: String,
+    /// Its source item.
+    pub source: String,
+    /// Which item stood there when it was made: an id may have gone to another item since.
+    pub witness: Option<String>,
+}
+
+impl Holder {
+    /// Whether it is the link of this source item.
+    pub fn is(&self, space: &str, source: &str) -> bool {
+        self.space == space && self.source == source
+    }
+
+    /// Whether it holds the item that stands there now, and not one that had its id before.
+    pub fn holds(&self, witness: Option<&str>) -> bool {
+        match (self.witness.as_deref(), witness) {
+            (Some(was), Some(is)) => was == is,
+            _ => true,
+        }
+    }
+}
+
 /// Links and questions about links.
 #[async_trait]
 pub trait Links: Send + Sync {
     /// By source ids.
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
-    /// Which of these targets are linked already, in any space of the same target; with the source that has it.
-    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Fault>;
+    /// Which of these targets are linked already, in any space of the same target; with the link that has each.
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
     /// How many stand in this space.
     async fn linked(&self, space: &str) -> Result<u64, Fault>;
     /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.
