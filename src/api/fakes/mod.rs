@@ -286,10 +286,16 @@ impl Records for Memory {
     async fn count(&self, _: &str) -> Result<u64> {
         unused()
     }
-    async fn mark_gone(&self, _: &str, _: DateTime<Utc>) -> Result<u64> {
+    async fn by_keys(&self, _: &str, _: &[String]) -> Result<Vec<StoredRecord>> {
         unused()
     }
-    async fn remember_read(&self, _: &str, _: &str, _: Option<DateTime<Utc>>, _: &ReadSummary) -> Result<()> {
+    async fn mark_gone(&self, _: &str, _: &str) -> Result<u64> {
+        unused()
+    }
+    async fn remember_read(&self, _: &str, _: &str, _: PastRead) -> Result<()> {
+        unused()
+    }
+    async fn use_read(&self, _: &str, _: &str) -> Result<()> {
         unused()
     }
     async fn usable_read(&self, _: &str, _: &str, _: Option<DateTime<Utc>>, _: Duration) -> Result<Option<PastRead>> {
@@ -354,6 +360,12 @@ impl Changes for Memory {
         unused()
     }
     async fn record(&self, _: &str, _: u64, _: &str, _: Vec<(Change, Applied)>) -> Result<Counts> {
+        unused()
+    }
+    async fn leftovers(&self, _: &str, _: &str, _: u64, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
+    async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
         unused()
     }
     async fn items(&self, _: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>> {
