@@ -375,6 +375,16 @@ impl Changes for Memory {
 }
 
 #[async_trait]
+impl Idempotent for Memory {
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>> {
+        Ok(self.replay::<()>(&Some(key.clone()))?.and_then(|acted| match acted {
+            Acted::Replayed(answer) => Some(answer),
+            Acted::Fresh(()) => None,
+        }))
+    }
+}
+
+#[async_trait]
 impl ApiKeys for Memory {
     async fn by_hash(&self, hash: &str) -> Result<Option<ApiKey>> {
         Ok(self.keys.lock().unwrap().iter().find(|key| key.hash == hash).cloned())
@@ -410,6 +420,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),
         flows: vec![Arc::new(free), Arc::new(fixed)],
