@@ -61,6 +61,14 @@ pub enum Acted<T> {
     Replayed(StoredAnswer),
 }
 
+/// Answers kept under idempotency keys.
+#[async_trait]
+pub trait Idempotent: Send + Sync {
+    /// The answer that the key got in the last 24 hours, if it got one. Asked before anything is checked: a repeated request is answered as the
+    /// first time, whatever has become of the things it names. `IdempotencyMismatch` when the key stands for another body.
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>, Fault>;
+}
+
 /// Turns the acted-on thing into the answer that is kept for replay.
 pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
 
