@@ -220,8 +220,8 @@ pub trait Observe: Send {
     /// Possible targets among the owner's own items, by source id; compared byte-wise.
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault>;
 
-    /// Whether the owner has more items in the target than `linked`; if not, nothing can match.
-    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault>;
+    /// Whether the owner has nothing in the target at all: then nothing can match.
+    async fn is_empty(&mut self) -> Result<bool, Fault>;
 }
 
 /// Writes into the target.

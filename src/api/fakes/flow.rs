@@ -37,7 +37,7 @@ impl Observe for Shop {
     async fn candidates(&mut self, _: &[crate::engine::flow::Lookup]) -> Result<HashMap<String, Vec<Candidate>>> {
         unused()
     }
-    async fn has_more_than(&mut self, _: u64) -> Result<bool> {
+    async fn is_empty(&mut self) -> Result<bool> {
         unused()
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 /// Records looked at together: large enough that set-based queries pay, small enough that memory stays flat.
 const CHUNK: u32 = 1_000;
 /// Unlinked records matched together: the target has no index on sku, so each query scans it once.
-const LOOKUP_CHUNK: u32 = 4_000;
+const LOOKUP_CHUNK: usize = 4_000;
 /// Failures below this number never stop a run, whatever their share.
 const FEW_FAILURES: u64 = 20;
 
@@ -114,32 +114,44 @@ impl Execution {
         let mut matches = Matches::default();
         let space = &self.connection.link_space;
         // In an empty shop nothing can be found. More must not be concluded from counts: links outlive their products.
-        if !target.has_more_than(0).await? {
+        if target.is_empty().await? {
             return Ok(matches);
         }
         let mut after: Option<String> = None;
+        let mut lookups: Vec<Lookup> = Vec::new();
         loop {
             self.hold.go_on()?;
-            let records = self.ports.records.unlinked(&self.connection.id, space, after.as_deref(), LOOKUP_CHUNK).await?;
-            let Some(last) = records.last() else { return Ok(matches) };
-            after = Some(last.record.key.clone());
-            let lookups: Vec<Lookup> =
-                records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
-            let mut found = target.candidates(&lookups).await?;
-            let targets: Vec<String> =
-                found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
-            let taken = self.taken(target, &targets).await?;
-            for (source, mut candidates) in found.drain() {
-                candidates.retain(|candidate| !taken.contains(&candidate.target));
-                candidates.sort_by(|one, other| one.target.len().cmp(&other.target.len()).then_with(|| one.target.cmp(&other.target)));
-                for candidate in &candidates {
-                    *matches.wanted.entry(candidate.target.clone()).or_default() += 1;
-                }
-                if !candidates.is_empty() {
-                    matches.by_source.insert(source, candidates);
-                }
+            // Records are large and their keys are small: only the keys are gathered until a query pays.
+            let records = self.ports.records.unlinked(&self.connection.id, space, after.as_deref(), CHUNK).await?;
+            lookups.extend(records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)));
+            after = records.last().map(|last| last.record.key.clone());
+            let ended = after.is_none();
+            if lookups.len() >= LOOKUP_CHUNK || (ended && !lookups.is_empty()) {
+                self.match_some(target, &lookups, &mut matches).await?;
+                lookups.clear();
+            }
+            if ended {
+                return Ok(matches);
             }
         }
+    }
+
+    async fn match_some<O: Observe + ?Sized>(&self, target: &mut O, lookups: &[Lookup], matches: &mut Matches) -> Result<(), Fault> {
+        let found = target.candidates(lookups).await?;
+        let targets: Vec<String> =
+            found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
+        let taken = self.taken(target, &targets).await?;
+        for (source, mut candidates) in found {
+            candidates.retain(|candidate| !taken.contains(&candidate.target));
+            candidates.sort_by(|one, other| one.target.len().cmp(&other.target.len()).then_with(|| one.target.cmp(&other.target)));
+            for candidate in &candidates {
+                *matches.wanted.entry(candidate.target.clone()).or_default() += 1;
+            }
+            if !candidates.is_empty() {
+                matches.by_source.insert(source, candidates);
+            }
+        }
+        Ok(())
     }
 
     /// Which of these targets are linked elsewhere. A link whose item was replaced by another one under the same id holds nothing.

@@ -177,8 +177,8 @@ impl Observe for Looking {
         candidates(&mut self.reader, lookups).await
     }
 
-    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault> {
-        self.reader.owns_more_than(linked).await
+    async fn is_empty(&mut self) -> Result<bool, Fault> {
+        Ok(!self.reader.owns_more_than(0).await?)
     }
 }
 
@@ -339,8 +339,8 @@ impl Observe for Writing {
         candidates(&mut self.writer, lookups).await
     }
 
-    async fn has_more_than(&mut self, linked: u64) -> Result<bool, Fault> {
-        self.writer.owns_more_than(linked).await
+    async fn is_empty(&mut self) -> Result<bool, Fault> {
+        Ok(!self.writer.owns_more_than(0).await?)
     }
 }
 
