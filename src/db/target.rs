@@ -17,12 +17,16 @@ impl DatabaseUrl {
         let wrong = |why: &str| {
             Fault::new(Code::ConfigInvalid, format!("the database address is wrong: {why}; write mysql://user:password@host:3306/database"))
         };
-        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+        let mut url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err(wrong("it must begin with mysql://"));
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(wrong("it names no host"));
+        }
+        // The client library takes `localhost` for its socket file and forgets the port; who names a port means TCP.
+        if url.host_str() == Some("localhost") && url.port().is_some() {
+            url.set_host(Some("127.0.0.1")).map_err(|error| wrong(&error.to_string()))?;
         }
         let database = url.path().trim_start_matches('/').to_owned();
         if database.is_empty() || database.contains('/') {
