@@ -106,8 +106,13 @@ impl Stage {
 
     /// Makes a connection; returns its id.
     pub async fn connect(&self, over: Value) -> String {
+        self.connect_as("seller:42", over).await
+    }
+
+    /// Makes a connection of an owner; returns its id.
+    pub async fn connect_as(&self, owner: &str, over: Value) -> String {
         let body = json!({
-            "flow": "billz-opencart", "name": "Test shop", "owner": "seller:42", "enabled": true,
+            "flow": "billz-opencart", "name": "Test shop", "owner": owner, "enabled": true,
             "settings": self.settings(over), "secrets": {"secret": BILLZ_KEY},
         });
         self.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
