@@ -61,6 +61,14 @@ pub enum Acted<T> {
     Replayed(StoredAnswer),
 }
 
+/// Answers kept under idempotency keys.
+#[async_trait]
+pub trait Idempotent: Send + Sync {
+    /// The answer that the key got in the last 24 hours, if it got one. Asked before anything is checked: a repeated request is answered as the
+    /// first time, whatever has become of the things it names. `IdempotencyMismatch` when the key stands for another body.
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>, Fault>;
+}
+
 /// Turns the acted-on thing into the answer that is kept for replay.
 pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
 
@@ -243,11 +251,15 @@ pub trait Records: Send + Sync {
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
     async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault>;
+    /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
+    /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
+    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;
     /// Remembers a finished read for the connection's other streams, as used by `stream`.
     async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
-    /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
+    /// The youngest finished read that was proven whole, is not older than `within`, is younger than any that `stream` has used, and covers
+    /// `since` (`None` = a full one).
     async fn usable_read(
         &self,
         connection: &str,
@@ -264,13 +276,39 @@ pub struct LinkFilter {
     pub state: Option<LinkState>,
 }
 
+/// The link that has a target item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its space.
+    pub space: String,
+    /// Its source item.
+    pub source: String,
+    /// Which item stood there when it was made: an id may have gone to another item since.
+    pub witness: Option<String>,
+}
+
+impl Holder {
+    /// Whether it is the link of this source item.
+    pub fn is(&self, space: &str, source: &str) -> bool {
+        self.space == space && self.source == source
+    }
+
+    /// Whether it holds the item that stands there now, and not one that had its id before.
+    pub fn holds(&self, witness: Option<&str>) -> bool {
+        match (self.witness.as_deref(), witness) {
+            (Some(was), Some(is)) => was == is,
+            _ => true,
+        }
+    }
+}
+
 /// Links and questions about links.
 #[async_trait]
 pub trait Links: Send + Sync {
     /// By source ids.
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
-    /// Which of these targets are linked already, in any space of the same target; with the source that has it.
-    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Fault>;
+    /// Which of these targets are linked already, in any space of the same target; with the link that has each.
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
     /// How many stand in this space.
     async fn linked(&self, space: &str) -> Result<u64, Fault>;
     /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.

@@ -9,7 +9,6 @@ use diesel::{
     MysqlConnection,
     mysql::Mysql,
     prelude::*,
-    result::DatabaseErrorKind,
     sql_query,
     sql_types::{Datetime, Nullable, Text},
 };
@@ -25,7 +24,7 @@ use crate::{
     domain::clock,
     engine::{
         model::{Link, target_of_space},
-        ports::{Acted, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
+        ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
     },
     fault::{Code, Fault},
 };
@@ -70,14 +69,37 @@ impl Row {
     }
 }
 
+/// Links that have one of these targets by an id that another item carries now (a restored shop gives ids again) let go of it:
+/// their source items then count as deleted in the target.
+fn let_go(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Result<(), Problem> {
+    let linked = links.iter().filter(|link| link.state == crate::engine::model::LinkState::Linked);
+    let targets: HashMap<&str, &Link> = linked.filter_map(|link| Some((link.target.as_deref()?, link))).collect();
+    let keys: Vec<String> = targets.keys().map(|target| (*target).to_owned()).collect();
+    for (target, holder) in linked_targets(connection, space, &keys)? {
+        let Some(link) = targets.get(target.as_str()) else { continue };
+        if !holder.is(space, &link.source) && !holder.holds(link.witness.as_deref()) {
+            use tradesync_links::dsl as l;
+            diesel::update(l::tradesync_links.filter(l::space.eq(&holder.space)).filter(l::source_key.eq(&holder.source)))
+                .set(l::target_key.eq(None::<String>))
+                .execute(connection)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes links, one statement for all. `target_key` stands only in real links: the unique key must not see questions.
+///
+/// A target that another link holds stays there, and the link that wanted it is not written: callers look what stands.
 pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Result<(), Problem> {
+    let_go(connection, space, links)?;
     let now = clock::now().naive_utc();
+    // The upsert meets two unique keys. Only a row of the same source may be changed, never that of another one with the same target.
+    let set = ["name", "state", "target_key", "witness", "candidates", "origin", "written", "source_seen_at", "run_id", "updated_at"]
+        .map(|column| format!("{column} = IF(space = VALUES(space) AND source_key = VALUES(source_key), VALUES({column}), {column})"))
+        .join(", ");
     for batch in links.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, updated_at) VALUES {} \
-             ON DUPLICATE KEY UPDATE name = VALUES(name), state = VALUES(state), target_key = VALUES(target_key), witness = VALUES(witness), candidates = VALUES(candidates), \
-             origin = VALUES(origin), written = VALUES(written), source_seen_at = VALUES(source_seen_at), run_id = VALUES(run_id), updated_at = VALUES(updated_at)",
+            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, updated_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
             rows(batch.len(), 13)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
@@ -118,21 +140,21 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     Ok(found)
 }
 
-/// Which of these targets are linked, with the source that has each.
+/// Which of these targets are linked, with the link that has each.
 pub(super) fn linked_targets(
     connection: &mut MysqlConnection,
     space: &str,
     targets: &[String],
-) -> Result<HashMap<String, String>, Problem> {
+) -> Result<HashMap<String, Holder>, Problem> {
     use tradesync_links::dsl as l;
     let mut found = HashMap::new();
     for batch in targets.chunks(2_000) {
-        let rows: Vec<(Option<String>, String)> = l::tradesync_links
+        let rows: Vec<(Option<String>, String, String, Option<String>)> = l::tradesync_links
             .filter(l::target_space.eq(target_of_space(space)))
             .filter(l::target_key.eq_any(batch))
-            .select((l::target_key, l::source_key))
+            .select((l::target_key, l::space, l::source_key, l::witness))
             .load(connection)?;
-        found.extend(rows.into_iter().filter_map(|(target, source)| target.map(|target| (target, source))));
+        found.extend(rows.into_iter().filter_map(|(target, space, source, witness)| Some((target?, Holder { space, source, witness }))));
     }
     Ok(found)
 }
@@ -140,20 +162,14 @@ pub(super) fn linked_targets(
 fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Link, Problem> {
     let target = link.target.clone().unwrap_or_default();
     let taken = linked_targets(connection, space, std::slice::from_ref(&target))?;
-    if let Some(source) = taken.get(&target).filter(|source| **source != link.source) {
-        return Err(
-            Fault::new(Code::InUse, format!("the target {target} is linked to the source item {source}; remove that link first")).into()
-        );
+    if taken.get(&target).is_some_and(|holder| !holder.is(space, &link.source) && holder.holds(link.witness.as_deref())) {
+        return Err(Fault::new(Code::InUse, format!("the target {target} is linked to another source item; remove that link first")).into());
     }
-    match upsert(connection, space, std::slice::from_ref(link)) {
-        Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-            return Err(Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into());
-        }
-        other => other?,
-    }
+    upsert(connection, space, std::slice::from_ref(link))?;
     by_sources(connection, space, std::slice::from_ref(&link.source))?
         .remove(&link.source)
-        .ok_or_else(|| Fault::internal("a link is gone right after it was made").into())
+        .filter(|stands| stands.target == link.target)
+        .ok_or_else(|| Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into())
 }
 
 #[async_trait]
@@ -163,7 +179,7 @@ impl Links for Store {
         self.pool.call(move |connection| transact(connection, |connection| by_sources(connection, &space, &sources))).await
     }
 
-    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>, Fault> {
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault> {
         let (space, targets) = (space.to_owned(), targets.to_vec());
         self.pool.call(move |connection| transact(connection, |connection| linked_targets(connection, &space, &targets))).await
     }

@@ -94,7 +94,7 @@ async fn two_processes_never_run_one_stream_twice() {
     let rests = [stage.rest.clone(), stage.rest.at(&second.url)];
     let mut streams = Vec::new();
     for number in 0..3 {
-        let connection = stage.connect_as(&format!("seller:{number}"), json!({})).await;
+        let connection = stage.connect_for(&format!("seller:{number}"), json!({})).await;
         for stream in stage.streams(&connection, 2).await {
             streams.push((connection.clone(), stream));
         }

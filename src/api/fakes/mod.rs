@@ -286,10 +286,19 @@ impl Records for Memory {
     async fn count(&self, _: &str) -> Result<u64> {
         unused()
     }
-    async fn mark_gone(&self, _: &str, _: DateTime<Utc>) -> Result<u64> {
+    async fn by_keys(&self, _: &str, _: &[String]) -> Result<Vec<StoredRecord>> {
         unused()
     }
-    async fn remember_read(&self, _: &str, _: &str, _: Option<DateTime<Utc>>, _: &ReadSummary) -> Result<()> {
+    async fn mark_gone(&self, _: &str, _: &str) -> Result<u64> {
+        unused()
+    }
+    async fn drop_nameless(&self, _: &str, _: &str) -> Result<u64> {
+        unused()
+    }
+    async fn remember_read(&self, _: &str, _: &str, _: PastRead) -> Result<()> {
+        unused()
+    }
+    async fn use_read(&self, _: &str, _: &str) -> Result<()> {
         unused()
     }
     async fn usable_read(&self, _: &str, _: &str, _: Option<DateTime<Utc>>, _: Duration) -> Result<Option<PastRead>> {
@@ -306,12 +315,13 @@ impl Links for Memory {
             .filter_map(|source| rows.get(&(space.to_owned(), source.clone())).map(|link| (source.clone(), link.clone())))
             .collect())
     }
-    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>> {
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>> {
         let rows = self.links.lock().unwrap();
         let linked = rows.iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked);
         Ok(linked
             .filter_map(|(_, link)| {
-                link.target.clone().filter(|target| targets.contains(target)).map(|target| (target, link.source.clone()))
+                let target = link.target.clone().filter(|target| targets.contains(target))?;
+                Some((target, Holder { space: space.to_owned(), source: link.source.clone(), witness: link.witness.clone() }))
             })
             .collect())
     }
@@ -356,9 +366,28 @@ impl Changes for Memory {
     async fn record(&self, _: &str, _: u64, _: &str, _: Vec<(Change, Applied)>) -> Result<Counts> {
         unused()
     }
+    async fn leftovers(&self, _: &str, _: &str, _: u64, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
+    async fn withdraw(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
+        unused()
+    }
+    async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
+        unused()
+    }
     async fn items(&self, _: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>> {
         let rows = self.items.lock().unwrap().clone();
         listing(rows.into_iter().filter(|row| filter.outcome.is_none_or(|outcome| row.outcome == outcome)), &page)
+    }
+}
+
+#[async_trait]
+impl Idempotent for Memory {
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>> {
+        Ok(self.replay::<()>(&Some(key.clone()))?.and_then(|acted| match acted {
+            Acted::Replayed(answer) => Some(answer),
+            Acted::Fresh(()) => None,
+        }))
     }
 }
 
@@ -398,6 +427,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),
         flows: vec![Arc::new(free), Arc::new(fixed)],

@@ -1,10 +1,12 @@
 //! The apply phase: intent -> effect -> record, batch by batch. Each step is safe to repeat after `kill -9`.
 
+use std::collections::HashSet;
+
 use super::Execution;
 use crate::{
     engine::{
-        flow::{Apply, Rules},
-        model::{Applied, Change, Counts, LinkState, Op, Outcome, Reason},
+        flow::{Apply, Lookup, Rules},
+        model::{Applied, Candidate, Change, Counts, LinkState, Op, Outcome, Reason},
     },
     fault::{Fault, failpoint},
 };
@@ -29,7 +31,8 @@ impl Execution {
                 break;
             }
             failpoint::hit("after-intent");
-            let results = self.apply_batch(target, rules, batch, again).await?;
+            let (batch, mut results) = self.leave_overtaken(target, rules, batch, again).await?;
+            results.extend(self.apply_batch(target, rules, batch, again).await?);
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
             failpoint::hit("after-effect");
             counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
@@ -44,6 +47,64 @@ impl Execution {
         Ok(counts)
     }
 
+    /// Takes out what has been overtaken since it was decided: the plan may have waited for a person's approval, or for another
+    /// worker, while other runs and people went on. Old values guard an update, but nothing guards a creation against a twin.
+    ///
+    /// A plan that is applied at once can only be overtaken by a person who links an item that is about to be created.
+    async fn leave_overtaken(
+        &self,
+        target: &mut dyn Apply,
+        rules: &dyn Rules,
+        batch: Vec<Change>,
+        again: bool,
+    ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
+        let at_once = self.run.attempts <= 1;
+        let sources: Vec<String> =
+            batch.iter().filter(|change| !at_once || change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
+        if sources.is_empty() {
+            return Ok((batch, Vec::new()));
+        }
+        let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
+        if at_once {
+            let linked = |change: &Change| {
+                change.body.op == Op::Create && links.get(&change.body.source).is_some_and(|link| link.state == LinkState::Linked)
+            };
+            return Ok(set_aside(batch, linked));
+        }
+        let targets: Vec<String> =
+            batch.iter().filter(|change| change.body.link_origin.is_some()).filter_map(|change| change.body.target.clone()).collect();
+        let taken = self.taken(target, &targets).await?;
+        // What an earlier attempt made itself is found by its reference, not taken for a twin.
+        let twins = if again { HashSet::new() } else { self.twins(target, rules, &batch).await? };
+        let overtaken = |change: &Change| {
+            let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
+            match (change.body.op, &change.body.link_origin) {
+                (Op::Create, _) => link.is_some() || twins.contains(&change.body.source),
+                (_, Some(_)) => link.is_some() || change.body.target.as_ref().is_some_and(|target| taken.contains(target)),
+                (_, None) => link.is_none_or(|link| {
+                    link.target != change.body.target || link.source_seen_at.is_some_and(|seen| seen > change.body.source_seen_at)
+                }),
+            }
+        };
+        Ok(set_aside(batch, overtaken))
+    }
+
+    /// Source items that are to be created, though by now something in the target matches them.
+    async fn twins(&self, target: &mut dyn Apply, rules: &dyn Rules, batch: &[Change]) -> Result<HashSet<String>, Fault> {
+        let creations: Vec<String> =
+            batch.iter().filter(|change| change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
+        if creations.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let records = self.ports.records.by_keys(&self.connection.id, &creations).await?;
+        let lookups: Vec<Lookup> = records.iter().filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
+        let found = target.candidates(&lookups).await?;
+        let targets: Vec<String> = found.values().flatten().map(|candidate| candidate.target.clone()).collect();
+        let taken = self.taken(target, &targets).await?;
+        let free = |candidates: &[Candidate]| candidates.iter().any(|candidate| !taken.contains(&candidate.target));
+        Ok(found.into_iter().filter(|(_, candidates)| free(candidates)).map(|(source, _)| source).collect())
+    }
+
     async fn apply_batch(
         &self,
         target: &mut dyn Apply,
@@ -51,10 +112,8 @@ impl Execution {
         batch: Vec<Change>,
         again: bool,
     ) -> Result<Vec<(Change, Applied)>, Fault> {
-        let (batch, mut overtaken) = self.set_aside_overtaken(batch).await?;
         let applied = target.apply(&batch, again).await?;
         let mut results: Vec<(Change, Applied)> = batch.into_iter().zip(applied).collect();
-        results.append(&mut overtaken);
         let met: Vec<String> = results
             .iter()
             .filter(|(_, applied)| matches!(applied, Applied::Conflict { .. }))
@@ -75,22 +134,6 @@ impl Execution {
         self.once_more(target, rules, results, &met).await
     }
 
-    /// Creations of items that were linked since they were decided, by another stream's run or by a person, must not be made. Plans
-    /// grow old: a dead run is taken up after others have run, a plan is approved hours later.
-    async fn set_aside_overtaken(&self, batch: Vec<Change>) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
-        let created: Vec<String> =
-            batch.iter().filter(|change| change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
-        if created.is_empty() {
-            return Ok((batch, Vec::new()));
-        }
-        let links = self.ports.links.by_sources(&self.connection.link_space, &created).await?;
-        let (overtaken, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(|change| {
-            change.body.op == Op::Create && links.get(&change.body.source).is_some_and(|link| link.state == LinkState::Linked)
-        });
-        let gone = || Applied::Gone { reason: Reason::new("superseded") };
-        Ok((batch, overtaken.into_iter().map(|change| (change, gone())).collect()))
-    }
-
     /// Conflicts are re-read and decided again, once.
     async fn once_more(
         &self,
@@ -108,6 +151,8 @@ impl Execution {
                 continue;
             };
             match decided.remove(&change.body.source) {
+                // It was to be linked in this very run; deciding alone would take it for a new one. The next run looks anew.
+                _ if change.body.link_origin.is_some() => done.push((change, applied)),
                 Some(new) if new.op == change.body.op => {
                     change.body.fields = new.fields;
                     change.body.witness = new.witness.or(change.body.witness);
@@ -152,4 +197,10 @@ impl Execution {
             target.recorded().await?;
         }
     }
+}
+
+/// Parts a batch into what is still to be done and what was overtaken.
+fn set_aside(batch: Vec<Change>, overtaken: impl Fn(&Change) -> bool) -> (Vec<Change>, Vec<(Change, Applied)>) {
+    let (left, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(overtaken);
+    (batch, left.into_iter().map(|change| (change, Applied::Gone { reason: Reason::new("superseded") })).collect())
 }

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         flow::{Decision, EngineSettings, Item, LinkDecision, Lookup, Observation, Observe, Rules},
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase},
-        ports::StoredRecord,
+        ports::{Holder, StoredRecord},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -113,7 +113,8 @@ impl Execution {
     async fn match_unlinked<O: Observe + ?Sized>(&self, target: &mut O, rules: &dyn Rules) -> Result<Matches, Fault> {
         let mut matches = Matches::default();
         let space = &self.connection.link_space;
-        if !target.has_more_than(self.ports.links.linked(space).await?).await? {
+        // In an empty shop nothing can be found. More must not be concluded from counts: links outlive their products.
+        if !target.has_more_than(0).await? {
             return Ok(matches);
         }
         let mut after: Option<String> = None;
@@ -127,9 +128,9 @@ impl Execution {
             let mut found = target.candidates(&lookups).await?;
             let targets: Vec<String> =
                 found.values().flatten().map(|candidate| candidate.target.clone()).collect::<HashSet<_>>().into_iter().collect();
-            let taken = self.ports.links.linked_targets(space, &targets).await?;
+            let taken = self.taken(target, &targets).await?;
             for (source, mut candidates) in found.drain() {
-                candidates.retain(|candidate| !taken.contains_key(&candidate.target));
+                candidates.retain(|candidate| !taken.contains(&candidate.target));
                 candidates.sort_by(|one, other| one.target.len().cmp(&other.target.len()).then_with(|| one.target.cmp(&other.target)));
                 for candidate in &candidates {
                     *matches.wanted.entry(candidate.target.clone()).or_default() += 1;
@@ -139,6 +140,17 @@ impl Execution {
                 }
             }
         }
+    }
+
+    /// Which of these targets are linked elsewhere. A link whose item was replaced by another one under the same id holds nothing.
+    pub(super) async fn taken<O: Observe + ?Sized>(&self, target: &mut O, targets: &[String]) -> Result<HashSet<String>, Fault> {
+        let holders = self.ports.links.linked_targets(&self.connection.link_space, targets).await?;
+        if holders.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let seen = target.observe(&holders.keys().cloned().collect::<Vec<_>>()).await?;
+        let holds = |item: &str, holder: &Holder| seen.get(item).is_none_or(|seen| holder.holds(seen.witness.as_deref()));
+        Ok(holders.into_iter().filter(|(item, holder)| holds(item, holder)).map(|(item, _)| item).collect())
     }
 
     async fn chunk<O: Observe + ?Sized>(&self, target: &mut O, records: Vec<StoredRecord>, matches: &Matches) -> Result<Chunk, Fault> {

@@ -10,9 +10,8 @@ use crate::{
     domain::{clock, ids},
     engine::{
         flow::{Check, Discovered, Flow, StreamNames},
-        model::{Connection, Stream},
+        model::{Connection, Stream, link_space},
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox},
-        secrets,
     },
     fault::{Code, Fault, FieldError, Result},
 };
@@ -211,8 +210,7 @@ impl Service {
     /// Where links live: (source account, target, owner), whichever connection stands on it.
     fn space(&self, flow: &std::sync::Arc<dyn Flow>, connection: &Connection) -> Result<String> {
         let identity = flow.identity(&self.open(connection)?)?;
-        let owner = connection.owner.as_deref().unwrap_or_default();
-        Ok(secrets::fingerprint(&[flow.name().as_bytes(), identity.source.as_bytes(), identity.target.as_bytes(), owner.as_bytes()]))
+        Ok(link_space(&format!("{} {}", flow.name(), identity.source), &identity.target, connection.owner.as_deref()))
     }
 }
 

@@ -96,7 +96,7 @@ impl Service {
             return Err(Fault::field("/target", "there is no such item of this owner in the target"));
         };
         let other = self.links.linked_targets(&connection.link_space, &[target.to_owned()]).await?.remove(target);
-        if other.is_some_and(|other| other != source) {
+        if other.is_some_and(|other| !other.is(&connection.link_space, source) && other.holds(found.witness.as_deref())) {
             return Err(Fault::new(Code::InUse, "this target is linked to another source item; remove that link first"));
         }
         let same_item = before

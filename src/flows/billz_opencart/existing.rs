@@ -64,7 +64,8 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     let price = wanted.priced.price;
     let written = link.and_then(|link| link.written.get("price")).and_then(Value::as_str).and_then(number::parse_decimal);
     // What counts as "the price was updated" is Billz moving, not somebody's hand in the shop.
-    let moved = written.map_or(standing.product.price != price, |written| written != price);
+    // A price that does not follow Billz does not move.
+    let moved = follows(UpdateField::Price) && written.map_or(standing.product.price != price, |written| written != price);
     // A hand that put the new price there already leaves us one thing: to remember that this price has been dealt with.
     if follows(UpdateField::Price) && (standing.product.price != price || (moved && written.is_some())) {
         fields.push(FieldChange {
@@ -74,21 +75,31 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
             rule: wanted.priced.rule.clone(),
         });
     }
+    // The price that will stand there: a special must be below it.
+    let base = if follows(UpdateField::Price) { price } else { standing.product.price };
     if follows(UpdateField::Special)
-        && let Some(change) = special(rules, wanted, standing, link, moved)
+        && let Some(change) = special(rules, wanted, standing, link, moved, base)
     {
         fields.push(change);
     }
     fields
 }
 
-/// The table of specials for Billz 2: a promotion sets it; its end ends ours; a moved price ends any; else it is left alone.
-fn special(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>, moved: bool) -> Option<FieldChange> {
+/// The table of specials for Billz 2: a promotion sets it; a moved price ends any; a promotion's end ends ours; else it is left alone.
+fn special(
+    rules: &BillzOpencart,
+    wanted: &Wanted<'_>,
+    standing: &Standing,
+    link: Option<&Link>,
+    moved: bool,
+    base: Decimal,
+) -> Option<FieldChange> {
     let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
-    let (want, scope, rule) = match &wanted.priced.promo {
+    let promo = wanted.priced.promo.as_ref().filter(|(price, _)| *price < base);
+    let (want, scope, rule) = match promo {
         Some((price, rule)) => (Want::Price(*price), scope(rules, ours), rule.clone()),
-        None if ours.is_some() => (Want::None, Scope::Own(ours.into_iter().collect()), Reason::new("promo_ended")),
         None if moved => (Want::None, scope(rules, ours), Reason::new("special_removed_price_changed")),
+        None if ours.is_some() => (Want::None, Scope::Own(ours.into_iter().collect()), Reason::new("promo_ended")),
         None => return None,
     };
     let new = match &want {

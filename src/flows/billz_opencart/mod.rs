@@ -45,6 +45,7 @@ use crate::{
     systems::{billz2, opencart},
 };
 use price::Currencies;
+use record::ShopNames;
 use settings::{SECRETS, Settings};
 use target::{Looking, ShopFacts, Writing};
 
@@ -244,6 +245,7 @@ impl Flow for BillzOpencartFlow {
             settings,
             stream: stream.to_owned(),
             shops,
+            names: ShopNames::new(streams.iter().map(|stream| (stream.stream.clone(), stream.name.clone()))),
             currencies,
             groups: shop.groups,
             today: shop.today,

@@ -2,7 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::{record::Good, settings::Settings};
+use super::{
+    record::{Good, ShopNames},
+    settings::Settings,
+};
 use crate::{
     domain::number::{self, round_to_step},
     engine::model::Reason,
@@ -43,8 +46,8 @@ pub struct Currencies {
 }
 
 /// The price of `good` by the shop `shop`.
-pub fn price(good: &Good, shop: &str, settings: &Settings, currencies: &Currencies) -> Result<Priced, NoPrice> {
-    let name = good.shop_name(shop);
+pub fn price(good: &Good, shop: &str, settings: &Settings, currencies: &Currencies, names: &ShopNames) -> Result<Priced, NoPrice> {
+    let name = names.of(good, shop);
     let row = good.shops.get(shop);
     let Some((row, text)) = row.and_then(|row| row.price.as_ref().map(|price| (row, price))) else {
         return Err(NoPrice::Skip(Reason::new("no_price").with("shop", name)));

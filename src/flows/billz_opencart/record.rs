@@ -113,10 +113,22 @@ impl Good {
             ..Self::default()
         })
     }
+}
 
-    /// A shop's name for people: its own, else its key.
-    pub fn shop_name<'a>(&'a self, key: &'a str) -> &'a str {
-        self.shops.get(key).map(|shop| shop.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(key)
+/// What people call the shops: a good names only those that have a price for it, the connection's streams name theirs.
+#[derive(Clone, Debug, Default)]
+pub struct ShopNames(BTreeMap<String, String>);
+
+impl ShopNames {
+    /// By (key, name); a name that is only the key again says nothing.
+    pub fn new(streams: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(streams.into_iter().filter(|(key, name)| !name.trim().is_empty() && name != key).collect())
+    }
+
+    /// A shop's name: the source's own, else the stream's, else its key.
+    pub fn of<'a>(&'a self, good: &'a Good, key: &'a str) -> &'a str {
+        let own = good.shops.get(key).map(|shop| shop.name.as_str()).filter(|name| !name.is_empty());
+        own.or_else(|| self.0.get(key).map(String::as_str)).unwrap_or(key)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     existing, new,
     price::{self, Currencies, NoPrice, Priced},
-    record::{Good, Kind},
+    record::{Good, Kind, ShopNames},
     settings::{LinkKey, Linking, Settings},
     stock,
 };
@@ -30,6 +30,8 @@ pub struct BillzOpencart {
     pub stream: String,
     /// Shops whose stock counts: enabled and read at least once, and the one being synchronised.
     pub shops: Vec<String>,
+    /// What people call the shops.
+    pub names: ShopNames,
     /// Currencies of both ends.
     pub currencies: Currencies,
     /// OpenCart's customer groups: a special needs a row for each.
@@ -79,12 +81,12 @@ impl Rules for BillzOpencart {
             return skipped(reason);
         }
         let shop = self.settings.price_shop.as_deref().unwrap_or(&self.stream);
-        let priced = match price::price(&good, shop, &self.settings, &self.currencies) {
+        let priced = match price::price(&good, shop, &self.settings, &self.currencies, &self.names) {
             Ok(priced) => priced,
             Err(NoPrice::Skip(reason)) => return skipped(reason),
             Err(NoPrice::Fail(reason)) => return failed(reason),
         };
-        let quantity = match stock::quantity(&good, &self.shops, &self.stream, &self.settings) {
+        let quantity = match stock::quantity(&good, &self.shops, &self.stream, &self.settings, &self.names) {
             Ok(quantity) => quantity,
             Err(reason) => return failed(reason),
         };

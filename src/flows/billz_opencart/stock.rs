@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::{
-    record::Good,
+    record::{Good, ShopNames},
     settings::{Settings, Stock},
 };
 use crate::{domain::number, engine::model::Reason};
@@ -12,20 +12,20 @@ use crate::{domain::number, engine::model::Reason};
 const LARGEST: i64 = i32::MAX as i64;
 
 /// The quantity of `good` with the rule that made it. `shops` are those that count under `stock: "sum"`; `stream` is the one being
-/// synchronised.
+/// synchronised; `names` tells people's names of shops.
 ///
 /// A shop that is not named holds nothing: Billz lists only shops that hold the good (facts/billz-2.md section 4.3).
-pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings) -> Result<(i64, Reason), Reason> {
+pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings, names: &ShopNames) -> Result<(i64, Reason), Reason> {
     let selected = [stream.to_owned()];
-    let (counted, code) = match settings.stock {
-        Stock::Sum => (shops, "stock_sum"),
-        Stock::Selected => (selected.as_slice(), "stock_selected"),
+    let (counted, code, limited) = match settings.stock {
+        Stock::Sum => (shops, "stock_sum", "stock_sum_limited"),
+        Stock::Selected => (selected.as_slice(), "stock_selected", "stock_selected_limited"),
     };
     let mut sum = Decimal::ZERO;
     let mut holding = Vec::new();
     for shop in counted {
         let Some(text) = good.shops.get(shop).and_then(|row| row.stock.as_ref()) else { continue };
-        let name = good.shop_name(shop);
+        let name = names.of(good, shop);
         let Some(value) = number::parse_decimal(text) else {
             return Err(Reason::new("stock_unreadable").with("value", text).with("shop", name));
         };
@@ -33,19 +33,19 @@ pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings
         sum = sum.saturating_add(value.max(Decimal::ZERO));
         holding.push(name);
     }
+    if holding.is_empty() {
+        holding.extend(counted.iter().map(|shop| names.of(good, shop)));
+    }
     let whole = i64::try_from(sum.floor()).unwrap_or(LARGEST).min(LARGEST);
     let kept = (whole - i64::from(settings.stock_buffer)).max(0);
     let quantity = settings.stock_cap.map_or(kept, |cap| kept.min(i64::from(cap)));
-    let mut rule = match settings.stock {
-        Stock::Sum => Reason::new(code).with("shops", holding.join(", ")),
-        Stock::Selected => Reason::new(code).with("shop", good.shop_name(stream)),
-    }
-    .with("value", number::plain(sum));
-    if settings.stock_buffer > 0 {
-        rule = rule.with("buffer", settings.stock_buffer);
-    }
-    if let Some(cap) = settings.stock_cap.filter(|cap| kept > i64::from(*cap)) {
-        rule = rule.with("cap", cap);
-    }
-    Ok((quantity, rule))
+    // Limits that did not decide are not told: a buffer of an empty shelf, a cap above the stock.
+    let decided = quantity != whole;
+    let rule = Reason::new(if decided { limited } else { code }).with("value", number::plain(sum));
+    let rule = match settings.stock {
+        Stock::Sum => rule.with("shops", holding.join(", ")),
+        Stock::Selected => rule.with("shop", names.of(good, stream)),
+    };
+    let cap = settings.stock_cap.map_or("∞".to_owned(), |cap| cap.to_string());
+    Ok((quantity, if decided { rule.with("buffer", settings.stock_buffer).with("cap", cap) } else { rule }))
 }

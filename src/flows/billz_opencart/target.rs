@@ -210,7 +210,7 @@ impl Writing {
             match field.field.as_str() {
                 "quantity" => update.quantity = both(field, |value| value.as_i64())?,
                 "price" => update.price = both(field, decimal)?,
-                "special" => update.special = Some(self.special(field)),
+                "special" => update.special = Some(special_wish(field, &self.settings, &self.groups)),
                 _ => {}
             }
         }
@@ -218,20 +218,6 @@ impl Writing {
         update.price = update.price.filter(|(old, new)| old != new);
         let nothing = update.quantity.is_none() && update.price.is_none() && update.special.is_none();
         Ok((!nothing).then_some(update))
-    }
-
-    fn special(&self, field: &FieldChange) -> SpecialWish {
-        let ours: Vec<Decimal> = field.rule.params.get("ours").and_then(|ours| number::parse_decimal(ours)).into_iter().collect();
-        let own = self.settings.specials_scope == SpecialsScope::Own || field.rule.code == "promo_ended";
-        SpecialWish {
-            groups: self.groups.clone(),
-            want: decimal(&field.new).map_or(Want::None, Want::Price),
-            ending: match self.settings.specials {
-                Specials::Remove => Ending::Remove,
-                Specials::Close => Ending::Close,
-            },
-            scope: if own { Scope::Own(ours) } else { Scope::All },
-        }
     }
 
     fn product(&self, change: &Change) -> Result<NewProduct, Fault> {
@@ -297,6 +283,21 @@ fn made(created: Created) -> Applied {
     match created {
         Created::Done { product_id, date_added, .. } => Applied::Done { target: product_id.to_string(), witness: Some(date_added) },
         Created::Failed { field, detail } => Applied::Failed { fault: bad_item(&field, &detail) },
+    }
+}
+
+/// A stored change of the special as the wish that was decided: its rule tells whose rows may be touched.
+pub(super) fn special_wish(field: &FieldChange, settings: &Settings, groups: &[i64]) -> SpecialWish {
+    let ours: Vec<Decimal> = field.rule.params.get("ours").and_then(|ours| number::parse_decimal(ours)).into_iter().collect();
+    let own = settings.specials_scope == SpecialsScope::Own || field.rule.code == "promo_ended";
+    SpecialWish {
+        groups: groups.to_vec(),
+        want: decimal(&field.new).map_or(Want::None, Want::Price),
+        ending: match settings.specials {
+            Specials::Remove => Ending::Remove,
+            Specials::Close => Ending::Close,
+        },
+        scope: if own { Scope::Own(ours) } else { Scope::All },
     }
 }
 

@@ -198,6 +198,8 @@ pub struct Catalogue {
     pub categories: Vec<Category>,
     /// All brands.
     pub brands: Vec<Brand>,
+    /// Descriptions that somebody has set; all others are invented from the row's number.
+    pub descriptions: HashMap<Uuid, Box<str>>,
     products: Vec<Product>,
     numbers: HashMap<Uuid, u32>,
     next_no: u32,
@@ -206,7 +208,8 @@ pub struct Catalogue {
 impl Catalogue {
     /// A company without products.
     pub fn empty(seed: u64, company: Uuid, shops: Vec<Shop>, categories: Vec<Category>, brands: Vec<Brand>) -> Self {
-        Self { seed, company, shops, categories, brands, products: Vec::new(), numbers: HashMap::new(), next_no: 0 }
+        let (descriptions, products, numbers) = (HashMap::new(), Vec::new(), HashMap::new());
+        Self { seed, company, shops, categories, brands, descriptions, products, numbers, next_no: 0 }
     }
 
     /// All rows, oldest first.

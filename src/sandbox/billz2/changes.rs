@@ -85,6 +85,8 @@ pub struct Patch {
     pub sku: Option<String>,
     /// New barcode.
     pub barcode: Option<String>,
+    /// New description, HTML.
+    pub description: Option<String>,
     /// Units by shop; 0 removes the stock row, negative values are taken as they are.
     pub stock: BTreeMap<String, Fixed>,
     /// Retail price by shop; null removes the price row.
@@ -109,6 +111,7 @@ impl Patch {
         self.name.is_some()
             || self.sku.is_some()
             || self.barcode.is_some()
+            || self.description.is_some()
             || self.category.is_some()
             || self.kind.is_some()
             || self.parent.is_some()
@@ -179,6 +182,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
     product.kind = change.kind.unwrap_or(product.kind);
     if let Some(parent) = change.parent {
         product.parent = parent.unwrap_or_default();
+    }
+    if let Some(description) = &change.description {
+        catalogue.descriptions.insert(*id, description.as_str().into());
     }
     if touch {
         product.updated_at = now;

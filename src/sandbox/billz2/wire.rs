@@ -36,7 +36,7 @@ pub struct Row<'a> {
     barcode: &'a str,
     brand_id: Text,
     brand_name: &'a str,
-    description: Option<Cow<'static, str>>,
+    description: Option<Cow<'a, str>>,
     main_image_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     main_image_url_full: Option<Option<String>>,
@@ -157,7 +157,7 @@ pub fn row<'a>(catalogue: &'a Catalogue, product: &'a Product) -> Row<'a> {
         barcode: &product.barcode,
         brand_id: brand.map_or(Text::Empty, |brand| Text::Id(brand.id)),
         brand_name: brand.map_or("", |brand| brand.name.as_str()),
-        description: description(product),
+        description: catalogue.descriptions.get(&product.id).map(|text| Cow::Borrowed(&**text)).or_else(|| description(product)),
         main_image_url_full: match product.quirk(22) % 5 {
             0 => None,
             1 => Some(None),

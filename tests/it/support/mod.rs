@@ -1,19 +1,24 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
-mod database;
+pub mod database;
 mod history;
 mod process;
 mod rest;
+mod shelf;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tradesync::sandbox::{self, Running};
+use tradesync::{
+    demo::truth,
+    sandbox::{self, Running},
+};
 
-pub use database::{Database, server};
+pub use database::Database;
 pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};
+pub use shelf::{FIRST, SECOND, beside, change_of};
 
 /// The admin key of every service process.
 pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
@@ -40,12 +45,14 @@ pub struct Stage {
 pub struct Setup {
     pub products: usize,
     pub rate_limit: Option<u32>,
+    /// How much shorter durations are, in service and sandbox alike.
+    pub time_factor: f64,
     pub spawn: Spawn,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { products: 60, rate_limit: None, spawn: Spawn::default() }
+        Self { products: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
     }
 }
 
@@ -62,11 +69,13 @@ impl Stage {
             products: setup.products,
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
-            time_factor: TIME_FACTOR,
+            time_factor: setup.time_factor,
             ..sandbox::Options::default()
         };
         let billz = sandbox::start(options).await.unwrap();
-        let service = Process::start(&database, &setup.spawn).await;
+        let mut spawn = setup.spawn;
+        spawn.variables.insert(0, ("TRADESYNC_TIME_FACTOR".to_owned(), setup.time_factor.to_string()));
+        let service = Process::start(&database, &spawn).await;
         let rest = Rest::new(&service.url, ADMIN_KEY);
         Self { database, billz, service, rest }
     }
@@ -106,11 +115,11 @@ impl Stage {
 
     /// Makes a connection; returns its id.
     pub async fn connect(&self, over: Value) -> String {
-        self.connect_as("seller:42", over).await
+        self.connect_for("seller:42", over).await
     }
 
-    /// Makes a connection of an owner; returns its id.
-    pub async fn connect_as(&self, owner: &str, over: Value) -> String {
+    /// Makes a connection of this owner; returns its id.
+    pub async fn connect_for(&self, owner: &str, over: Value) -> String {
         let body = json!({
             "flow": "billz-opencart", "name": "Test shop", "owner": owner, "enabled": true,
             "settings": self.settings(over), "secrets": {"secret": BILLZ_KEY},
@@ -136,6 +145,37 @@ impl Stage {
         (connection, stream)
     }
 
+    /// Makes a connection of an owner of its own, with one stream; returns both keys.
+    pub async fn seller(&self, over: Value) -> (String, String) {
+        let connection = self.connect_for(&format!("seller:{}", NUMBER.fetch_add(1, Ordering::SeqCst) + 1_000), over).await;
+        let stream = self.streams(&connection, 1).await.remove(0);
+        (connection, stream)
+    }
+
+    /// A stream as the API shows it.
+    pub async fn stream(&self, connection: &str, stream: &str) -> Value {
+        let streams = self.rest.all(&format!("/connections/{connection}/streams")).await;
+        streams.into_iter().find(|row| row["stream"] == stream).unwrap()
+    }
+
+    /// Compares the shop's tables with what Billz says.
+    pub async fn truth(&self, connection: &str, streams: &[String]) -> truth::Found {
+        let links = self.rest.all(&format!("/connections/{connection}/links?state=linked")).await;
+        truth::compare(&self.database.url, &self.billz.billz2, &links, streams).await.unwrap()
+    }
+
+    /// Fails unless the shop's tables are what Billz says.
+    pub async fn must_be_true(&self, connection: &str, streams: &[String], when: &str) {
+        let found = self.truth(connection, streams).await;
+        assert!(found.wrong.is_empty() && found.right > 30, "{when}: {found:?}");
+    }
+
+    /// What was asked of Billz on `/v2/products`, path and query.
+    pub fn product_requests(&self) -> Vec<String> {
+        let report = self.billz.billz2.requests();
+        report.requests.into_iter().map(|entry| entry.target).filter(|target| target.starts_with("/v2/products")).collect()
+    }
+
     /// Starts a run; returns its id.
     pub async fn start(&self, connection: &str, stream: &str, mode: &str) -> String {
         let body = json!({"connection": connection, "stream": stream, "mode": mode});
@@ -156,6 +196,7 @@ impl Stage {
     /// Source id -> product id of all links.
     pub async fn links(&self, connection: &str) -> std::collections::BTreeMap<String, i64> {
         let links = self.rest.all(&format!("/connections/{connection}/links?state=linked")).await;
-        links.iter().map(|link| (link["source"].as_str().unwrap().to_owned(), link["target"].as_str().unwrap().parse().unwrap())).collect()
+        // A link whose product's id was given to another one has no target any more.
+        links.iter().filter_map(|link| Some((link["source"].as_str()?.to_owned(), link["target"].as_str()?.parse().ok()?))).collect()
     }
 }
