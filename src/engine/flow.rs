@@ -238,6 +238,9 @@ pub trait Apply: Observe {
     /// The answers of the last batches are recorded: whatever was kept in the target for finding them again may go.
     async fn recorded(&mut self) -> Result<(), Fault>;
 
+    /// The same for creations that an earlier attempt of the run recorded last: it may have died before it came to this.
+    async fn recorded_earlier(&mut self, creations: &[Change]) -> Result<(), Fault>;
+
     /// After the last batch: clears caches. Failures are reported, not fatal.
     async fn finish(&mut self, changed: bool) -> Result<(), Fault>;
 }

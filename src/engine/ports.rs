@@ -346,6 +346,8 @@ pub trait Changes: Send + Sync {
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Takes back the intent of changes that had no effect: planned again where their run will be taken up, superseded where it has ended.
     async fn withdraw(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
+    /// The run's last recorded creations, newest first.
+    async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Newest last (order of the plan).

@@ -385,6 +385,25 @@ impl Changes for Store {
         self.pool.call(move |connection| transact(connection, |connection| withdraw(connection, &run, fence, &changes))).await
     }
 
+    async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault> {
+        use tradesync_changes::dsl as c;
+        let run = run.to_owned();
+        self.pool
+            .call(move |connection| {
+                let rows: Vec<Row> = c::tradesync_changes
+                    .filter(c::run_id.eq(&run))
+                    .filter(c::state.eq("applied"))
+                    .filter(c::op.eq("create"))
+                    .order(c::id.desc())
+                    .limit(i64::from(limit))
+                    .select(Row::as_select())
+                    .load(connection)
+                    .map_err(fault)?;
+                rows.into_iter().map(Row::model).collect()
+            })
+            .await
+    }
+
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault> {
         use tradesync_changes::dsl as c;
         let (run, changes) = (run.to_owned(), changes.to_vec());

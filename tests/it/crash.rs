@@ -401,7 +401,7 @@ mod random_moments {
     use super::*;
 
     async fn killed_at_a_random_moment(seed: u32) {
-        let which = if seed % 2 == 0 { Which::First } else { Which::Second };
+        let which = if seed.is_multiple_of(2) { Which::First } else { Which::Second };
         let history = History::new(which, MANY, &format!("killed at random, seed {seed}")).await;
         // Spread over the time that a whole run takes, by a simple generator: a failing seed can be run again.
         let share = f64::from(seed.wrapping_mul(2_654_435_761) >> 16) / 65_536.0;

@@ -372,6 +372,9 @@ impl Changes for Memory {
     async fn withdraw(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
         unused()
     }
+    async fn last_created(&self, _: &str, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
     async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
         unused()
     }

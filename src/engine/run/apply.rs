@@ -20,6 +20,10 @@ impl Execution {
         let fence = self.hold.fence();
         let mut counts = self.run.counts;
         let mut changed = false;
+        if self.run.attempts > 1 {
+            let last = self.ports.changes.last_created(&self.run.id, BATCH).await?;
+            target.recorded_earlier(&last).await?;
+        }
         loop {
             self.hold.go_on()?;
             let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, BATCH).await?;

@@ -227,7 +227,7 @@ impl Writing {
         let sku = self.settings.column_of(LinkKey::Sku, text("sku"))?;
         let barcode = self.settings.column_of(LinkKey::Barcode, text("barcode"))?;
         Ok(NewProduct {
-            reference: format!("tradesync:{}", change.id),
+            reference: reference(change),
             model: text("model"),
             model_fallback: change.body.source.clone(),
             identifiers: sku.into_iter().chain(barcode).collect(),
@@ -271,6 +271,11 @@ impl Writing {
         let products = changes.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
         Ok(self.writer.create(&products, again).await?.into_iter().map(made).collect())
     }
+}
+
+/// The mark that a product of ours carries until it is recorded.
+fn reference(change: &Change) -> String {
+    format!("tradesync:{}", change.id)
 }
 
 /// What became of a creation.
@@ -370,6 +375,11 @@ impl Apply for Writing {
 
     async fn recorded(&mut self) -> Result<(), Fault> {
         self.writer.settle().await.map(drop)
+    }
+
+    async fn recorded_earlier(&mut self, creations: &[Change]) -> Result<(), Fault> {
+        let made = creations.iter().filter_map(|change| Some((change.body.target.as_ref()?.parse().ok()?, reference(change)))).collect();
+        self.writer.settle_earlier(made).await
     }
 
     async fn finish(&mut self, changed: bool) -> Result<(), Fault> {

@@ -193,6 +193,12 @@ impl Writer {
         Ok(())
     }
 
+    /// As [`Writer::settle`], for products (id, reference) whose answers an earlier session stored before it was lost.
+    pub async fn settle_earlier(&mut self, made: Vec<(u64, String)>) -> Result<(), Fault> {
+        self.unsettled.extend(made);
+        self.settle().await.map(drop)
+    }
+
     pub(super) fn drafts(&self, products: &[NewProduct], shop: &Shop) -> Result<Vec<Result<Draft, Created>>, Fault> {
         let mut seen = HashSet::new();
         products

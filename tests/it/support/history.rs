@@ -16,6 +16,10 @@ impl Stage {
             "products left under our temporary model",
             "SELECT CONCAT(product_id, ' ', model) AS words FROM oc_product WHERE model LIKE 'tradesync:%' LIMIT 5",
         );
+        none(
+            "products that still carry our reference",
+            "SELECT CONCAT(product_id, ' ', location) AS words FROM oc_product WHERE location LIKE 'tradesync:%' LIMIT 5",
+        );
         for (what, children, expected) in [
             ("descriptions in three languages", "oc_product_description", 3),
             ("a row for the store", "oc_product_to_store", 1),
@@ -58,11 +62,6 @@ impl Stage {
             "changes left half done",
             "SELECT CONCAT(c.run_id, ' ', c.source_key, ' ', c.state) AS words FROM tradesync_changes c JOIN tradesync_runs r ON r.id = c.run_id \
              WHERE c.state = 'applying' OR (c.state = 'planned' AND r.state NOT IN ('cancelled', 'failed', 'awaiting_approval')) LIMIT 5",
-        );
-        none(
-            "leases still held",
-            "SELECT lease_key AS words FROM tradesync_leases WHERE holder IS NOT NULL AND until > NOW(6) AND lease_key LIKE 'target:%' \
-             AND NOT EXISTS (SELECT 1 FROM tradesync_runs WHERE state IN ('queued', 'running')) LIMIT 5",
         );
     }
 

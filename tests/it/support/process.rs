@@ -52,7 +52,7 @@ impl Process {
             .env_remove("TRADESYNC_FAILPOINT")
             .envs(spawn.variables.iter().cloned())
             .stdin(Stdio::null())
-            .stdout(File::create(&log).unwrap())
+            .stdout(File::options().create(true).append(true).open(&log).unwrap())
             .stderr(File::options().append(true).open(&log).unwrap());
         if let Some(failpoint) = &spawn.failpoint {
             command.env("TRADESYNC_FAILPOINT", failpoint);

@@ -58,6 +58,11 @@ impl Rest {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
+    /// The same caller at another process.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// The same caller with one more header on every call.
     pub fn with_header(&self, name: &str, value: &str) -> Self {
         let mut caller = self.clone();
