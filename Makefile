@@ -42,7 +42,7 @@ checks:
 
 bench: ## print the figures (optimised build)
 	@tests/env/setup.sh demo
-	cargo build --release --tests
+	cargo test --release --test bench --no-run
 	exec $(with_bench_server) cargo test --release --test bench -- $(ARGS)
 
 sandbox: ## the simulated remotes alone

@@ -55,7 +55,11 @@ enum Command {
     /// Print the OpenAPI document.
     Openapi,
     /// Print a commented configuration file.
-    Config,
+    Config {
+        /// As the table of docs/configuration.md instead.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// API keys.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -159,7 +163,7 @@ pub fn main() -> ExitCode {
 async fn execute(cli: Cli) -> Result<bool, Fault> {
     match cli.command {
         Command::Openapi => print!("{}", api::openapi_json(&app::documents())),
-        Command::Config => print!("{}", config::commented_file()),
+        Command::Config { markdown } => print!("{}", if markdown { config::markdown() } else { config::commented_file() }),
         Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref())?, options).await?,

@@ -34,9 +34,9 @@ pub async fn list_connections(api: web::Data<Api>, caller: Caller, mut query: Pa
 #[utoipa::path(tag = "Connections", request_body = ConnectionBody, responses((status = 201, description = "The connection", body = ConnectionView)))]
 #[post("/connections")]
 pub async fn create_connection(api: web::Data<Api>, caller: Caller, key: Key, body: Strict<ConnectionBody>) -> Answer {
-    let key = key.with_body(&body.digest);
-    let acted = api.service.create_connection(&caller.scope, body.value.into(), key, Box::new(created)).await?;
-    Ok(idempotency::answer(&acted, created))
+    let Strict { value, digest } = body;
+    let work = |key, render| api.service.create_connection(&caller.scope, value.into(), key, render);
+    idempotency::act(&api, key, &digest, created, work).await
 }
 
 fn created(connection: &Connection) -> StoredAnswer {

@@ -105,6 +105,7 @@ pub async fn frame(request: ServiceRequest, next: Next<impl MessageBody + 'stati
             note(&problem.fault);
             metrics::api_request(&method, &route, problem.fault.code.status(), took);
             problem.instance = Some(path);
+            problem.request_id = id;
             Err(problem.into())
         }
     }

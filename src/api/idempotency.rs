@@ -4,10 +4,14 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, http::header};
 
-use super::{auth::Caller, problem::Problem};
+use super::{
+    Api,
+    auth::Caller,
+    problem::{Answer, Problem},
+};
 use crate::{
     engine::{
-        ports::{Acted, Idempotency, StoredAnswer},
+        ports::{Acted, Idempotency, RenderBox, StoredAnswer},
         secrets,
     },
     fault::{Code, Fault},
@@ -47,11 +51,29 @@ fn read(request: &HttpRequest) -> Result<Option<String>, Fault> {
     Ok(Some(secrets::fingerprint(&parts.map(str::as_bytes))))
 }
 
-impl Key {
-    /// With the hash of the body, as the ports take it.
-    pub fn with_body(self, digest: &str) -> Option<Idempotency> {
-        self.0.map(|scope| Idempotency { scope, body: digest.to_owned() })
-    }
+/// Acts once per key. A key that was answered before is answered again before anything is looked at, so that a replay does not depend on what
+/// has become of the stream, link or run meanwhile. `work` stores the rendered answer in the transaction that acts.
+pub async fn act<T, Work>(
+    api: &Api,
+    key: Key,
+    digest: &str,
+    render: fn(&T) -> StoredAnswer,
+    work: impl FnOnce(Option<Idempotency>, RenderBox<T>) -> Work,
+) -> Answer
+where
+    T: 'static,
+    Work: Future<Output = Result<Acted<T>, Fault>>,
+{
+    let key = key.0.map(|scope| Idempotency { scope, body: digest.to_owned() });
+    let before = match &key {
+        Some(key) => api.service.answers.replay(key).await?,
+        None => None,
+    };
+    let acted = match before {
+        Some(answer) => Acted::Replayed(answer),
+        None => work(key, Box::new(render)).await?,
+    };
+    Ok(answer(&acted, render))
 }
 
 /// An answer as it is given now, and kept for replay.
@@ -60,7 +82,7 @@ pub fn stored(status: StatusCode, location: Option<String>, body: &impl serde::S
 }
 
 /// The answer to an act: fresh, or as it was given before.
-pub fn answer<T>(acted: &Acted<T>, render: impl Fn(&T) -> StoredAnswer) -> HttpResponse {
+fn answer<T>(acted: &Acted<T>, render: fn(&T) -> StoredAnswer) -> HttpResponse {
     let (answer, replayed) = match acted {
         Acted::Fresh(thing) => (render(thing), false),
         Acted::Replayed(answer) => (answer.clone(), true),

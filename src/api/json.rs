@@ -92,6 +92,9 @@ fn check_media(media: Option<&str>) -> Result<(), Fault> {
     Err(Fault::new(Code::UnsupportedMediaType, "send Content-Type: application/json"))
 }
 
+/// Member of a body that is never quoted, however wrong it is.
+const SECRETS: &str = "secrets";
+
 /// Reads a value strictly, and tells all wrong top-level fields at once.
 pub fn parse<T: Body>(value: Value) -> Result<Strict<T>, Fault> {
     let digest = secrets::fingerprint(&[value.to_string().as_bytes()]);
@@ -113,7 +116,9 @@ pub fn parse<T: Body>(value: Value) -> Result<Strict<T>, Fault> {
         let (first, pointer) = locate(error.path(), &message);
         // A required member is told above already, or was taken out below as wrong.
         let Some(first) = first.filter(|name| members.contains_key(name)) else { break };
-        errors.push(FieldError::new(pointer, explain(&message)));
+        // serde quotes what it found; among the secrets that is one.
+        let detail = if first == SECRETS { "has a form that the OpenAPI document does not give".to_owned() } else { explain(&message) };
+        errors.push(FieldError::new(pointer, detail));
         members.remove(&first);
         if errors.len() >= MAX_ERRORS {
             break;
@@ -215,6 +220,23 @@ mod tests {
         assert_eq!(pointers(json!({"number": null})), ["/number"]);
         assert_eq!(pointers(json!([])), [""]);
         assert_eq!(pointers(json!({"number": "1", "x`, expected `y": 1})).len(), 1);
+    }
+
+    #[test]
+    fn a_secret_of_a_wrong_form_is_not_quoted() {
+        #[derive(Debug, Deserialize)]
+        struct Keeper {
+            #[serde(rename = "secrets")]
+            _secrets: std::collections::BTreeMap<String, String>,
+        }
+        impl Body for Keeper {
+            const REQUIRED: &'static [&'static str] = &[];
+        }
+        for wrong in [json!("hunter22"), json!(["hunter22"]), json!({"secret": {"hunter22": 1}}), json!({"secret": 22_220_000})] {
+            let fault = parse::<Keeper>(json!({"secrets": wrong})).err().unwrap();
+            assert!(fault.fields.iter().all(|field| field.pointer.starts_with("/secrets")), "{fault:?}");
+            assert!(!format!("{fault:?}").contains("hunter22") && !format!("{fault:?}").contains("22220000"), "{fault:?}");
+        }
     }
 
     #[test]

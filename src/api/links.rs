@@ -64,9 +64,9 @@ pub async fn confirm_link(
     body: Strict<ConfirmBody>,
 ) -> Answer {
     let (id, source) = path.into_inner();
-    let key = key.with_body(&body.digest);
-    let acted = api.service.confirm_link(&caller.scope, &id, &source, body.value.target.as_deref(), key, Box::new(confirmed)).await?;
-    Ok(idempotency::answer(&acted, confirmed))
+    let Strict { value, digest } = body;
+    let work = |key, render| api.service.confirm_link(&caller.scope, &id, &source, value.target.as_deref(), key, render);
+    idempotency::act(&api, key, &digest, confirmed, work).await
 }
 
 fn confirmed(link: &Link) -> StoredAnswer {

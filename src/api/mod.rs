@@ -25,6 +25,11 @@ pub mod streams;
 pub mod sync;
 pub mod views;
 
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use actix_web::{
@@ -71,7 +76,6 @@ pub fn app(
         .configure(routes)
         .into_app()
         .configure(docs::pages)
-        .configure(|config| configure_tests(config))
         .default_service(web::to(|| async { Err::<&str, _>(problem::Problem::from(Fault::new(Code::NotFound, "there is no such path"))) }))
         .wrap(from_fn(frame::frame))
         .wrap(TracingLogger::<frame::Spans>::new())
@@ -109,11 +113,3 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::reject_run)
         .service(sync::start_sync);
 }
-
-#[cfg(test)]
-fn configure_tests(config: &mut web::ServiceConfig) {
-    let _ = config;
-}
-
-#[cfg(not(test))]
-fn configure_tests(_: &mut web::ServiceConfig) {}

@@ -8,6 +8,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::frame;
 use crate::{
     domain::clock,
     fault::{Code, Fault, FieldError},
@@ -23,13 +24,15 @@ pub struct Problem {
     pub fault: Fault,
     /// Path of the request, if the frame cannot add it (a handler that panicked).
     pub instance: Option<String>,
+    /// Id of the request, likewise.
+    pub request_id: Option<String>,
     /// Methods that the path takes, for 405.
     pub allow: Option<String>,
 }
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        Self { fault, instance: None, allow: None }
+        Self { fault, instance: None, request_id: None, allow: None }
     }
 }
 
@@ -45,7 +48,9 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.answer(self.instance.as_deref(), None)
+        let mut response = self.answer(self.instance.as_deref(), self.request_id.as_deref());
+        frame::harden(response.headers_mut(), self.request_id.as_deref());
+        response
     }
 }
 

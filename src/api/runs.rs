@@ -78,8 +78,8 @@ pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<Strin
 #[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
 #[post("/sync/runs/{id}/cancel")]
 pub async fn cancel_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
-    let acted = api.service.cancel_run(&caller.scope, &id, key.with_body(&body.digest), Box::new(accepted)).await?;
-    Ok(idempotency::answer(&acted, accepted))
+    let work = |key, render| api.service.cancel_run(&caller.scope, &id, key, render);
+    idempotency::act(&api, key, &body.digest, accepted, work).await
 }
 
 /// Approve a waiting run
@@ -88,8 +88,8 @@ pub async fn cancel_run(api: web::Data<Api>, caller: Caller, id: web::Path<Strin
 #[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
 #[post("/sync/runs/{id}/approve")]
 pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
-    let acted = api.service.settle_run(&caller.scope, &id, true, key.with_body(&body.digest), Box::new(accepted)).await?;
-    Ok(idempotency::answer(&acted, accepted))
+    let work = |key, render| api.service.settle_run(&caller.scope, &id, true, key, render);
+    idempotency::act(&api, key, &body.digest, accepted, work).await
 }
 
 /// Reject a waiting run
@@ -98,6 +98,6 @@ pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<Stri
 #[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
 #[post("/sync/runs/{id}/reject")]
 pub async fn reject_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
-    let acted = api.service.settle_run(&caller.scope, &id, false, key.with_body(&body.digest), Box::new(accepted)).await?;
-    Ok(idempotency::answer(&acted, accepted))
+    let work = |key, render| api.service.settle_run(&caller.scope, &id, false, key, render);
+    idempotency::act(&api, key, &body.digest, accepted, work).await
 }

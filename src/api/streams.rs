@@ -32,9 +32,9 @@ pub async fn list_streams(api: web::Data<Api>, caller: Caller, id: web::Path<Str
 #[utoipa::path(tag = "Streams", request_body = StreamBody, responses((status = 201, description = "The stream", body = StreamView)))]
 #[post("/connections/{id}/streams")]
 pub async fn create_stream(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<StreamBody>) -> Answer {
-    let key = key.with_body(&body.digest);
-    let acted = api.service.create_stream(&caller.scope, &id, body.value.into(), key, Box::new(created)).await?;
-    Ok(idempotency::answer(&acted, created))
+    let Strict { value, digest } = body;
+    let work = |key, render| api.service.create_stream(&caller.scope, &id, value.into(), key, render);
+    idempotency::act(&api, key, &digest, created, work).await
 }
 
 fn created(stream: &Stream) -> StoredAnswer {

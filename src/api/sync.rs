@@ -26,9 +26,9 @@ use crate::engine::{
 )]
 #[post("/sync/{flow}")]
 pub async fn start_sync(api: web::Data<Api>, caller: Caller, flow: web::Path<String>, key: Key, body: Strict<SyncBody>) -> Answer {
-    let key = key.with_body(&body.digest);
-    let acted = api.service.start_sync(&caller.scope, &flow, body.value.into(), Trigger::Manual, key, Box::new(accepted)).await?;
-    Ok(idempotency::answer(&acted, accepted))
+    let Strict { value, digest } = body;
+    let work = |key, render| api.service.start_sync(&caller.scope, &flow, value.into(), Trigger::Manual, key, render);
+    idempotency::act(&api, key, &digest, accepted, work).await
 }
 
 /// 202 with the run and where to follow it.

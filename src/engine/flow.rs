@@ -231,6 +231,10 @@ pub trait Apply: Observe {
     /// done. `again` says that an earlier attempt may have got through, so creations must first look for their own reference.
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault>;
 
+    /// Completes creations that a dead run has begun and does not resume now; `None` for one that does not stand in the target even
+    /// in part: it is not made.
+    async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault>;
+
     /// The answers of the last batches are recorded: whatever was kept in the target for finding them again may go.
     async fn recorded(&mut self) -> Result<(), Fault>;
 

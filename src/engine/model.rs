@@ -158,6 +158,9 @@ pub struct ReadSummary {
     pub started_at: DateTime<Utc>,
     /// Totals, last page and distinct ids agreed.
     pub whole: bool,
+    /// Everything was asked for and nothing came: true of an empty account and of a key without rights alike, so it proves nothing.
+    #[serde(default)]
+    pub empty: bool,
     /// Why it is not whole.
     pub doubt: Option<FaultView>,
     /// Rows whose normalised state differs from what we held.
@@ -250,6 +253,9 @@ pub struct NewRun {
     /// Only these source keys.
     pub items: Option<Vec<String>>,
 }
+
+/// How keys begin that stand for no item: of rows whose own id cannot be read.
+pub const NAMELESS: &str = "unreadable:";
 
 /// The last seen, normalised state of one source item.
 #[derive(Clone, Debug, PartialEq, Eq)]

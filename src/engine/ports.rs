@@ -61,6 +61,14 @@ pub enum Acted<T> {
     Replayed(StoredAnswer),
 }
 
+/// Answers kept under idempotency keys.
+#[async_trait]
+pub trait Idempotent: Send + Sync {
+    /// The answer that the key got in the last 24 hours, if it got one. Asked before anything is checked: a repeated request is answered as the
+    /// first time, whatever has become of the things it names. `IdempotencyMismatch` when the key stands for another body.
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>, Fault>;
+}
+
 /// Turns the acted-on thing into the answer that is kept for replay.
 pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
 
@@ -139,6 +147,13 @@ pub struct Finish {
     pub whole_read_at: Option<DateTime<Utc>>,
     /// New period of `full_every: auto`.
     pub full_every_seconds: Option<u64>,
+}
+
+impl Finish {
+    /// An end that moves neither cursor nor clock of the stream.
+    pub fn without_effect(state: State, fault: &Fault) -> Self {
+        Self { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None }
+    }
 }
 
 /// A run a worker has taken, with the fence of its lease.
@@ -236,11 +251,15 @@ pub trait Records: Send + Sync {
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
     async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault>;
+    /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
+    /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
+    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;
     /// Remembers a finished read for the connection's other streams, as used by `stream`.
     async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
-    /// The youngest finished read that was proven whole, is not older than `within`, was not yet used by `stream` and covers `since` (`None` = a full one).
+    /// The youngest finished read that was proven whole, is not older than `within`, is younger than any that `stream` has used, and covers
+    /// `since` (`None` = a full one).
     async fn usable_read(
         &self,
         connection: &str,
@@ -318,12 +337,15 @@ pub trait Changes: Send + Sync {
     async fn plan(&self, run: &str, fence: u64, changes: Vec<NewChange>) -> Result<(), Fault>;
     /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent).
     async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault>;
-    /// Records what became of a batch, its links and the run's counts, in one transaction; rows of earlier runs (leftovers) do not count. Fails
-    /// with `LeaseLost` when the fence has moved.
+    /// Records what became of a batch, its links and the counts of the run that planned each row, in one transaction; returns the
+    /// counts of `run`. Rows that somebody else has recorded meanwhile are passed over. Fails with `LeaseLost` when the fence has moved.
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault>;
-    /// Creations that earlier, ended runs of the connection left in `applying`: their effect may stand in the target. Updates left so
-    /// are closed as superseded, since deciding looks at what stands there.
+    /// Creations that other runs of the connection left in `applying`: their effect may stand in the target. The caller holds the
+    /// target, so those runs have ended or wait for a worker. Updates that ended runs left so are closed as superseded, since deciding
+    /// looks at what stands there; those of a run that will be taken up again are its own matter.
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault>;
+    /// Takes back the intent of changes that had no effect: planned again where their run will be taken up, superseded where it has ended.
+    async fn withdraw(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
     /// Newest last (order of the plan).

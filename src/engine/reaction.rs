@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::clock,
+    engine::model::Phase,
     fault::{Code, Fault, Kind},
 };
 
@@ -25,8 +26,25 @@ pub enum Reaction {
 /// Too low: a restart of the shop's database ends runs half way. Too high: a shop that is gone keeps its stream busy for long.
 pub const TAKES: u32 = 8;
 
-/// The reaction to `fault` in a run that was taken `attempts` times and has begun to apply or not.
-pub fn react(fault: &Fault, attempts: u32, applying: bool) -> Reaction {
+/// The same for a target that does not answer before anything was written: a short break is bridged, a wrong address is told soon.
+const TAKES_BEFORE_WRITING: u32 = 3;
+
+/// How often a run may be taken before it fails by this lost party.
+fn takes(fault: &Fault, phase: Phase) -> u32 {
+    match (fault.code, phase) {
+        // Half-applied batches are finished by the same run.
+        (_, Phase::Apply) => TAKES,
+        // Our own tables hold what the run has come to; without them it could not even be written down as failed.
+        (Code::DatabaseUnavailable, _) => TAKES,
+        // What was read is kept, so going on costs the source nothing.
+        (Code::TargetUnavailable, _) => TAKES_BEFORE_WRITING,
+        // A read is simply begun anew by the next run.
+        _ => 0,
+    }
+}
+
+/// The reaction to `fault` in a run that was taken `attempts` times and has come to `phase`.
+pub fn react(fault: &Fault, attempts: u32, phase: Phase) -> Reaction {
     let pause =
         || clock::now() + clock::chrono_duration(clock::scaled(std::time::Duration::from_secs(2u64.saturating_pow(attempts.min(6)))));
     match fault.kind() {
@@ -34,8 +52,7 @@ pub fn react(fault: &Fault, attempts: u32, applying: bool) -> Reaction {
         Kind::Cancelled if fault.code == Code::Stopping => Reaction::Requeue(None),
         Kind::Cancelled => Reaction::Cancel,
         Kind::LeaseLost => Reaction::Abandon,
-        // Half-applied batches are finished by the same run; a read is simply begun anew by the next one.
-        Kind::Unavailable if applying && attempts < TAKES => Reaction::Requeue(Some(pause())),
+        Kind::Unavailable if attempts < takes(fault, phase) => Reaction::Requeue(Some(pause())),
         Kind::Unavailable
         | Kind::Auth
         | Kind::BadItem
@@ -54,21 +71,30 @@ mod tests {
     #[test]
     fn a_limit_is_a_pause_and_no_failure() {
         let until = clock::now();
-        assert_eq!(react(&Fault::new(Code::RemoteRateLimited, "429").until(until), 1, false), Reaction::Requeue(Some(until)));
+        assert_eq!(react(&Fault::new(Code::RemoteRateLimited, "429").until(until), 1, Phase::Read), Reaction::Requeue(Some(until)));
     }
 
     #[test]
-    fn a_lost_target_is_tried_again_only_while_applying_and_not_for_ever() {
+    fn a_lost_target_is_tried_again_but_not_for_ever_and_less_before_anything_is_written() {
         let lost = Fault::new(Code::TargetUnavailable, "gone");
-        assert!(matches!(react(&lost, 1, true), Reaction::Requeue(Some(_))));
-        assert_eq!(react(&lost, TAKES, true), Reaction::Fail);
-        assert_eq!(react(&lost, 1, false), Reaction::Fail);
+        assert!(matches!(react(&lost, TAKES - 1, Phase::Apply), Reaction::Requeue(Some(_))));
+        assert_eq!(react(&lost, TAKES, Phase::Apply), Reaction::Fail);
+        assert!(matches!(react(&lost, 1, Phase::Decide), Reaction::Requeue(Some(_))));
+        assert_eq!(react(&lost, TAKES_BEFORE_WRITING, Phase::Decide), Reaction::Fail);
+    }
+
+    #[test]
+    fn our_own_database_may_break_off_at_any_point() {
+        let lost = Fault::new(Code::DatabaseUnavailable, "gone");
+        assert!(matches!(react(&lost, 1, Phase::Read), Reaction::Requeue(Some(_))));
+        assert_eq!(react(&lost, TAKES, Phase::Read), Reaction::Fail);
+        assert_eq!(react(&Fault::new(Code::RemoteUnavailable, "503"), 1, Phase::Read), Reaction::Fail);
     }
 
     #[test]
     fn who_lost_the_lease_writes_nothing_more() {
-        assert_eq!(react(&Fault::new(Code::LeaseLost, ""), 1, true), Reaction::Abandon);
-        assert_eq!(react(&Fault::new(Code::Stopping, ""), 1, true), Reaction::Requeue(None));
-        assert_eq!(react(&Fault::new(Code::Cancelled, ""), 1, true), Reaction::Cancel);
+        assert_eq!(react(&Fault::new(Code::LeaseLost, ""), 1, Phase::Apply), Reaction::Abandon);
+        assert_eq!(react(&Fault::new(Code::Stopping, ""), 1, Phase::Apply), Reaction::Requeue(None));
+        assert_eq!(react(&Fault::new(Code::Cancelled, ""), 1, Phase::Apply), Reaction::Cancel);
     }
 }

@@ -16,7 +16,10 @@ use super::{
     },
     secrets::Sealer,
 };
-use crate::domain::{clock, ids};
+use crate::{
+    domain::{clock, ids},
+    fault::{Code, Fault},
+};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -98,6 +101,10 @@ impl Worker {
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
         let hold =
             Hold::new(&run.id, fence, &self.name, lease_length(self.options.lease), self.ports.runs.clone(), self.ports.leases.clone());
+        if run.cancel_requested {
+            // Asked while a worker that died held it: the answer must not wait for a heartbeat, by which time the run may be through.
+            hold.stop(Fault::new(Code::Cancelled, "a person cancelled the run"));
+        }
         let beat = tokio::spawn(hold.clone().beat(stop));
         let id = run.id.clone();
         match Execution::prepare(self.ports.clone(), &self.flows, &self.sealer, run.clone(), hold.clone()).await {
@@ -105,10 +112,10 @@ impl Worker {
                 // A panic must not take the worker with it, nor leave the run to its lease without a word.
                 if let Err(panic) = tokio::spawn(execution.execute()).await {
                     tracing::error!(run.id = %id, error = %panic, "a run ended by a panic");
-                    super::run::give_up(&self.ports, &run, fence, "a mistake of ours ended the run").await;
+                    super::run::give_up(&self.ports, &run, fence, &Fault::internal("a mistake of ours ended the run")).await;
                 }
             }
-            Err(fault) => super::run::give_up_with(&self.ports, &run, fence, &fault).await,
+            Err(fault) => super::run::give_up(&self.ports, &run, fence, &fault).await,
         }
         beat.abort();
         hold.release_all().await;

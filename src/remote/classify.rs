@@ -121,9 +121,12 @@ impl Reply {
         httpdate::parse_http_date(text.trim()).ok().map(Into::into)
     }
 
-    /// Beginning of the body for the log, masked.
-    pub fn sample(&self) -> String {
-        redact::sample(&self.body)
+    /// Beginning of the body for the log, masked; `secrets` are those that a remote might echo.
+    pub fn sample(&self, secrets: &[&str]) -> String {
+        // Hidden before the sample is cut, or the beginning of a secret could stand at its end.
+        let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+        let head = self.body.get(..redact::SAMPLE + longest).unwrap_or(&self.body);
+        redact::sample(redact::hide(String::from_utf8_lossy(head).into_owned(), secrets).as_bytes())
     }
 }
 

@@ -321,11 +321,14 @@ fn answer<T>(value: T, reply: &Reply, sent_at: DateTime<Utc>, took: Duration) ->
 
 /// A fault of `call` in plain words: what the remote said, cut and masked.
 fn fault(call: &Call<'_>, token: Option<&Token>, code: Code, detail: &str, attempts: u32) -> Fault {
-    let secrets: Vec<&str> =
-        call.secrets.iter().map(ExposeSecret::expose_secret).chain(token.map(|token| token.secret.expose_secret())).collect();
-    let words = redact::words(&redact::hide(detail.to_owned(), &secrets));
+    let words = redact::words(&redact::hide(detail.to_owned(), &secrets(call, token)));
     let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
     Fault::new(code, format!("{} {}: {words}{tries}", call.system, call.route))
+}
+
+/// What this call sent that nobody may see, should the remote echo it.
+fn secrets<'a>(call: &'a Call<'_>, token: Option<&'a Token>) -> Vec<&'a str> {
+    call.secrets.iter().map(ExposeSecret::expose_secret).chain(token.map(|token| token.secret.expose_secret())).collect()
 }
 
 /// The same for an answer that cannot be read; its beginning goes to the log, once.
@@ -335,7 +338,7 @@ fn unread(call: &Call<'_>, token: Option<&Token>, reply: &Reply, detail: &str, a
         remote.route = call.route,
         remote.status = reply.status.as_u16(),
         remote.bytes = reply.body.len(),
-        remote.sample = reply.sample(),
+        remote.sample = reply.sample(&secrets(call, token)),
         "beginning of an answer that cannot be read"
     );
     fault(call, token, Code::RemoteProtocol, detail, attempts)

@@ -38,7 +38,7 @@ impl Policy {
 }
 
 /// A pause longer than this (before scaling) is not waited for: the run goes back to the queue and frees its worker.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub const LONGEST_PAUSE: Duration = super::ports::LONGEST_WAIT;
 /// The pauses of one call together (before scaling) may last so long; then the run goes back to the queue.
 pub const LONGEST_PAUSES: Duration = Duration::from_secs(120);
 /// Most that a remote's `Retry-After` is believed. Too high and one bad header stops an account for hours.

@@ -1,5 +1,7 @@
 //! Changes: plan, intent, outcome and undo record in one row. Every write checks the run's fence in its transaction.
 
+use std::collections::{BTreeSet, HashSet};
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{
@@ -13,7 +15,7 @@ use diesel::{
 use super::{
     Store,
     convert::{cut, from_word, json, listing, places, rows, text, utc, word},
-    fault, links,
+    fault, links, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
     transaction::{Problem, transact},
@@ -225,7 +227,9 @@ fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Resu
 fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, results: &[(Change, Applied)]) -> Result<Counts, Problem> {
     use tradesync_runs::dsl as r;
     let held = hold(connection, run, fence)?;
-    let ends: Vec<(&Change, End)> = results.iter().map(|(change, applied)| (change, end(change, applied))).collect();
+    let open = still_applying(connection, results)?;
+    let ends: Vec<(&Change, End)> =
+        results.iter().filter(|(change, _)| open.contains(&change.id)).map(|(change, applied)| (change, end(change, applied))).collect();
     store_ends(connection, &ends)?;
     let sources: Vec<String> = ends.iter().map(|(change, _)| change.body.source.clone()).collect();
     let before = links::by_sources(connection, space, &sources)?;
@@ -235,7 +239,32 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
         .collect();
     links::upsert(connection, space, &changed)?;
-    let mut counts = held.counts;
+    let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
+    for other in others {
+        // A run that somebody else finished tells of it all the same.
+        r::tradesync_runs.find(other).select(r::id).for_update().first::<String>(connection).optional()?;
+        if let Some(found) = runs::find(connection, other)? {
+            add_to_counts(connection, other, found.counts, &ends)?;
+        }
+    }
+    add_to_counts(connection, run, held.counts, &ends)
+}
+
+/// Which of the rows are open. A row that another run has recorded meanwhile must not count twice.
+fn still_applying(connection: &mut MysqlConnection, results: &[(Change, Applied)]) -> Result<HashSet<u64>, Problem> {
+    use tradesync_changes::dsl as c;
+    let mut open = HashSet::with_capacity(results.len());
+    for batch in results.chunks(1_000) {
+        let ids: Vec<u64> = batch.iter().map(|(change, _)| change.id).collect();
+        open.extend(c::tradesync_changes.filter(c::id.eq_any(ids)).filter(c::state.eq("applying")).select(c::id).load::<u64>(connection)?);
+    }
+    Ok(open)
+}
+
+/// Adds those of `ends` that `run` planned to its counts.
+fn add_to_counts(connection: &mut MysqlConnection, run: &str, mut counts: Counts, ends: &[(&Change, End)]) -> Result<Counts, Problem> {
+    use tradesync_runs::dsl as r;
+    let mut applied: u64 = 0;
     for (_, end) in ends.iter().filter(|(change, _)| change.run == run) {
         let count = match end.outcome {
             Outcome::Created => &mut counts.created,
@@ -246,41 +275,66 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
             Outcome::Held => &mut counts.held,
         };
         *count += 1;
+        applied += u64::from(end.state == ChangeState::Applied);
     }
-    let applied = u64::try_from(ends.iter().filter(|(change, end)| change.run == run && end.state == ChangeState::Applied).count())
-        .unwrap_or_default();
     diesel::update(r::tradesync_runs.find(run))
         .set((r::counts.eq(text(&counts)?), r::applied_rows.eq(r::applied_rows + applied), r::version.eq(r::version + 1)))
         .execute(connection)?;
     Ok(counts)
 }
 
-/// What ended runs of the connection left in `applying`. The holder's fence guards it: only one run applies per connection.
+/// What other runs of the connection left in `applying`. The holder's fence guards it: only one run applies per connection.
 fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Problem> {
     use tradesync_changes::dsl as c;
     use tradesync_runs::dsl as r;
     hold(connection, run, fence)?;
-    let ended: Vec<String> = r::tradesync_runs
+    let others: Vec<(String, String)> = r::tradesync_runs
         .filter(r::connection_id.eq(id))
-        .filter(r::phase.eq("done").or(r::state.eq_any(["failed", "cancelled"])))
+        .filter(r::id.ne(run))
         .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
-        .select(r::id)
+        .select((r::id, r::state))
         .load(connection)?;
-    if ended.is_empty() {
+    if others.is_empty() {
         return Ok(Vec::new());
     }
+    let ended: Vec<&str> = others.iter().filter(|(_, state)| !is_live(state)).map(|(id, _)| id.as_str()).collect();
     let superseded = text(&Reason::new("superseded"))?;
-    diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(&ended)).filter(c::state.eq("applying")).filter(c::op.ne("create")))
+    diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(ended)).filter(c::state.eq("applying")).filter(c::op.ne("create")))
         .set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(superseded)))
         .execute(connection)?;
     let rows: Vec<Row> = c::tradesync_changes
-        .filter(c::run_id.eq_any(&ended))
+        .filter(c::run_id.eq_any(others.iter().map(|(id, _)| id.as_str())))
         .filter(c::state.eq("applying"))
+        .filter(c::op.eq("create"))
         .order(c::id.asc())
         .limit(i64::from(limit))
         .select(Row::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(Row::model).collect::<Result<_, _>>()?)
+}
+
+/// Whether a run in this state will be taken up (again).
+fn is_live(state: &str) -> bool {
+    matches!(state, "queued" | "running")
+}
+
+fn withdraw(connection: &mut MysqlConnection, run: &str, fence: u64, changes: &[Change]) -> Result<(), Problem> {
+    use tradesync_changes::dsl as c;
+    use tradesync_runs::dsl as r;
+    hold(connection, run, fence)?;
+    let of: BTreeSet<&str> = changes.iter().map(|change| change.run.as_str()).collect();
+    let superseded = text(&Reason::new("superseded"))?;
+    for other in of {
+        let state: Option<String> = r::tradesync_runs.find(other).select(r::state).for_update().first(connection).optional()?;
+        let ids: Vec<u64> = changes.iter().filter(|change| change.run == other).map(|change| change.id).collect();
+        let open = c::tradesync_changes.filter(c::id.eq_any(ids)).filter(c::state.eq("applying"));
+        if state.as_deref().is_some_and(is_live) {
+            diesel::update(open).set(c::state.eq("planned")).execute(connection)?;
+        } else {
+            diesel::update(open).set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(&superseded))).execute(connection)?;
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -324,6 +378,11 @@ impl Changes for Store {
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault> {
         let (id, run) = (connection.to_owned(), run.to_owned());
         self.pool.call(move |connection| transact(connection, |connection| leftovers(connection, &id, &run, fence, limit))).await
+    }
+
+    async fn withdraw(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault> {
+        let (run, changes) = (run.to_owned(), changes.to_vec());
+        self.pool.call(move |connection| transact(connection, |connection| withdraw(connection, &run, fence, &changes))).await
     }
 
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault> {

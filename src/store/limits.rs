@@ -10,7 +10,11 @@ use diesel::{
 };
 
 use super::{Store, fault};
-use crate::{fault::Fault, remote::ports::Limits};
+use crate::{
+    domain::clock,
+    fault::Fault,
+    remote::ports::{LONGEST_WAIT, Limits},
+};
 
 #[derive(diesel::QueryableByName)]
 struct Slot {
@@ -28,13 +32,18 @@ impl Limits for Store {
     async fn slot(&self, key: &str, interval: Duration) -> Result<Duration, Fault> {
         let key = key.to_owned();
         let interval = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX / 4);
+        let longest = u64::try_from(clock::scaled(LONGEST_WAIT).as_micros()).unwrap_or(u64::MAX / 4);
         self.urgent
             .call(move |connection| {
                 sql_query("INSERT IGNORE INTO tradesync_limits (limit_key, tat_us) VALUES (?, 0)")
                     .bind::<Text, _>(&key)
                     .execute(connection)
                     .map_err(fault)?;
-                sql_query(format!("UPDATE tradesync_limits SET tat_us = LAST_INSERT_ID(GREATEST(tat_us, {NOW})) + ? WHERE limit_key = ?"))
+                // A slot too far ahead is told but not taken: its caller comes back later instead of waiting.
+                sql_query(format!(
+                    "UPDATE tradesync_limits SET tat_us = LAST_INSERT_ID(GREATEST(tat_us, {NOW})) + IF(tat_us > {NOW} + ?, 0, ?) WHERE limit_key = ?"
+                ))
+                    .bind::<Unsigned<BigInt>, _>(longest)
                     .bind::<Unsigned<BigInt>, _>(interval)
                     .bind::<Text, _>(&key)
                     .execute(connection)

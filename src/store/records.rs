@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     engine::{
-        model::Record,
+        model::{NAMELESS, Record},
         ports::{PastRead, Records, Stored, StoredRecord},
     },
     fault::Fault,
@@ -233,6 +233,24 @@ impl Records for Store {
             .await
     }
 
+    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault> {
+        use tradesync_records::dsl as r;
+        let (id, read) = (connection.to_owned(), read.to_owned());
+        self.pool
+            .call(move |connection| {
+                let dropped = diesel::delete(
+                    r::tradesync_records
+                        .filter(r::connection_id.eq(&id))
+                        .filter(r::source_key.like(format!("{NAMELESS}%")))
+                        .filter(r::read_id.ne(&read)),
+                )
+                .execute(connection)
+                .map_err(fault)?;
+                Ok(u64::try_from(dropped).unwrap_or_default())
+            })
+            .await
+    }
+
     async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault> {
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
@@ -282,20 +300,23 @@ impl Records for Store {
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
-                let used = u::tradesync_read_uses.filter(u::read_id.eq(r::id)).filter(u::stream.eq(&stream));
+                let used = diesel::dsl::exists(u::tradesync_read_uses.filter(u::read_id.eq(r::id)).filter(u::stream.eq(&stream)));
                 let youngest = diesel::dsl::sql::<diesel::sql_types::Bool>("finished_at >= UTC_TIMESTAMP(6) - INTERVAL ")
                     .bind::<BigInt, _>(micros(within))
                     .sql(" MICROSECOND");
-                let found: Vec<(String, Option<NaiveDateTime>, String)> = r::tradesync_reads
+                let found: Vec<(String, Option<NaiveDateTime>, String, bool)> = r::tradesync_reads
                     .filter(r::connection_id.eq(&id))
-                    .filter(diesel::dsl::not(diesel::dsl::exists(used)))
                     .filter(youngest)
                     .order(r::finished_at.desc())
-                    .select((r::id, r::since, r::summary))
+                    .select((r::id, r::since, r::summary, used))
                     .limit(20)
                     .load(connection)
                     .map_err(fault)?;
-                for (id, read_since, summary) in found {
+                for (id, read_since, summary, used) in found {
+                    // What is older than the last read of this stream would tell it the past.
+                    if used {
+                        return Ok(None);
+                    }
                     let covers = match (read_since, since) {
                         (None, _) => true,
                         (Some(_), None) => false,

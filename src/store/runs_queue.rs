@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     engine::{
-        model::{Counts, Phase, Run},
+        model::{Counts, Phase, Run, State},
         ports::{Beat, Claimed, Finish},
     },
     fault::{Code, Fault},
@@ -157,49 +157,59 @@ pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, c
 }
 
 pub(super) fn finish(connection: &mut MysqlConnection, run: &str, fence: u64, finish: &Finish) -> Result<(), Fault> {
-    use tradesync_runs::dsl as r;
-    use tradesync_streams::dsl as s;
     transact(connection, |connection| {
         let held = hold(connection, run, fence)?;
-        let stream = s::tradesync_streams.find((&held.connection, &held.stream));
-        if let Some(cursor) = finish.cursor {
-            diesel::update(stream).set(s::sync_cursor.eq(Some(cursor.naive_utc()))).execute(connection)?;
-        }
-        if finish.synced {
-            diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;
-        }
-        if let Some(whole) = finish.whole_read_at {
-            diesel::update(stream).set(s::last_whole_read_at.eq(Some(whole.naive_utc()))).execute(connection)?;
-        }
-        if let Some(seconds) = finish.full_every_seconds {
-            diesel::update(stream).set(s::full_every_seconds.eq(Some(seconds))).execute(connection)?;
-        }
-        diesel::update(stream).set(s::version.eq(s::version + 1)).execute(connection)?;
-        let cursor_after = finish.cursor.or(held.cursor_before).map(|time| time.naive_utc());
-        let error = finish.error.as_ref().map(text).transpose()?;
-        diesel::update(r::tradesync_runs.find(run))
-            .set((
-                r::state.eq(word(finish.state)?),
-                r::error.eq(error),
-                r::cursor_after.eq(cursor_after),
-                r::finished_at.eq(diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Datetime>>("UTC_TIMESTAMP(6)")),
-                r::live_stream.eq(None::<String>),
-                r::lease_holder.eq(None::<String>),
-                r::lease_until.eq(None::<NaiveDateTime>),
-                r::version.eq(r::version + 1),
-            ))
-            .execute(connection)?;
-        if finish.state.is_final() {
-            diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
-        }
-        Ok(())
+        end(connection, &held, finish)
     })
+}
+
+fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<(), Problem> {
+    use tradesync_runs::dsl as r;
+    use tradesync_streams::dsl as s;
+    let run = held.id.as_str();
+    let stream = s::tradesync_streams.find((&held.connection, &held.stream));
+    if let Some(cursor) = finish.cursor {
+        diesel::update(stream).set(s::sync_cursor.eq(Some(cursor.naive_utc()))).execute(connection)?;
+    }
+    if finish.synced {
+        diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;
+    }
+    if let Some(whole) = finish.whole_read_at {
+        diesel::update(stream).set(s::last_whole_read_at.eq(Some(whole.naive_utc()))).execute(connection)?;
+    }
+    if let Some(seconds) = finish.full_every_seconds {
+        diesel::update(stream).set(s::full_every_seconds.eq(Some(seconds))).execute(connection)?;
+    }
+    diesel::update(stream).set(s::version.eq(s::version + 1)).execute(connection)?;
+    let cursor_after = finish.cursor.or(held.cursor_before).map(|time| time.naive_utc());
+    let error = finish.error.as_ref().map(text).transpose()?;
+    diesel::update(r::tradesync_runs.find(run))
+        .set((
+            r::state.eq(word(finish.state)?),
+            r::error.eq(error),
+            r::cursor_after.eq(cursor_after),
+            r::finished_at.eq(diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Datetime>>("UTC_TIMESTAMP(6)")),
+            r::live_stream.eq(None::<String>),
+            r::lease_holder.eq(None::<String>),
+            r::lease_until.eq(None::<NaiveDateTime>),
+            r::version.eq(r::version + 1),
+        ))
+        .execute(connection)?;
+    if finish.state.is_final() {
+        diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
+    }
+    Ok(())
 }
 
 pub(super) fn requeue(connection: &mut MysqlConnection, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
-        hold(connection, run, fence)?;
+        let held = hold(connection, run, fence)?;
+        if held.cancel_requested {
+            // Nobody beats for a queued run: it would end only when it is taken up again, which may be hours away.
+            let cancelled = Fault::new(Code::Cancelled, "a person cancelled the run");
+            return end(connection, &held, &Finish::without_effect(State::Cancelled, &cancelled));
+        }
         diesel::update(r::tradesync_runs.find(run))
             .set((
                 r::state.eq("queued"),

@@ -1,11 +1,12 @@
 //! Transactions that are repeated on deadlock, and idempotency keys inside them.
 
+use async_trait::async_trait;
 use diesel::{Connection, MysqlConnection, OptionalExtension, prelude::*, result::DatabaseErrorKind};
 
-use super::{fault, schema::tradesync_idempotency};
+use super::{Store, fault, schema::tradesync_idempotency};
 use crate::{
     domain::clock,
-    engine::ports::{Acted, Idempotency, StoredAnswer},
+    engine::ports::{Acted, Idempotency, Idempotent, StoredAnswer},
     fault::{Code, Fault},
 };
 
@@ -74,12 +75,7 @@ pub(super) fn act_once<T>(
     // A twin that is at work holds the row's lock: two seconds are enough to tell that from a slow disk.
     diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 2").execute(connection).map_err(fault)?;
     let answer = transact(connection, |connection| {
-        diesel::delete(
-            kept::tradesync_idempotency
-                .find(&key.scope)
-                .filter(kept::created_at.lt(clock::now().naive_utc() - chrono::Duration::hours(24))),
-        )
-        .execute(connection)?;
+        diesel::delete(kept::tradesync_idempotency.find(&key.scope).filter(kept::created_at.lt(forgotten()))).execute(connection)?;
         let claimed = diesel::insert_into(kept::tradesync_idempotency)
             .values(Kept {
                 scope: &key.scope,
@@ -93,19 +89,7 @@ pub(super) fn act_once<T>(
         match claimed {
             Ok(_) => {}
             Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-                let row: Option<(String, u16, Option<String>, String)> = kept::tradesync_idempotency
-                    .find(&key.scope)
-                    .select((kept::body_hash, kept::status, kept::location, kept::body))
-                    .first(connection)
-                    .optional()?;
-                return match row {
-                    Some((body_hash, ..)) if body_hash != key.body => {
-                        Err(Fault::new(Code::IdempotencyMismatch, "the Idempotency-Key stands for another body in the last 24 hours")
-                            .into())
-                    }
-                    Some((_, status, location, body)) => Ok(Acted::Replayed(StoredAnswer { status, location, body })),
-                    None => Err(in_progress().into()),
-                };
+                return kept_answer(connection, key)?.map(Acted::Replayed).ok_or_else(|| in_progress().into());
             }
             Err(error) if error.to_string().contains("Lock wait timeout") => return Err(in_progress().into()),
             Err(error) => return Err(error.into()),
@@ -119,6 +103,36 @@ pub(super) fn act_once<T>(
     });
     let _ = diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 10").execute(connection);
     answer
+}
+
+/// What was kept before this moment is no more.
+fn forgotten() -> chrono::NaiveDateTime {
+    clock::now().naive_utc() - chrono::Duration::hours(24)
+}
+
+/// The answer under a key, if there is one and it has not been forgotten.
+fn kept_answer(connection: &mut MysqlConnection, key: &Idempotency) -> Result<Option<StoredAnswer>, Problem> {
+    use tradesync_idempotency::dsl as kept;
+    let row: Option<(String, u16, Option<String>, String)> = kept::tradesync_idempotency
+        .find(&key.scope)
+        .filter(kept::created_at.ge(forgotten()))
+        .select((kept::body_hash, kept::status, kept::location, kept::body))
+        .first(connection)
+        .optional()?;
+    match row {
+        Some((body_hash, ..)) if body_hash != key.body => {
+            Err(Fault::new(Code::IdempotencyMismatch, "the Idempotency-Key stands for another body in the last 24 hours").into())
+        }
+        row => Ok(row.map(|(_, status, location, body)| StoredAnswer { status, location, body })),
+    }
+}
+
+#[async_trait]
+impl Idempotent for Store {
+    async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>, Fault> {
+        let key = key.clone();
+        self.pool.call(move |connection| transact(connection, |connection| kept_answer(connection, &key))).await
+    }
 }
 
 fn in_progress() -> Fault {

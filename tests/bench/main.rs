@@ -1,1 +1,72 @@
-fn main() {}
+//! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
+//!
+//! Prints a table and ends with 1 when a figure falls short. Needs `TRADESYNC_TEST_SERVER`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
+
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the stage of the integration tests, of which a bench needs a part")]
+mod support;
+
+mod model_replay;
+mod opencart_write;
+mod whole_job;
+
+use std::process::ExitCode;
+
+/// One line of the table.
+pub struct Row {
+    pub name: String,
+    pub value: f64,
+    pub unit: &'static str,
+    /// At least, or at most (see `below`).
+    pub asked: Option<f64>,
+    pub below: bool,
+}
+
+impl Row {
+    pub fn least(name: &str, value: f64, unit: &'static str, asked: f64) -> Self {
+        Self { name: name.to_owned(), value, unit, asked: Some(asked), below: false }
+    }
+
+    pub fn most(name: &str, value: f64, unit: &'static str, asked: f64) -> Self {
+        Self { name: name.to_owned(), value, unit, asked: Some(asked), below: true }
+    }
+
+    pub fn plain(name: &str, value: f64, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), value, unit, asked: None, below: false }
+    }
+
+    fn holds(&self) -> bool {
+        self.asked.is_none_or(|asked| if self.below { self.value <= asked } else { self.value >= asked })
+    }
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let rows = runtime.block_on(async {
+        let mut rows: Vec<Row> = opencart_write::run(&support::server())
+            .await
+            .into_iter()
+            .map(|figure| match figure.least {
+                least if least > 0.0 => Row::least(figure.name, figure.ratio, "x", least),
+                _ => Row::plain(figure.name, figure.ratio, "x"),
+            })
+            .collect();
+        rows.extend(whole_job::run().await);
+        rows
+    });
+    let mut table = comfy_table::Table::new();
+    table.set_header(["figure", "measured", "asked", ""]);
+    for row in &rows {
+        let asked =
+            row.asked.map_or("–".to_owned(), |asked| format!("{} {asked} {}", if row.below { "at most" } else { "at least" }, row.unit));
+        table.add_row([
+            row.name.clone(),
+            format!("{:.2} {}", row.value, row.unit),
+            asked,
+            if row.holds() { "ok" } else { "SHORT" }.to_owned(),
+        ]);
+    }
+    println!("{table}");
+    if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

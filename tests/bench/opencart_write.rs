@@ -89,8 +89,9 @@ pub async fn run(server: &str) -> Vec<Figure> {
             plain.batch_execute(statement).unwrap();
         }
     }
-    let rows: Vec<String> =
-        (1..=ROWS + 19).map(|id| format!("({id},'m{id}','s{id}','','','','','','',5,0,0,0,{},1,'{ADDED}','{ADDED}')", price(id, 0))).collect();
+    let rows: Vec<String> = (1..=ROWS + 19)
+        .map(|id| format!("({id},'m{id}','s{id}','','','','','','',5,0,0,0,{},1,'{ADDED}','{ADDED}')", price(id, 0)))
+        .collect();
     for rows in rows.chunks(1_000) {
         plain
             .batch_execute(&format!(
@@ -99,12 +100,22 @@ pub async fn run(server: &str) -> Vec<Figure> {
             ))
             .unwrap();
     }
-    let options = Options { url: DatabaseUrl::parse(&url).unwrap(), table_prefix: "oc_".into(), store_id: 0, cache_dir: None, seller: SellerAdapter::default() };
+    let options = Options {
+        url: DatabaseUrl::parse(&url).unwrap(),
+        table_prefix: "oc_".into(),
+        store_id: 0,
+        cache_dir: None,
+        seller: SellerAdapter::default(),
+    };
     let mut writer = Writer::open(&options, "bench").await.unwrap();
 
     let mut round = 0;
     let mut figures = Vec::new();
-    for (name, special, seller, least) in [("quantity and price", false, false, 0.5), ("the same, of one seller by a link table", false, true, 0.5), ("the same with a special each", true, false, 0.0)] {
+    for (name, special, seller, least) in [
+        ("quantity and price", false, false, 0.5),
+        ("the same, of one seller by a link table", false, true, 0.5),
+        ("the same with a special each", true, false, 0.0),
+    ] {
         if seller {
             plain.batch_execute("CREATE TABLE oc_ms_product (product_id INT NOT NULL PRIMARY KEY, seller_id INT NOT NULL) ENGINE=MyISAM; INSERT INTO oc_ms_product SELECT product_id, 42 FROM oc_product").unwrap();
         }

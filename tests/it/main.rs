@@ -6,8 +6,13 @@
 
 mod support;
 
+mod concurrency;
+mod crash;
 mod dry_run;
+mod faults;
 mod first_sync;
 mod linking;
+mod reading;
+mod secrets;
 mod shop;
 mod specials;

@@ -45,6 +45,8 @@ impl Execution {
 
     /// Takes out what has been overtaken since it was decided: the plan may have waited for a person's approval, or for another
     /// worker, while other runs and people went on. Old values guard an update, but nothing guards a creation against a twin.
+    ///
+    /// A plan that is applied at once can only be overtaken by a person who links an item that is about to be created.
     async fn leave_overtaken(
         &self,
         target: &mut dyn Apply,
@@ -52,11 +54,19 @@ impl Execution {
         batch: Vec<Change>,
         again: bool,
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
-        if self.run.attempts <= 1 {
+        let at_once = self.run.attempts <= 1;
+        let sources: Vec<String> =
+            batch.iter().filter(|change| !at_once || change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
+        if sources.is_empty() {
             return Ok((batch, Vec::new()));
         }
-        let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
         let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
+        if at_once {
+            let linked = |change: &Change| {
+                change.body.op == Op::Create && links.get(&change.body.source).is_some_and(|link| link.state == LinkState::Linked)
+            };
+            return Ok(set_aside(batch, linked));
+        }
         let targets: Vec<String> =
             batch.iter().filter(|change| change.body.link_origin.is_some()).filter_map(|change| change.body.target.clone()).collect();
         let taken = self.taken(target, &targets).await?;
@@ -72,9 +82,7 @@ impl Execution {
                 }),
             }
         };
-        let (left, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(overtaken);
-        let left = left.into_iter().map(|change| (change, Applied::Gone { reason: Reason::new("superseded") })).collect();
-        Ok((batch, left))
+        Ok(set_aside(batch, overtaken))
     }
 
     /// Source items that are to be created, though by now something in the target matches them.
@@ -162,7 +170,8 @@ impl Execution {
         Ok(done)
     }
 
-    /// Creations that an earlier run began and did not record: they are finished first, or the item would be made twice.
+    /// Creations that another run began and did not record: they are finished first, or the item would be made twice. What that run
+    /// had not begun is not made for it: this run decides anew, and a person may have ended it for that very reason.
     pub(super) async fn finish_leftovers(&self, target: &mut dyn Apply) -> Result<(), Fault> {
         loop {
             let left = self.ports.changes.leftovers(&self.connection.id, &self.run.id, self.hold.fence(), BATCH).await?;
@@ -170,19 +179,24 @@ impl Execution {
                 return Ok(());
             }
             tracing::info!(run.id = %self.run.id, items = left.len(), "finishing what an earlier run had begun");
-            let creations: Vec<Change> = left.into_iter().filter(|change| change.body.op == Op::Create).collect();
-            let applied = target.apply(&creations, true).await?;
-            let results: Vec<(Change, Applied)> = creations
-                .into_iter()
-                .zip(applied)
-                // A conflict of an old intent is no failure of anybody: this run looks at the item anew.
-                .map(|(change, applied)| match applied {
-                    Applied::Conflict { .. } => (change, Applied::Gone { reason: Reason::new("superseded") }),
-                    other => (change, other),
-                })
-                .collect();
+            let applied = target.complete(&left).await?;
+            let mut results = Vec::new();
+            let mut not_begun = Vec::new();
+            for (change, applied) in left.into_iter().zip(applied) {
+                match applied {
+                    Some(applied) => results.push((change, applied)),
+                    None => not_begun.push(change),
+                }
+            }
+            self.ports.changes.withdraw(&self.run.id, self.hold.fence(), &not_begun).await?;
             self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
             target.recorded().await?;
         }
     }
+}
+
+/// Parts a batch into what is still to be done and what was overtaken.
+fn set_aside(batch: Vec<Change>, overtaken: impl Fn(&Change) -> bool) -> (Vec<Change>, Vec<(Change, Applied)>) {
+    let (left, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(overtaken);
+    (batch, left.into_iter().map(|change| (change, Applied::Gone { reason: Reason::new("superseded") })).collect())
 }

@@ -72,6 +72,7 @@ mod tests {
             reused: false,
             started_at: clock::now(),
             whole: true,
+            empty: false,
             doubt: None,
             changed: missed,
             missed_by_delta: missed,

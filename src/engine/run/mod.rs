@@ -21,7 +21,7 @@ use super::{
     secrets::Sealer,
 };
 use crate::{
-    fault::{Code, Fault, FaultView, failpoint},
+    fault::{Code, Fault, failpoint},
     telemetry::metrics,
 };
 use hold::Hold;
@@ -83,15 +83,17 @@ impl Execution {
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
             Ok(worked) => self.succeed(worked).await,
-            Err(fault) => self.fail(&fault).await,
+            Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,
         };
         match outcome {
             Ok(Some(state)) => self.report(state, began.elapsed()).await,
             Ok(None) => {}
-            Err(fault) => {
-                tracing::error!(run.id = %self.run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it")
-            }
+            Err(fault) => unwritten(&self.run, &fault),
         }
+    }
+
+    fn phase_ended(&self, phase: &str, items: u64, began: Instant) {
+        tracing::info!(run.id = %self.run.id, phase, items, took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or_default(), "phase ended");
     }
 
     /// Tells the metrics how it ended.
@@ -121,6 +123,7 @@ impl Execution {
     }
 
     async fn work(&mut self) -> Result<Worked, Fault> {
+        self.hold.go_on()?;
         let stream = self.stream().await?;
         self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, stream.cursor).await?;
         if self.run.cursor_before.is_none() {
@@ -128,7 +131,9 @@ impl Execution {
         }
         let engine = self.flow.engine_settings(&self.opened)?;
         if self.run.phase == Phase::Read {
+            let began = Instant::now();
             let summary = self.read(&stream, engine).await?;
+            self.phase_ended("read", self.run.read, began);
             failpoint::hit("after-read");
             self.run.read_summary = Some(summary);
             self.run.phase = Phase::Decide;
@@ -142,14 +147,22 @@ impl Execution {
         }
         self.hold.take(&format!("target:{}", self.connection.id)).await?;
         let mut target = self.flow.target(&self.opened).await?;
+        if self.run.phase == Phase::Apply {
+            // Another stream's run may have finished a part of ours while we waited for the target.
+            self.run.counts = self.ports.runs.get(&self.run.id).await?.map_or(self.run.counts, |run| run.counts);
+        }
         let rules = self.rules(&mut *target, &summary).await?;
         self.finish_leftovers(&mut *target).await?;
         if self.run.phase == Phase::Decide {
+            let began = Instant::now();
             self.run.counts = self.decide(&mut *target, &*rules, engine).await?;
+            self.phase_ended("decide", self.run.read, began);
             failpoint::hit("after-decide");
             self.run.phase = Phase::Apply;
         }
+        let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
+        self.phase_ended("apply", counts.created + counts.updated, began);
         Ok(Worked { counts, summary })
     }
 
@@ -182,7 +195,8 @@ impl Execution {
             (true, true) => State::Partial,
             (true, false) => State::Succeeded,
         };
-        let moves = self.is_complete() && summary.whole;
+        // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
+        let moves = self.is_complete() && summary.whole && !summary.empty;
         if self.is_complete() {
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id).await?;
         }
@@ -204,58 +218,45 @@ impl Execution {
         );
         Ok(Some(state))
     }
+}
 
-    async fn fail(&self, fault: &Fault) -> Result<Option<State>, Fault> {
-        let fence = self.hold.fence();
-        let end = |state| Finish {
-            state,
-            error: Some(FaultView::from(fault)),
-            cursor: None,
-            synced: false,
-            whole_read_at: None,
-            full_every_seconds: None,
-        };
-        match react(fault, self.run.attempts, self.run.phase == Phase::Apply) {
-            Reaction::Abandon => {
-                tracing::warn!(run.id = %self.run.id, error = %fault, "run left to another worker");
-                Ok(None)
-            }
-            Reaction::Requeue(not_before) => {
-                tracing::info!(run.id = %self.run.id, error = %fault, "run put back into the queue");
-                self.ports.runs.requeue(&self.run.id, fence, not_before).await?;
-                Ok(None)
-            }
-            Reaction::Cancel => {
-                tracing::info!(run.id = %self.run.id, "run cancelled");
-                self.ports.runs.finish(&self.run.id, fence, end(State::Cancelled)).await?;
-                Ok(Some(State::Cancelled))
-            }
-            Reaction::Fail => {
-                tracing::error!(run.id = %self.run.id, connection.id = %self.connection.id, stream = %self.run.stream, error = %fault, "run failed");
-                self.ports.runs.finish(&self.run.id, fence, end(State::Failed)).await?;
-                Ok(Some(State::Failed))
-            }
+/// Does to a run what the table says of the fault that ended it; its final state, if it has one now.
+pub async fn end_by(ports: &Ports, run: &Run, fence: u64, fault: &Fault) -> Result<Option<State>, Fault> {
+    match react(fault, run.attempts, run.phase) {
+        Reaction::Abandon => {
+            tracing::warn!(run.id = %run.id, error = %fault, "run left to another worker");
+            Ok(None)
+        }
+        Reaction::Requeue(not_before) => {
+            tracing::info!(run.id = %run.id, error = %fault, "run put back into the queue");
+            ports.runs.requeue(&run.id, fence, not_before).await?;
+            Ok(None)
+        }
+        Reaction::Cancel => {
+            tracing::info!(run.id = %run.id, "run cancelled");
+            ports.runs.finish(&run.id, fence, Finish::without_effect(State::Cancelled, fault)).await?;
+            Ok(Some(State::Cancelled))
+        }
+        Reaction::Fail => {
+            tracing::error!(run.id = %run.id, connection.id = %run.connection, stream = %run.stream, error = %fault, "run failed");
+            ports.runs.finish(&run.id, fence, Finish::without_effect(State::Failed, fault)).await?;
+            Ok(Some(State::Failed))
         }
     }
 }
 
-/// Ends a run that could not even begin, or that a mistake of ours ended.
-pub async fn give_up(ports: &Ports, run: &Run, fence: u64, detail: &str) {
-    give_up_with(ports, run, fence, &Fault::internal(detail)).await;
+/// Says that the end of a run could not be written.
+fn unwritten(run: &Run, fault: &Fault) {
+    if fault.code == Code::LeaseLost {
+        tracing::warn!(run.id = %run.id, error = %fault, "run left to another worker");
+    } else {
+        tracing::error!(run.id = %run.id, error = %fault, "the end of a run could not be written; its lease will expire and another worker takes it");
+    }
 }
 
-/// Ends a run with a fault, as far as the database lets us.
-pub async fn give_up_with(ports: &Ports, run: &Run, fence: u64, fault: &Fault) {
-    tracing::error!(run.id = %run.id, error = %fault, "run failed");
-    let finish = Finish {
-        state: State::Failed,
-        error: Some(FaultView::from(fault)),
-        cursor: None,
-        synced: false,
-        whole_read_at: None,
-        full_every_seconds: None,
-    };
-    if let Err(fault) = ports.runs.finish(&run.id, fence, finish).await {
-        tracing::error!(run.id = %run.id, error = %fault, "the end of a run could not be written");
+/// Ends a run that could not even begin.
+pub async fn give_up(ports: &Ports, run: &Run, fence: u64, fault: &Fault) {
+    if let Err(fault) = end_by(ports, run, fence, fault).await {
+        unwritten(run, &fault);
     }
 }

@@ -43,13 +43,16 @@ impl Execution {
         let mut source = self.flow.source(&self.opened, self.hold.stopped()).await?;
         self.check_account(source.account().await?).await?;
         let facts: Values = source.facts().await?;
-        let mut pass = 0;
+        let (mut pass, mut told) = (0, Stored::default());
         loop {
             pass += 1;
             let read = ids::fresh();
             let mut sink = Sink { execution: self, read: read.clone(), rows: 0, total: None, told: Stored::default() };
             let end: ReadEnd = source.read(since, &mut sink).await?;
-            let (rows, told) = (sink.rows, sink.told);
+            let rows = sink.rows;
+            // What an unproven pass has stored already, the next one finds unchanged.
+            told.changed += sink.told.changed;
+            told.silent += sink.told.silent;
             self.run.read = rows;
             if let Some(doubt) = &end.doubt
                 && pass < PASSES
@@ -64,11 +67,13 @@ impl Execution {
             if since.is_none() && end.doubt.is_none() {
                 missed += self.ports.records.mark_gone(&self.connection.id, &read).await?;
             }
+            self.ports.records.drop_nameless(&self.connection.id, &read).await?;
             let summary = ReadSummary {
                 mode: if since.is_none() { Mode::Full } else { Mode::Incremental },
                 reused: false,
                 started_at: end.started_at,
                 whole: end.doubt.is_none(),
+                empty: since.is_none() && rows == 0,
                 doubt: end.doubt.as_ref().map(FaultView::from),
                 changed: told.changed,
                 missed_by_delta: missed,

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use super::{
     flow::{Flow, Opened},
     model::{Connection, Stream},
-    ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Links, Listing, Ready, Records, Runs},
+    ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -44,6 +44,8 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// Answers kept under idempotency keys.
+    pub answers: Arc<dyn Idempotent>,
     /// API keys.
     pub api_keys: Arc<dyn ApiKeys>,
     /// Whether our database is well.

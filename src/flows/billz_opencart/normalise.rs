@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::record::{Category, Good, Kind, Promo, Shop};
 use crate::{
     domain::number::{self, Lenient},
-    engine::model::Record,
+    engine::model::{NAMELESS, Record},
     systems::billz2::wire::{BadRow, Product},
 };
 
@@ -22,7 +22,7 @@ pub fn record(row: Result<Product, Box<BadRow>>) -> Record {
             Record { key, name, payload: good(product).to_payload(), source_changed_at: changed }
         }
         Err(bad) => {
-            let key = bad.id.unwrap_or_else(|| format!("unreadable:{}", bad.raw_hash));
+            let key = bad.id.unwrap_or_else(|| format!("{NAMELESS}{}", bad.raw_hash));
             let name = bad.name.unwrap_or_default();
             let good = Good { kind: Kind::Unreadable, name: name.clone(), unreadable: Some((bad.field, bad.value)), ..Good::default() };
             Record { key, name, payload: good.to_payload(), source_changed_at: None }

@@ -269,14 +269,15 @@ impl Writing {
 
     async fn apply_creations(&mut self, changes: &[&Change], again: bool) -> Result<Vec<Applied>, Fault> {
         let products = changes.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
-        let created = self.writer.create(&products, again).await?;
-        Ok(created
-            .into_iter()
-            .map(|created| match created {
-                Created::Done { product_id, date_added, .. } => Applied::Done { target: product_id.to_string(), witness: Some(date_added) },
-                Created::Failed { field, detail } => Applied::Failed { fault: bad_item(&field, &detail) },
-            })
-            .collect())
+        Ok(self.writer.create(&products, again).await?.into_iter().map(made).collect())
+    }
+}
+
+/// What became of a creation.
+fn made(created: Created) -> Applied {
+    match created {
+        Created::Done { product_id, date_added, .. } => Applied::Done { target: product_id.to_string(), witness: Some(date_added) },
+        Created::Failed { field, detail } => Applied::Failed { fault: bad_item(&field, &detail) },
     }
 }
 
@@ -360,6 +361,11 @@ impl Apply for Writing {
                 answer.ok_or_else(|| Fault::internal("a change got no answer"))
             })
             .collect()
+    }
+
+    async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault> {
+        let products = creations.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.writer.complete(&products).await?.into_iter().map(|created| created.map(made)).collect())
     }
 
     async fn recorded(&mut self) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 use rust_decimal::prelude::ToPrimitive;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -108,13 +108,20 @@ impl Client {
     }
 
     /// The company's retail currency as an ISO code (`GET /v2/company-currencies`). `None` when the key may not see it, the remote
-    /// does not know the call, or nothing in the answer has the looks of a code.
+    /// does not know the call, or nothing in the answer has the looks of a code. An answer that is no JSON at all tells nothing: to take
+    /// it for "unknown" would copy prices into the shop in whatever currency that has.
     pub async fn company_currency(&self) -> Result<Option<String>, Fault> {
         let url = address(&self.options.base_url, "/v2/company-currencies");
         let answer = self
             .get("GET /v2/company-currencies", url, |reply| match classify::judge(reply, |_| Ok(())) {
                 Class::Good(()) => Class::Good(currency::retail(&reply.body)),
-                Class::Forbidden(_) | Class::Rejected(_) | Class::Garbled(_) | Class::Unreadable(_) => Class::Good(None),
+                Class::Forbidden(_) | Class::Rejected(_) => Class::Good(None),
+                // Its shape is barely known, so any other JSON than an object will do too.
+                Class::Unreadable(_) if serde_json::from_slice::<IgnoredAny>(&reply.body).is_ok() => {
+                    Class::Good(currency::retail(&reply.body))
+                }
+                Class::Unreadable(detail) => Class::Unreadable(detail),
+                Class::Garbled(detail) => Class::Garbled(detail),
                 Class::Unavailable(detail) => Class::Unavailable(detail),
                 Class::RateLimited { retry_after, detail } => Class::RateLimited { retry_after, detail },
                 Class::TokenExpired(detail) => Class::TokenExpired(detail),

@@ -239,12 +239,14 @@ async fn shops_are_paged_each_once() {
 #[tokio::test]
 async fn the_currency_is_optional_but_an_outage_is_not_an_answer() {
     type Case = (fn() -> Act, Result<Option<&'static str>, Code>);
-    let table: [Case; 6] = [
+    let table: [Case; 8] = [
         (|| json(r#"{"company_id":"c1","retail_currency":{"type":"UZS"}}"#), Ok(Some("UZS"))),
         (|| answer(404, "", r#"{"error":{"code":"NOT_FOUND"}}"#), Ok(None)),
         (|| answer(403, "", ""), Ok(None)),
         (|| json("[]"), Ok(None)),
-        (|| answer(200, "", "<html>"), Ok(None)),
+        (|| json(r#"[{"retail_currency":"UZS"}]"#), Ok(None)),
+        (|| answer(200, "", "<html>"), Err(Code::RemoteProtocol)),
+        (|| json(r#"{"retail_currency":{"ty"#), Err(Code::RemoteProtocol)),
         (|| answer(503, "", ""), Err(Code::RemoteUnavailable)),
     ];
     for (act, expected) in table {

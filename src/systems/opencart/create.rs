@@ -144,6 +144,7 @@ impl Writer {
             }
             self.insert_products(&mut fit).await?;
             self.insert_children(&fit, &shop, again).await?;
+            crate::fault::failpoint::hit("before-going-live");
             if !self.publish(&fit).await? {
                 self.drop_gone(&mut fit).await?;
             }
@@ -153,6 +154,24 @@ impl Writer {
             }));
         }
         Ok(answers)
+    }
+
+    /// Completes what an earlier attempt has begun and nobody will repeat: products that stand in the shop under their references,
+    /// half made or whole. `None` for one that was never begun; nothing is made for it.
+    ///
+    /// Errors: as [`Writer::create`].
+    pub async fn complete(&mut self, products: &[NewProduct]) -> Result<Vec<Option<Created>>, Fault> {
+        let shop = self.shop().await?;
+        let mut begun = HashSet::new();
+        for products in products.chunks(PRODUCTS) {
+            let mut drafts = self.drafts(products, &shop)?;
+            let mut fit: Vec<&mut Draft> = drafts.iter_mut().filter_map(|draft| draft.as_mut().ok()).collect();
+            self.find_made(&mut fit).await?;
+            begun.extend(fit.iter().filter(|draft| draft.product_id.is_some()).map(|draft| draft.reference.clone()));
+        }
+        let standing: Vec<NewProduct> = products.iter().filter(|product| begun.contains(&product.reference)).cloned().collect();
+        let mut created = self.create(&standing, true).await?.into_iter();
+        Ok(products.iter().map(|product| if begun.contains(&product.reference) { created.next() } else { None }).collect())
     }
 
     /// Takes the references of this session's new products out of `location`. To be called once the answers of
@@ -236,6 +255,7 @@ impl Writer {
         let now = self.now().await?;
         let (columns, rows) = self.product_rows(&missing, &now)?;
         self.insert("INSERT", &self.tables.product.clone(), &columns, rows).await?;
+        crate::fault::failpoint::hit("creating-product");
         let mut sql = Sql::new(format!(
             "SELECT CAST(p.`product_id` AS SIGNED) AS product_id, CAST(p.`model` AS CHAR) AS mark, CAST(p.`date_added` AS CHAR(19)) AS date_added, 0 AS finished FROM {} p WHERE p.`product_id` > ",
             self.tables.product

@@ -248,6 +248,7 @@ impl Writer {
         }
         // REPLACE, since a text left over from a deleted product with this id would otherwise stand; the product is new and hidden.
         self.put("REPLACE", &tables.description, &texts, None).await?;
+        crate::fault::failpoint::hit("product-without-children");
         let stores: Vec<_> = ids.iter().map(|id| BTreeMap::from([("product_id", Value::Int(*id)), ("store_id", store.clone())])).collect();
         self.put("INSERT IGNORE", &tables.to_store, &stores, None).await?;
         let layouts: Vec<_> = ids

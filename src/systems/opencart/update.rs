@@ -114,6 +114,7 @@ impl Writer {
             return Ok(answers);
         }
         let matched = self.update_products(&fit).await?;
+        crate::fault::failpoint::hit("mid-batch");
         if matched != fit.len() as u64 {
             let now = self.products(&fit.iter().map(|row| row.product_id).collect::<Vec<_>>()).await?;
             for (row, answer) in rows.iter().zip(&mut answers).filter(|(_, answer)| **answer == Written::Done) {

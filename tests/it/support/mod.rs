@@ -1,6 +1,7 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
 mod database;
+mod history;
 mod process;
 mod rest;
 mod shelf;
@@ -8,9 +9,13 @@ mod shelf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tradesync::sandbox::{self, Running};
+use tradesync::{
+    demo::truth,
+    sandbox::{self, Running},
+};
 
-pub use database::Database;
+pub use database::{Database, server};
+pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};
 pub use shelf::{FIRST, SECOND, beside, change_of};
@@ -40,12 +45,14 @@ pub struct Stage {
 pub struct Setup {
     pub products: usize,
     pub rate_limit: Option<u32>,
+    /// How much shorter durations are, in service and sandbox alike.
+    pub time_factor: f64,
     pub spawn: Spawn,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { products: 60, rate_limit: None, spawn: Spawn::default() }
+        Self { products: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
     }
 }
 
@@ -62,13 +69,27 @@ impl Stage {
             products: setup.products,
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
-            time_factor: TIME_FACTOR,
+            time_factor: setup.time_factor,
             ..sandbox::Options::default()
         };
         let billz = sandbox::start(options).await.unwrap();
-        let service = Process::start(&database, &setup.spawn).await;
+        let mut spawn = setup.spawn;
+        spawn.variables.insert(0, ("TRADESYNC_TIME_FACTOR".to_owned(), setup.time_factor.to_string()));
+        let service = Process::start(&database, &spawn).await;
         let rest = Rest::new(&service.url, ADMIN_KEY);
         Self { database, billz, service, rest }
+    }
+
+    /// A stage whose first process only answers requests: the test decides which workers there are, and they may die while the
+    /// API goes on answering.
+    pub async fn without_worker(products: usize) -> Self {
+        let spawn = Spawn::default().with("TRADESYNC_ROLE", "api");
+        Self::with(Setup { products, spawn, ..Setup::default() }).await
+    }
+
+    /// One more process that only works on runs.
+    pub async fn worker(&self, spawn: &Spawn) -> Process {
+        Process::start(&self.database, &spawn.clone().with("TRADESYNC_ROLE", "worker")).await
     }
 
     /// Ends the service process as `kill -9` would (or finds it ended by a planned failure) and starts a new one.
@@ -94,8 +115,13 @@ impl Stage {
 
     /// Makes a connection; returns its id.
     pub async fn connect(&self, over: Value) -> String {
+        self.connect_for("seller:42", over).await
+    }
+
+    /// Makes a connection of this owner; returns its id.
+    pub async fn connect_for(&self, owner: &str, over: Value) -> String {
         let body = json!({
-            "flow": "billz-opencart", "name": "Test shop", "owner": "seller:42", "enabled": true,
+            "flow": "billz-opencart", "name": "Test shop", "owner": owner, "enabled": true,
             "settings": self.settings(over), "secrets": {"secret": BILLZ_KEY},
         });
         self.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
@@ -117,6 +143,37 @@ impl Stage {
         let connection = self.connect(over).await;
         let stream = self.streams(&connection, 1).await.remove(0);
         (connection, stream)
+    }
+
+    /// Makes a connection of an owner of its own, with one stream; returns both keys.
+    pub async fn seller(&self, over: Value) -> (String, String) {
+        let connection = self.connect_for(&format!("seller:{}", NUMBER.fetch_add(1, Ordering::SeqCst) + 1_000), over).await;
+        let stream = self.streams(&connection, 1).await.remove(0);
+        (connection, stream)
+    }
+
+    /// A stream as the API shows it.
+    pub async fn stream(&self, connection: &str, stream: &str) -> Value {
+        let streams = self.rest.all(&format!("/connections/{connection}/streams")).await;
+        streams.into_iter().find(|row| row["stream"] == stream).unwrap()
+    }
+
+    /// Compares the shop's tables with what Billz says.
+    pub async fn truth(&self, connection: &str, streams: &[String]) -> truth::Found {
+        let links = self.rest.all(&format!("/connections/{connection}/links?state=linked")).await;
+        truth::compare(&self.database.url, &self.billz.billz2, &links, streams).await.unwrap()
+    }
+
+    /// Fails unless the shop's tables are what Billz says.
+    pub async fn must_be_true(&self, connection: &str, streams: &[String], when: &str) {
+        let found = self.truth(connection, streams).await;
+        assert!(found.wrong.is_empty() && found.right > 30, "{when}: {found:?}");
+    }
+
+    /// What was asked of Billz on `/v2/products`, path and query.
+    pub fn product_requests(&self) -> Vec<String> {
+        let report = self.billz.billz2.requests();
+        report.requests.into_iter().map(|entry| entry.target).filter(|target| target.starts_with("/v2/products")).collect()
     }
 
     /// Starts a run; returns its id.

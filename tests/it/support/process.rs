@@ -22,6 +22,12 @@ impl Spawn {
     pub fn failing_at(point: &str) -> Self {
         Self { failpoint: Some(point.to_owned()), ..Self::default() }
     }
+
+    /// With one more variable.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
 }
 
 /// Killed with the test.
@@ -103,6 +109,12 @@ impl Process {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         false
+    }
+
+    /// Whether it has ended by SIGABRT: a planned failure, and no other end.
+    pub fn aborted(&mut self) -> bool {
+        use std::os::unix::process::ExitStatusExt;
+        self.child.try_wait().unwrap().is_some_and(|status| status.signal() == Some(6))
     }
 
     /// Whether it still runs.

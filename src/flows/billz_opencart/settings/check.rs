@@ -19,6 +19,10 @@ impl Settings {
         }
         if let Some(address) = &self.base_url {
             match url::Url::parse(address) {
+                // Settings are shown to whoever may read the connection, and such an address is not even quoted.
+                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                    wrong("/base_url", "must hold neither user nor password; what is secret belongs into secrets".into())
+                }
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
                 _ => wrong("/base_url", format!("`{address}` is no address; write for example https://api-admin.billz.ai")),
             }

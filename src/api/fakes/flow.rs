@@ -1,0 +1,90 @@
+//! A flow without remotes.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::unused;
+use crate::{
+    engine::{
+        flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observation, Observe, Opened, Rules, Source, StreamNames},
+        model::{Candidate, Stream, Values},
+    },
+    fault::{FieldError, Result},
+};
+
+/// A flow without remotes; settings: `api`, `address`, `number`.
+pub struct Plain {
+    pub name: &'static str,
+    pub names: StreamNames,
+}
+
+struct Shop;
+
+#[async_trait]
+impl Observe for Shop {
+    async fn facts(&mut self) -> Result<Values> {
+        Ok(Values::new())
+    }
+    async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>> {
+        let known = targets.iter().filter(|target| ["50", "51", "99"].contains(&target.as_str()));
+        Ok(known
+            .map(|target| (target.clone(), Observation { witness: Some("w".into()), owned: target != "99", values: Values::new() }))
+            .collect())
+    }
+    async fn candidates(&mut self, _: &[crate::engine::flow::Lookup]) -> Result<HashMap<String, Vec<Candidate>>> {
+        unused()
+    }
+    async fn has_more_than(&mut self, _: u64) -> Result<bool> {
+        unused()
+    }
+}
+
+#[async_trait]
+impl Flow for Plain {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn stream_names(&self) -> StreamNames {
+        self.names
+    }
+    fn secret_names(&self) -> &'static [(&'static str, bool)] {
+        &[("secret", true), ("username", false)]
+    }
+    fn validate(&self, settings: &Value, _: &[&str]) -> Result<(), Vec<FieldError>> {
+        let known = ["api", "address", "number", "unmapped_category", "default_category_id", "stock_buffer"];
+        let wrong = settings.as_object().into_iter().flatten().filter(|(name, _)| !known.contains(&name.as_str()));
+        let wrong = wrong.map(|(name, _)| FieldError::new(format!("/settings/{name}"), "unknown setting")).collect::<Vec<_>>();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+    fn validate_stream(&self, stream: &str, _: &Value) -> Result<(), Vec<FieldError>> {
+        if stream == "bad" { Err(vec![FieldError::new("/stream", "no such shop")]) } else { Ok(()) }
+    }
+    fn identity(&self, opened: &Opened) -> Result<Identity> {
+        let text = |name: &str| opened.settings.get(name).map(Value::to_string).unwrap_or_default();
+        Ok(Identity { source: text("api"), target: text("address") })
+    }
+    async fn check(&self, _: &Opened) -> Vec<Check> {
+        vec![Check { name: "login".into(), ok: true, detail: "well".into() }]
+    }
+    async fn discover(&self, _: &Opened) -> Result<Vec<Discovered>> {
+        Ok(vec![Discovered { stream: "s".into(), name: "S".into() }])
+    }
+    fn engine_settings(&self, _: &Opened) -> Result<EngineSettings> {
+        unused()
+    }
+    async fn source(&self, _: &Opened, _: CancellationToken) -> Result<Box<dyn Source>> {
+        unused()
+    }
+    async fn observer(&self, _: &Opened) -> Result<Box<dyn Observe>> {
+        Ok(Box::new(Shop))
+    }
+    async fn target(&self, _: &Opened) -> Result<Box<dyn Apply>> {
+        unused()
+    }
+    fn rules(&self, _: &Opened, _: &str, _: &[Stream], _: Facts) -> Result<Box<dyn Rules>> {
+        unused()
+    }
+}
