@@ -44,7 +44,7 @@ impl Row {
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let rows = runtime.block_on(async {
-        let mut rows: Vec<Row> = opencart_write::run(&support::server())
+        let mut rows: Vec<Row> = opencart_write::run(&support::database::server())
             .await
             .into_iter()
             .map(|figure| match figure.least {

@@ -292,6 +292,9 @@ impl Records for Memory {
     async fn mark_gone(&self, _: &str, _: &str) -> Result<u64> {
         unused()
     }
+    async fn drop_nameless(&self, _: &str, _: &str) -> Result<u64> {
+        unused()
+    }
     async fn remember_read(&self, _: &str, _: &str, _: PastRead) -> Result<()> {
         unused()
     }
@@ -312,12 +315,13 @@ impl Links for Memory {
             .filter_map(|source| rows.get(&(space.to_owned(), source.clone())).map(|link| (source.clone(), link.clone())))
             .collect())
     }
-    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, String>> {
+    async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>> {
         let rows = self.links.lock().unwrap();
         let linked = rows.iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked);
         Ok(linked
             .filter_map(|(_, link)| {
-                link.target.clone().filter(|target| targets.contains(target)).map(|target| (target, link.source.clone()))
+                let target = link.target.clone().filter(|target| targets.contains(target))?;
+                Some((target, Holder { space: space.to_owned(), source: link.source.clone(), witness: link.witness.clone() }))
             })
             .collect())
     }
@@ -363,6 +367,9 @@ impl Changes for Memory {
         unused()
     }
     async fn leftovers(&self, _: &str, _: &str, _: u64, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
+    async fn withdraw(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
         unused()
     }
     async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {

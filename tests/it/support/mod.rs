@@ -1,6 +1,6 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
-mod database;
+pub mod database;
 mod history;
 mod process;
 mod rest;
@@ -14,7 +14,7 @@ use tradesync::{
     sandbox::{self, Running},
 };
 
-pub use database::{Database, server};
+pub use database::Database;
 pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use rest::{Answer, Rest};
