@@ -369,7 +369,8 @@ async fn a_slow_storefront_query_beside_our_writes_makes_no_reader_wait() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let (worst, _) = reader(Duration::from_millis(100)).join().unwrap();
     assert!(worst > Duration::from_secs(1), "the measurement is blind: {worst:?}");
-    (busy.join().unwrap(), ordinary.join().unwrap());
+    busy.join().unwrap();
+    ordinary.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,7 +82,10 @@ impl Execution {
                 (Op::Create, _) => link.is_some() || twins.contains(&change.body.source),
                 (_, Some(_)) => link.is_some() || change.body.target.as_ref().is_some_and(|target| taken.contains(target)),
                 (_, None) => link.is_none_or(|link| {
-                    link.target != change.body.target || link.source_seen_at.is_some_and(|seen| seen > change.body.source_seen_at)
+                    // Remotes tell whole seconds; within one, the later run (ids are in the order of time) saw the newer state.
+                    let later = link.run.as_ref().is_some_and(|run| *run > self.run.id);
+                    let mine = change.body.source_seen_at;
+                    link.target != change.body.target || link.source_seen_at.is_some_and(|seen| seen > mine || (seen == mine && later))
                 }),
             }
         };
