@@ -24,8 +24,9 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
-        model::{Link, target_of_space},
+        model::Link,
         ports::{Acted, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
+        space::target_of_space,
     },
     fault::{Code, Fault},
 };
