@@ -9,6 +9,7 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
+//! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod flow;
@@ -18,4 +19,5 @@ pub mod reaction;
 pub mod run;
 pub mod secrets;
 pub mod service;
+pub mod space;
 pub mod worker;

@@ -481,24 +481,3 @@ pub enum Applied {
         fault: FaultView,
     },
 }
-
-/// The link space of a connection: which target (first half) and which source account and owner (second half).
-///
-/// Links belong to it and not to the connection, so a successor of a deleted connection adopts them (design.md section 6).
-pub fn link_space(source: &str, target: &str, owner: Option<&str>) -> String {
-    use sha2::{Digest, Sha256};
-    let half = |parts: &[&str]| {
-        let mut digest = Sha256::new();
-        for part in parts {
-            digest.update(part.as_bytes());
-            digest.update([0]);
-        }
-        digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
-    half(&[target]) + &half(&[source, owner.unwrap_or_default()])
-}
-
-/// The half of a link space that names the target.
-pub fn target_of_space(space: &str) -> &str {
-    space.get(..32).unwrap_or(space)
-}

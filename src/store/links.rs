@@ -23,8 +23,9 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
-        model::{Link, target_of_space},
+        model::Link,
         ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
+        space::target_of_space,
     },
     fault::{Code, Fault},
 };

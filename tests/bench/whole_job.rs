@@ -18,7 +18,7 @@ fn setup(products: usize) -> Setup {
     // The figures are about work, not about waiting: Billz's limit is off, and time is compressed so far that our own pace under it
     // (a call each 550 ms) is none either.
     let variables = vec![("TRADESYNC_LOG".to_owned(), "info".to_owned()), ("TRADESYNC_TIME_FACTOR".to_owned(), "1000".to_owned())];
-    Setup { products, rate_limit: None, spawn: Spawn { variables, ..Spawn::default() } }
+    Setup { products, rate_limit: None, spawn: Spawn { variables, ..Spawn::default() }, ..Setup::default() }
 }
 
 /// Peak resident memory of the service process so far, in MiB.

@@ -1,10 +1,6 @@
 //! No secret in any log line, answer, report or column, in health and in trouble, at the most talkative level of the log.
 
-use std::{
-    process::Command,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{process::Command, sync::Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
@@ -272,20 +268,12 @@ async fn no_secret_is_seen_when_billz_is_in_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_seen_when_the_database_refuses_us() {
+async fn no_secret_is_seen_when_the_shops_database_refuses_us() {
     let scene = Scene::new("json").await;
-    let (user, database) = (&scene.stage.database.name, &scene.stage.database);
-    database.run(&format!("ALTER USER '{user}'@'%' IDENTIFIED BY 'another-password-0123'; KILL USER '{user}'"));
-    scene.eye.send(Method::GET, "/readyz", None).await.problem(503, "database-unavailable");
-    database.run(&format!("ALTER USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'"));
-    // A shop's database with another password: its driver's words end in the run.
+    // The shop's database under another password: its driver's words end in the run, the check and the log.
     let wrong = scene.url.replace(PASSWORD, &format!("{PASSWORD}-wrong"));
     let patch = json!({"secrets": {"opencart_database_url": wrong}});
-    let connection = format!("/connections/{}", scene.connection);
-    let begun = Instant::now();
-    while scene.eye.send(Method::PATCH, &connection, Some(patch.clone())).await.status != 200 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the service did not find its database again");
-    }
+    scene.eye.send(Method::PATCH, &format!("/connections/{}", scene.connection), Some(patch)).await.ok(200);
     let run = scene.sync().await;
     assert_eq!((&run["state"], &run["error"]["code"]), (&json!("failed"), &json!("target-unavailable")), "{run}");
     scene.look_around(&run).await;
@@ -368,7 +356,7 @@ async fn a_remote_that_echoes_our_secrets_brings_them_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_sealed_for_their_own_connection_and_field() {
-    let stage = Arc::new(Stage::new().await);
+    let stage = Stage::new().await;
     let (one, stream) = stage.seller(json!({})).await;
     let (two, _) = stage.seller(json!({})).await;
     let sealed = |connection: &str| {

@@ -10,8 +10,9 @@ use crate::{
     domain::{clock, ids},
     engine::{
         flow::{Check, Discovered, Flow, StreamNames},
-        model::{Connection, Stream, link_space},
+        model::{Connection, Stream},
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox},
+        space::link_space,
     },
     fault::{Code, Fault, FieldError, Result},
 };
