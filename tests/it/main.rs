@@ -6,4 +6,7 @@
 
 mod support;
 
+mod api;
 mod first_sync;
+mod openapi;
+mod swagger;

@@ -1,7 +1,10 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
+mod browser;
 mod database;
 mod process;
+mod program;
+mod proxy;
 mod rest;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tradesync::sandbox::{self, Running};
 
+pub use browser::Browser;
 pub use database::{Database, server};
 pub use process::{Process, Spawn};
+pub use program::{Key, command, key, program};
+pub use proxy::Proxy;
 pub use rest::{Answer, Rest};
 
 /// The admin key of every service process.
