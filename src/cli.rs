@@ -13,7 +13,7 @@ use crate::{
         model::{Connection, Mode, Run, State, Trigger},
         ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs, StoredAnswer},
         secrets,
-        service::{Scope, Service, sync::SyncRequest},
+        service::{OWNER_FORM, Scope, Service, is_owner, sync::SyncRequest},
         worker::{self, Worker},
     },
     fault::{Code, Fault},
@@ -166,10 +166,10 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
         Command::Config { markdown } => print!("{}", if markdown { config::markdown() } else { config::commented_file() }),
         Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref())?, options).await?,
+        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref(), &[])?, options).await?,
         #[cfg(feature = "sandbox")]
         Command::Demo(options) => {
-            let mut config = Config::load(cli.config.as_ref())?;
+            let mut config = Config::load(cli.config.as_ref(), &[])?;
             // Its tables are for reading; the log would stand between them.
             if config.log == "info" {
                 config.log = "warn".to_owned();
@@ -178,11 +178,11 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
             return crate::demo::run(options, config).await;
         }
         Command::Serve => {
-            let config = configured(&cli.config)?;
+            let config = configured(&cli.config, WORKING)?;
             app::serve(&config).await?;
         }
         Command::Migrate => {
-            let config = configured(&cli.config)?;
+            let config = configured(&cli.config, &["database_url"])?;
             let ran = crate::store::Store::open(config.database()?, 1)?.migrate().await?;
             if ran.is_empty() {
                 println!("nothing to do: the tables are up to date");
@@ -191,18 +191,21 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
                 println!("ran {version}");
             }
         }
-        Command::Check { connection, .. } => return check(&configured(&cli.config)?, connection).await,
-        Command::Key(command) => key(&configured(&cli.config)?, command).await?,
+        Command::Check { connection, .. } => return check(&configured(&cli.config, WORKING)?, connection).await,
+        Command::Key(command) => key(&configured(&cli.config, WORKING)?, command).await?,
         Command::Sync { flow, connection, stream, full, dry_run } => {
             let mode = if full { Mode::Full } else { Mode::Incremental };
-            return sync(&configured(&cli.config)?, flow, connection, stream, mode, dry_run).await;
+            return sync(&configured(&cli.config, WORKING)?, flow, connection, stream, mode, dry_run).await;
         }
     }
     Ok(true)
 }
 
-fn configured(file: &Option<PathBuf>) -> Result<Config, Fault> {
-    let config = Config::load(file.as_ref())?;
+/// What commands that work on connections cannot do without.
+const WORKING: &[&str] = &["database_url", "master_key"];
+
+fn configured(file: &Option<PathBuf>, required: &[&str]) -> Result<Config, Fault> {
+    let config = Config::load(file.as_ref(), required)?;
     logs::init(&config.log, config.log_format)?;
     Ok(config)
 }
@@ -231,11 +234,26 @@ fn role(word: &str) -> Result<Role, Fault> {
     }
 }
 
+/// A key with a slip of the pen in its limits would see nothing, and nobody would know why.
+fn check_limits(parts: &app::Parts, flows: &[String], owner: Option<&str>) -> Result<(), Fault> {
+    let known = parts.flows.iter().map(|flow| flow.name()).collect::<Vec<_>>();
+    if let Some(unknown) = flows.iter().find(|flow| !known.contains(&flow.as_str())) {
+        return Err(Fault::new(Code::ConfigInvalid, format!("`{unknown}` is no flow; there are: {}", known.join(", "))));
+    }
+    match owner {
+        Some(owner) if !is_owner(owner) => {
+            Err(Fault::new(Code::ConfigInvalid, format!("the owner `{owner}` must have the form {OWNER_FORM}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn key(config: &Config, command: KeyCommand) -> Result<(), Fault> {
     let parts = app::Parts::build(config)?;
     parts.store.migrate().await?;
     match command {
         KeyCommand::Create { name, role: word, flow, owner, delegate } => {
+            check_limits(&parts, &flow, owner.as_deref())?;
             let key = secrets::fresh_api_key();
             let stored = ApiKey {
                 id: ids::fresh(),

@@ -38,9 +38,24 @@ impl FlowDoc {
         Settings::schemas(&mut schemas);
         let settings = Settings::name().into_owned();
         schemas.push((settings.clone(), Settings::schema()));
-        let schemas = schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect();
+        let schemas =
+            schemas.into_iter().map(|(name, schema)| (name, optional(serde_json::to_value(schema).unwrap_or_default()))).collect();
         Self { flow, settings, schemas, secrets: secrets.to_vec() }
     }
+}
+
+/// A schema of settings as a caller sees it: every setting has a default, also inside nested objects, so none is required.
+fn optional(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(members) => {
+            // `required` as a word of the schema is a list; a setting of that name would be a schema.
+            members.retain(|name, value| name != "required" || !value.is_array());
+            members.values_mut().for_each(|inner| *inner = optional(inner.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|inner| *inner = optional(inner.take())),
+        _ => {}
+    }
+    schema
 }
 
 const DESCRIPTION: &str = "Keeps shops, tills and CRMs in step.\n\n\

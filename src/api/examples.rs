@@ -20,7 +20,7 @@ pub fn request(operation: &str) -> Option<Value> {
             "flow": "billz-opencart",
             "name": "Shop of seller 42",
             "owner": "seller:42",
-            "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": "20"},
+            "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": 20},
             "secrets": {"secret": "the secret key of Billz"},
         }),
         "patch_connection" => {
@@ -63,7 +63,7 @@ fn page(item: Value) -> Value {
 fn connection() -> Value {
     json!({
         "id": CONNECTION, "flow": "billz-opencart", "name": "Shop of seller 42", "owner": "seller:42", "enabled": true,
-        "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": "20"}, "secrets": {"secret": "set"},
+        "settings": {"api": "billz2", "unmapped_category": "default", "default_category_id": 20}, "secrets": {"secret": "set"},
         "created_at": "2026-02-01T09:00:00Z", "updated_at": "2026-02-01T09:00:00Z",
     })
 }

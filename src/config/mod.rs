@@ -133,7 +133,8 @@ pub struct Config {
 
 impl Config {
     /// Reads file and environment. `file` must exist if it was named; `tradesync.toml` in the working folder is read if it is there.
-    pub fn load(file: Option<&PathBuf>) -> Result<Self, Fault> {
+    /// `required` are the keys that the command cannot do without.
+    pub fn load(file: Option<&PathBuf>, required: &[&str]) -> Result<Self, Fault> {
         let mut errors = Vec::new();
         let path = file.cloned().unwrap_or_else(|| PathBuf::from("tradesync.toml"));
         if file.is_some() && !path.exists() {
@@ -145,6 +146,8 @@ impl Config {
                 values.insert(option.key, value);
             }
         }
+        let absent = |key: &&&str| values.get(**key).is_none_or(|value| value.trim().is_empty());
+        errors.extend(required.iter().filter(absent).map(|key| missing(key)));
         let config = Self::check(&values, &mut errors);
         match config {
             Some(config) if errors.is_empty() => Ok(config),
@@ -219,17 +222,28 @@ impl Config {
 
     /// The database's address, for commands that need it.
     pub fn database(&self) -> Result<DatabaseUrl, Fault> {
-        self.database_url.clone().ok_or_else(|| missing("DATABASE_URL", "mysql://user:password@host:3306/database"))
+        self.database_url.clone().ok_or_else(|| absent("database_url"))
     }
 
     /// The master key, for commands that open or seal secrets.
     pub fn master(&self) -> Result<SecretString, Fault> {
-        self.master_key.clone().ok_or_else(|| missing("TRADESYNC_MASTER_KEY", "make one with: tradesync seal-key new"))
+        self.master_key.clone().ok_or_else(|| absent("master_key"))
     }
 }
 
-fn missing(variable: &str, next: &str) -> Fault {
-    Fault::new(Code::ConfigInvalid, format!("{variable} is not set ({next})"))
+fn missing(key: &str) -> FieldError {
+    let option = OPTIONS.iter().find(|option| option.key == key);
+    let next = match key {
+        "database_url" => " (mysql://user:password@host:3306/database)",
+        "master_key" => " (make one with: tradesync seal-key new)",
+        _ => "",
+    };
+    FieldError::new(option.map_or(key, |option| option.variable), format!("is not set{next}"))
+}
+
+fn absent(key: &str) -> Fault {
+    let error = missing(key);
+    Fault::new(Code::ConfigInvalid, format!("{} {}", error.pointer, error.detail))
 }
 
 fn from_file(path: &PathBuf, errors: &mut Vec<FieldError>) -> BTreeMap<&'static str, String> {

@@ -372,6 +372,8 @@ pub struct ItemRow {
 pub trait Retries: Send + Sync {
     /// Adds failures of a run (attempts grow) and takes away those that passed.
     async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
+    /// How many wait in all connections of a flow.
+    async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
 }
 
 /// Leases by compare-and-set on database time.

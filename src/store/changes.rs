@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{
     Store,
-    convert::{cut, from_word, json, listing, places, rows, text, utc, word},
+    convert::{cut, from_word, json, listing, number_cursor, places, rows, text, utc, word},
     fault, links, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
@@ -26,7 +26,7 @@ use crate::{
         model::{Applied, Change, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Reason},
         ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest},
     },
-    fault::{Code, Fault},
+    fault::Fault,
 };
 
 #[derive(Queryable, Selectable)]
@@ -436,9 +436,7 @@ impl Changes for Store {
                 if let Some(outcome) = filter.outcome {
                     query = query.filter(c::outcome.eq(word(outcome)?));
                 }
-                if let Some(cursor) = page.cursor.as_deref() {
-                    let cursor: u64 =
-                        cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
+                if let Some(cursor) = number_cursor(page.cursor.as_deref())? {
                     query = query.filter(c::id.gt(cursor));
                 }
                 let rows: Vec<Row> = query.load(connection).map_err(fault)?;

@@ -6,7 +6,7 @@ use diesel::{MysqlConnection, prelude::*, sql_query, sql_types::Text};
 
 use super::{
     Store,
-    convert::{json, text, utc},
+    convert::{id_cursor, json, text, utc},
     fault,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_runs, tradesync_streams},
     transaction::{Problem, act_once, transact},
@@ -207,7 +207,7 @@ impl Connections for Store {
                 if let Some(owner) = filter.owner {
                     query = query.filter(c::owner.eq(owner));
                 }
-                if let Some(cursor) = page.cursor {
+                if let Some(cursor) = id_cursor(page.cursor)? {
                     query = query.filter(c::id.lt(cursor));
                 }
                 let rows: Vec<ConnectionRow> = query.load(connection).map_err(fault)?;

@@ -3,7 +3,10 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::fault::Fault;
+use crate::{
+    domain::ids,
+    fault::{Code, Fault, FieldError},
+};
 
 /// A database time as UTC.
 pub(super) fn utc(time: NaiveDateTime) -> DateTime<Utc> {
@@ -48,6 +51,24 @@ pub(super) fn rows(count: usize, columns: usize) -> String {
 /// `?,?,?` for an IN list.
 pub(super) fn places(count: usize) -> String {
     vec!["?"; count].join(",")
+}
+
+/// The cursor of a list that is ordered by our ids: anything else is none of ours, and an ascii column cannot be compared with it.
+pub(super) fn id_cursor(cursor: Option<String>) -> Result<Option<String>, Fault> {
+    match cursor {
+        Some(cursor) if !ids::plausible(&cursor) => Err(foreign_cursor()),
+        cursor => Ok(cursor),
+    }
+}
+
+/// The cursor of a list that is ordered by numbers.
+pub(super) fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, Fault> {
+    cursor.map(|cursor| cursor.parse().map_err(|_| foreign_cursor())).transpose()
+}
+
+fn foreign_cursor() -> Fault {
+    let detail = "must be next_cursor of an earlier answer";
+    Fault::new(Code::InvalidQuery, format!("?cursor: {detail}")).with_fields(vec![FieldError::new("?cursor", detail)])
 }
 
 /// A keyset page: `items` hold one row more than asked when there is more.

@@ -15,7 +15,7 @@ use diesel::{
 
 use super::{
     Store,
-    convert::{cut, from_word, json, listing, rows, text, utc, word},
+    convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     schema::tradesync_links,
     transaction::{Problem, act_once, transact},
@@ -250,9 +250,7 @@ impl Links for Store {
                 if let Some(state) = filter.state {
                     query = query.filter(l::state.eq(word(state)?));
                 }
-                if let Some(cursor) = page.cursor.as_deref() {
-                    let cursor: u64 =
-                        cursor.parse().map_err(|_| Fault::new(Code::InvalidQuery, "cursor is none of ours; begin the list anew"))?;
+                if let Some(cursor) = number_cursor(page.cursor.as_deref())? {
                     query = query.filter(l::id.lt(cursor));
                 }
                 let rows: Vec<Row> = query.load(connection).map_err(fault)?;

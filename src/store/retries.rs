@@ -1,10 +1,19 @@
 //! Failed items over all runs: they come back by themselves, since every run decides over all records.
 
 use async_trait::async_trait;
-use diesel::{RunQueryDsl, sql_query, sql_types::Text};
+use diesel::{
+    RunQueryDsl, sql_query,
+    sql_types::{BigInt, Text},
+};
 
 use super::{Store, fault, transaction::transact};
 use crate::{engine::ports::Retries, fault::Fault};
+
+#[derive(diesel::QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    waiting: i64,
+}
 
 #[async_trait]
 impl Retries for Store {
@@ -31,6 +40,22 @@ impl Retries for Store {
                         .map_err(fault)?;
                     Ok(())
                 })
+            })
+            .await
+    }
+
+    async fn waiting(&self, flow: &str) -> Result<u64, Fault> {
+        let flow = flow.to_owned();
+        self.pool
+            .call(move |connection| {
+                let row: Waiting = sql_query(
+                    "SELECT COUNT(*) AS waiting FROM tradesync_retries r JOIN tradesync_connections c ON c.id = r.connection_id \
+                     WHERE c.flow = ? AND c.deleted_at IS NULL",
+                )
+                .bind::<Text, _>(&flow)
+                .get_result(connection)
+                .map_err(fault)?;
+                Ok(u64::try_from(row.waiting).unwrap_or_default())
             })
             .await
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     Store,
-    convert::{from_word, json, listing, text, utc, word},
+    convert::{from_word, id_cursor, json, listing, text, utc, word},
     fault, runs_queue,
     schema::{tradesync_connections, tradesync_runs, tradesync_streams},
     transaction::{Problem, act_once},
@@ -256,7 +256,7 @@ impl Runs for Store {
                 if let Some(state) = filter.state {
                     query = query.filter(r::state.eq(word(state)?));
                 }
-                if let Some(cursor) = page.cursor {
+                if let Some(cursor) = id_cursor(page.cursor)? {
                     query = query.filter(r::id.lt(cursor));
                 }
                 let rows: Vec<RunRow> = query.load(connection).map_err(fault)?;

@@ -75,7 +75,13 @@ pub(super) fn act_once<T>(
     // A twin that is at work holds the row's lock: two seconds are enough to tell that from a slow disk.
     diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 2").execute(connection).map_err(fault)?;
     let answer = transact(connection, |connection| {
-        diesel::delete(kept::tradesync_idempotency.find(&key.scope).filter(kept::created_at.lt(forgotten()))).execute(connection)?;
+        // The row of a twin at work is locked for this statement too, not only for the insert.
+        let swept =
+            diesel::delete(kept::tradesync_idempotency.find(&key.scope).filter(kept::created_at.lt(forgotten()))).execute(connection);
+        if swept.as_ref().is_err_and(waited_in_vain) {
+            return Err(in_progress().into());
+        }
+        swept?;
         let claimed = diesel::insert_into(kept::tradesync_idempotency)
             .values(Kept {
                 scope: &key.scope,
@@ -91,7 +97,7 @@ pub(super) fn act_once<T>(
             Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
                 return kept_answer(connection, key)?.map(Acted::Replayed).ok_or_else(|| in_progress().into());
             }
-            Err(error) if error.to_string().contains("Lock wait timeout") => return Err(in_progress().into()),
+            Err(error) if waited_in_vain(&error) => return Err(in_progress().into()),
             Err(error) => return Err(error.into()),
         }
         let done = work(connection)?;
@@ -133,6 +139,11 @@ impl Idempotent for Store {
         let key = key.clone();
         self.pool.call(move |connection| transact(connection, |connection| kept_answer(connection, &key))).await
     }
+}
+
+/// diesel knows no kind for it.
+fn waited_in_vain(error: &diesel::result::Error) -> bool {
+    error.to_string().contains("Lock wait timeout")
 }
 
 fn in_progress() -> Fault {

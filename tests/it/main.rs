@@ -6,13 +6,16 @@
 
 mod support;
 
+mod api;
 mod concurrency;
 mod crash;
 mod dry_run;
 mod faults;
 mod first_sync;
 mod linking;
+mod openapi;
 mod reading;
 mod secrets;
 mod shop;
 mod specials;
+mod swagger;

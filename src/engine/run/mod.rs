@@ -120,6 +120,9 @@ impl Execution {
         ] {
             metrics::items(&ended.flow, outcome, count);
         }
+        if let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await {
+            metrics::retry_list(&ended.flow, waiting);
+        }
     }
 
     async fn work(&mut self) -> Result<Worked, Fault> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{CHANGE_ATTEMPTS, OWNER_FORM, Scope, Service, check_name, is_owner, merge, no_items};
+use super::{CHANGE_ATTEMPTS, OWNER_FORM, Scope, Service, check_name, is_flow_name, is_owner, merge, no_items};
 use crate::{
     domain::{clock, ids},
     engine::{
@@ -53,7 +53,7 @@ pub struct ConnectionPatch {
 impl Service {
     /// Visible connections, newest first.
     pub async fn list_connections(&self, scope: &Scope, flow: Option<String>, page: PageRequest) -> Result<Listing<Connection>> {
-        if scope.is_empty() || flow.as_deref().is_some_and(|flow| !scope.sees_flow(flow)) {
+        if scope.is_empty() || flow.as_deref().is_some_and(|flow| !is_flow_name(flow) || !scope.sees_flow(flow)) {
             return Ok(no_items());
         }
         let mut filter = scope.filter();

@@ -27,6 +27,8 @@ use crate::fault::{Code, Fault, FieldError, Result};
 
 /// Longest key of a stream or source item that a database column holds.
 pub const MAX_KEY_CHARS: usize = 191;
+/// Longest name of a flow.
+pub const MAX_FLOW_BYTES: usize = 40;
 /// Longest name for people.
 pub const MAX_NAME_CHARS: usize = 190;
 /// How often a change is repeated on what stands now, when somebody else changed the same thing in between.
@@ -192,9 +194,15 @@ impl Service {
     }
 }
 
-/// Whether a text can be a stored key at all: anything else is simply not there.
+/// Whether a text can be a stored key at all: anything else is simply not there. `.` and `..` are none, since no client can name them in a path:
+/// URLs take them away.
 pub(crate) fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= MAX_KEY_CHARS && !text.chars().any(char::is_control) && text.trim() == text
+    !matches!(text, "" | "." | "..") && text.chars().count() <= MAX_KEY_CHARS && !text.chars().any(char::is_control) && text.trim() == text
+}
+
+/// Whether a text can be a flow's name at all. Not only names that this build knows: rows may outlive the build that made them.
+pub(crate) fn is_flow_name(text: &str) -> bool {
+    text.len() <= MAX_FLOW_BYTES && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Checks a name for people.

@@ -1,6 +1,6 @@
 //! Runs: start, look at, cancel, approve, reject.
 
-use super::{MAX_KEY_CHARS, Scope, Service, is_key, no_items, no_such};
+use super::{MAX_KEY_CHARS, Scope, Service, is_flow_name, is_key, no_items, no_such};
 use crate::{
     engine::{
         model::{Mode, NewRun, Run, State, Trigger},
@@ -77,7 +77,7 @@ impl Service {
     /// Visible runs, newest first.
     pub async fn list_runs(&self, scope: &Scope, mut filter: RunFilter, page: PageRequest) -> Result<Listing<Run>> {
         let asked = filter.flows.take();
-        let visible = asked.as_ref().is_none_or(|flows| flows.iter().any(|flow| scope.sees_flow(flow)));
+        let visible = asked.as_ref().is_none_or(|flows| flows.iter().any(|flow| is_flow_name(flow) && scope.sees_flow(flow)));
         let owned = filter.owner.as_deref().is_none_or(|owner| scope.sees_owner(Some(owner)));
         let possible =
             filter.connection.as_deref().is_none_or(crate::domain::ids::plausible) && filter.stream.as_deref().is_none_or(is_key);

@@ -82,7 +82,8 @@ impl BillzOpencartFlow {
         let url = opened.secrets.get("opencart_database_url").unwrap_or(own);
         let seller = &settings.opencart.seller;
         Ok(opencart::Options {
-            url: opencart::DatabaseUrl::parse(url.expose_secret())?,
+            url: opencart::DatabaseUrl::parse(url.expose_secret())
+                .map_err(|fault| Fault::field("/secrets/opencart_database_url", fault.detail))?,
             table_prefix: settings.opencart.table_prefix.clone(),
             store_id: settings.opencart.store_id,
             cache_dir: settings.opencart.cache_dir.clone(),

@@ -1,8 +1,11 @@
 //! One stage per test: a database with the OpenCart schema, a simulated Billz 2, and service processes that can be killed.
 
+mod browser;
 pub mod database;
 mod history;
 mod process;
+mod program;
+mod proxy;
 mod rest;
 mod shelf;
 
@@ -14,9 +17,12 @@ use tradesync::{
     sandbox::{self, Running},
 };
 
+pub use browser::Browser;
 pub use database::Database;
 pub use history::assert_done;
 pub use process::{Process, Spawn};
+pub use program::{Key, command, key, program};
+pub use proxy::Proxy;
 pub use rest::{Answer, Rest};
 pub use shelf::{FIRST, SECOND, beside, change_of};
 

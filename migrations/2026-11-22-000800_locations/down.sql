@@ -1,0 +1,1 @@
+ALTER TABLE tradesync_idempotency MODIFY location VARCHAR(500) NULL;
