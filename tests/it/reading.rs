@@ -127,7 +127,7 @@ async fn one_read_feeds_the_other_shops_of_a_connection_for_a_while() {
     assert_eq!(reads(&streams[0], "incremental").await, 0);
     assert_eq!(reads(&streams[0], "incremental").await, 1);
     assert_eq!(reads(&streams[2], "full").await, 0, "the third shop has used none yet");
-    assert_eq!(stage.stream(&connection, &streams[2]).await["last_whole_read_at"].is_null(), false);
+    assert!(!stage.stream(&connection, &streams[2]).await["last_whole_read_at"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]
