@@ -53,14 +53,7 @@ pub fn react(fault: &Fault, attempts: u32, phase: Phase) -> Reaction {
         Kind::Cancelled => Reaction::Cancel,
         Kind::LeaseLost => Reaction::Abandon,
         Kind::Unavailable if attempts < takes(fault, phase) => Reaction::Requeue(Some(pause())),
-        Kind::Unavailable
-        | Kind::Auth
-        | Kind::BadItem
-        | Kind::Conflict
-        | Kind::Config
-        | Kind::Protocol
-        | Kind::Request
-        | Kind::Internal => Reaction::Fail,
+        Kind::Unavailable | Kind::Auth | Kind::BadItem | Kind::Config | Kind::Protocol | Kind::Request | Kind::Internal => Reaction::Fail,
     }
 }
 

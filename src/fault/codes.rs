@@ -59,10 +59,8 @@ codes! {
     RequestInProgress, "request-in-progress", Request, 409, "A request with the same Idempotency-Key is still being worked on.", "Wait for it to end and send it again to get its answer.";
     IdempotencyMismatch, "idempotency-mismatch", Request, 422, "This Idempotency-Key was used with another body.", "Use a new key for a new request.";
     PreconditionFailed, "precondition-failed", Request, 412, "The resource has changed since the ETag that you gave.", "Read it again and repeat the change on what stands now.";
-    PreconditionRequired, "precondition-required", Request, 428, "This change needs If-Match.", "Read the resource and send its ETag in If-Match.";
     TooLarge, "too-large", Request, 413, "The body is too large.", "Send less at a time.";
     UnsupportedMediaType, "unsupported-media-type", Request, 415, "The body is of a type we do not read.", "Send Content-Type: application/json.";
-    TooManyRequests, "too-many-requests", Request, 429, "Too many requests.", "Wait as Retry-After says.";
 
     // Remote systems.
     RemoteUnavailable, "remote-unavailable", Unavailable, 503, "A remote system did not answer.", "Nothing is lost: the next run begins where this one began.";
@@ -79,7 +77,6 @@ codes! {
     ConfigInvalid, "config-invalid", Config, 422, "The connection's settings do not allow a run.", "Correct the settings that the detail names.";
     TargetUnavailable, "target-unavailable", Unavailable, 503, "The target database did not answer.", "Nothing is lost: the run is repeated from its last finished step.";
     TargetSchema, "target-schema", Config, 502, "The target database lacks a table or column that we need.", "Check table_prefix and the seller adapter in the settings.";
-    TargetConflict, "target-conflict", Conflict, 409, "The target item changed while we were writing.", "It is offered again by itself on the next run.";
     BadItem, "bad-item", BadItem, 422, "One item cannot be used as it is.", "Correct it in the source; it is offered again on the next run.";
     TooManyFailures, "too-many-failures", Config, 422, "Too large a share of the items failed, so nothing was changed.", "Look at the failed items; most have one common cause. max_failed_share sets the limit.";
     LeaseLost, "lease-lost", LeaseLost, 409, "Another worker took this run over.", "Nothing to do: the other worker finishes it.";

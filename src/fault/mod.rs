@@ -28,8 +28,6 @@ pub enum Kind {
     Auth,
     /// To the retry list; the other items go on.
     BadItem,
-    /// Re-read once, decide again once; then to the retry list.
-    Conflict,
     /// Nothing is called: the settings must be mended first.
     Config,
     /// An answer we cannot read: no blind retry.

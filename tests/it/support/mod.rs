@@ -21,7 +21,7 @@ pub use browser::Browser;
 pub use database::Database;
 pub use history::assert_done;
 pub use process::{Process, Spawn};
-pub use program::{Key, command, key, program};
+pub use program::{command, key, program};
 pub use proxy::Proxy;
 pub use rest::{Answer, Rest};
 pub use shelf::{FIRST, SECOND, beside, change_of};
