@@ -148,7 +148,8 @@ impl Execution {
             let counts = self.decide(&mut *observer, &*rules, engine).await?;
             return Ok(Worked { counts, summary });
         }
-        self.hold.take(&format!("target:{}", self.connection.id)).await?;
+        // By link space, not by connection: two connections of one seller on one shop would make the same goods twice.
+        self.hold.take(&format!("target:{}", self.connection.link_space)).await?;
         let mut target = self.flow.target(&self.opened).await?;
         if self.run.phase == Phase::Apply {
             // Another stream's run may have finished a part of ours while we waited for the target.
