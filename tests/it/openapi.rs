@@ -123,7 +123,7 @@ async fn openapi_document_is_whole() {
             if !status.starts_with('2') {
                 let problem = &response["content"]["application/problem+json"];
                 must(problem["schema"]["$ref"] == "#/components/schemas/Problem", &format!("{status} is no problem document"));
-                must(problem["example"]["status"].to_string() == *status, &format!("{status} has an example of another status"));
+                must(problem["example"]["status"].as_u64() == status.parse().ok(), &format!("{status} has an example of another status"));
             }
         }
         must(

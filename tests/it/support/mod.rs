@@ -15,7 +15,7 @@ use tradesync::sandbox::{self, Running};
 pub use browser::Browser;
 pub use database::{Database, server};
 pub use process::{Process, Spawn};
-pub use program::{Key, command, key, program};
+pub use program::{command, key, program};
 pub use proxy::Proxy;
 pub use rest::{Answer, Rest};
 
