@@ -237,7 +237,7 @@ async fn a_connection_lives_from_post_to_delete_and_never_shows_a_secret() {
         )
         .await;
     assert_eq!(patched.status, 200, "{}", patched.text);
-    assert_eq!(patched.json()["settings"], json!({"stock_buffer": 2, "unmapped_category": "default", "default_category_id": "20"}));
+    assert_eq!(patched.json()["settings"], json!({"stock_buffer": 2, "unmapped_category": "default", "default_category_id": 20}));
     assert_eq!(patched.json()["secrets"], json!({"secret": "set", "username": "set"}));
     assert_eq!(world.memory.connections.lock().unwrap()[0].secrets["secret"], sealed);
 

@@ -1,7 +1,8 @@
 //! A real headless Chromium, driven by plain WebDriver calls. Ended with the test.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -59,7 +60,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--no-first-run",
-            "--window-size=1280,1600",
+            "--window-size=1280,2400",
             // Whatever is not this machine is not found.
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
         ];
@@ -154,16 +155,18 @@ impl Browser {
         std::fs::write(&file, STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
         file
     }
-
-    /// Ends browser and driver.
-    pub async fn quit(self) {
-        self.call(Method::DELETE, "", Value::Null).await;
-    }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Asked politely, the driver ends its Chromium as well, which has a process group of its own.
+        // Only the end of the session ends Chromium, which outlives a killed driver. A panicking test cannot await: plain sockets.
+        if let Ok(url) = url::Url::parse(&self.session)
+            && let Ok(mut line) = TcpStream::connect(("127.0.0.1", url.port().unwrap_or_default()))
+        {
+            let _ = line.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = write!(line, "DELETE {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", url.path());
+            let _ = line.read(&mut [0; 512]);
+        }
         let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
         let until = Instant::now() + Duration::from_secs(10);
         while Instant::now() < until && self.driver.try_wait().is_ok_and(|ended| ended.is_none()) {
