@@ -149,17 +149,3 @@ proptest! {
         }
     }
 }
-
-/// Figures: `cargo test --release --lib billz2 -- --ignored --nocapture`.
-#[test]
-#[ignore = "a figure, not a check"]
-fn two_hundred_rows_are_read_in_little_time() {
-    let body = format!(r#"{{"count":200,"products":[{}]}}"#, vec![SHEET; 200].join(","));
-    let (times, begun) = (200, std::time::Instant::now());
-    for _ in 0..times {
-        let envelope: super::super::classify::Envelope<'_> = serde_json::from_str(&body).unwrap_or_default();
-        let rows: Vec<&RawValue> = envelope.products.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        assert_eq!(rows.into_iter().filter_map(|row| product(row).ok()).count(), 200);
-    }
-    println!("200 rows, {} bytes: {:?}", body.len(), begun.elapsed() / times);
-}

@@ -71,7 +71,6 @@ fn a_wrong_configuration_is_told_whole_and_ends_the_program() {
         ("TRADESYNC_LISTEN", "here"),
         ("TRADESYNC_ROLE", "boss"),
         ("TRADESYNC_MASTER_KEY", "short"),
-        ("TRADESYNC_ADMIN_KEY", "short"),
         ("TRADESYNC_LOG", "loud=very"),
         ("TRADESYNC_LOG_FORMAT", "xml"),
         ("TRADESYNC_TIME_FACTOR", "0"),
