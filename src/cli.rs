@@ -140,10 +140,13 @@ struct SandboxOptions {
     rate_limit: u32,
 }
 
+/// Threads for database calls. Too low: heartbeats wait behind reports; too high: each keeps memory that it once needed.
+const BLOCKING_THREADS: usize = 32;
+
 /// Reads the command line and does what it says. A fault is printed as one sentence with what to do next.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING_THREADS).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("tradesync: the runtime could not be started: {error}");

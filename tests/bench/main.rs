@@ -1,6 +1,6 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -43,7 +43,11 @@ impl Row {
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let memory_only = std::env::args().any(|argument| argument == "memory");
     let rows = runtime.block_on(async {
+        if memory_only {
+            return whole_job::run(false).await;
+        }
         let mut rows: Vec<Row> = opencart_write::run(&support::database::server())
             .await
             .into_iter()
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
                 _ => Row::plain(figure.name, figure.ratio, "x"),
             })
             .collect();
-        rows.extend(whole_job::run().await);
+        rows.extend(whole_job::run(true).await);
         rows
     });
     let mut table = comfy_table::Table::new();
