@@ -29,7 +29,7 @@ use crate::{
 /// Narrows any key to one owner.
 pub const ON_BEHALF_OF: &str = "x-on-behalf-of";
 /// How long a key is remembered. Longer lets a revoked key live longer, shorter costs a query per request.
-const REMEMBERED: Duration = Duration::from_secs(3);
+const REMEMBERED: Duration = Duration::from_millis(100);
 /// How many keys are remembered.
 const REMEMBERED_KEYS: u64 = 1_000;
 /// No key is longer; what is longer is not looked up.

@@ -171,7 +171,11 @@ impl Config {
         let database_url =
             get("database_url").and_then(|url| DatabaseUrl::parse(&url).map_err(|fault| wrong("database_url", fault.detail)).ok());
         let listen = get("listen").and_then(|listen| {
-            listen.parse().map_err(|_| wrong("listen", format!("`{listen}` is no address; write for example 127.0.0.1:8080"))).ok()
+            let found = std::net::ToSocketAddrs::to_socket_addrs(listen.as_str()).ok().and_then(|mut addresses| addresses.next());
+            if found.is_none() {
+                wrong("listen", format!("`{listen}` is no address; write for example 127.0.0.1:8080"));
+            }
+            found
         });
         let role = match get("role").as_deref() {
             Some("all") => Some(Role::All),

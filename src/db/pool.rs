@@ -64,6 +64,9 @@ pub(super) fn connection_id(connection: &mut MysqlConnection) -> diesel::QueryRe
     sql_query("SELECT CONNECTION_ID() AS id").get_result::<ConnectionId>(connection).map(|row| row.id)
 }
 
+/// How long ending another connection may take: the host may be as dead as the call that is to be ended.
+pub(super) const KILL_LIMIT: Duration = Duration::from_secs(5);
+
 /// Ends another connection of the same user. Unknown numbers are fine: it has ended already.
 pub(super) fn kill(options: &Options, id: u64) {
     match MysqlConnection::establish(options.url.expose()) {
@@ -127,7 +130,7 @@ impl Pool {
             Err(_) => {
                 if let Ok(id) = told.await {
                     let options = self.options.clone();
-                    let _ = tokio::task::spawn_blocking(move || kill(&options, id)).await;
+                    let _ = tokio::time::timeout(KILL_LIMIT, tokio::task::spawn_blocking(move || kill(&options, id))).await;
                 }
                 Err(Fault::new(
                     self.options.unavailable,

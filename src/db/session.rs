@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use diesel::{Connection, MysqlConnection};
 
-use super::pool::{self, Options};
+use super::pool::{self, KILL_LIMIT, Options};
 use crate::fault::Fault;
 
 /// A single connection with a time limit on every call. Ends when dropped.
@@ -22,16 +22,22 @@ impl Session {
     pub async fn open(options: Options) -> Result<Self, Fault> {
         let options = Arc::new(options);
         let inner = options.clone();
-        let opened = tokio::task::spawn_blocking(move || {
+        let limit = options.call_limit;
+        let opening = tokio::task::spawn_blocking(move || {
             let mut connection = MysqlConnection::establish(inner.url.expose()).map_err(|error| {
                 Fault::new(inner.unavailable, format!("no connection to {} could be had", inner.url.identity())).caused_by(error)
             })?;
             pool::prepare(&mut connection, &inner.session).map_err(|error| pool::from_diesel(error, inner.unavailable))?;
             let id = pool::connection_id(&mut connection).map_err(|error| pool::from_diesel(error, inner.unavailable))?;
             Ok::<_, Fault>((connection, id))
-        })
-        .await
-        .map_err(|panic| Fault::internal("opening a database session ended unexpectedly").caused_by(panic))?;
+        });
+        // A host that takes the connection and then says nothing would hold the run for ever.
+        let opened = tokio::time::timeout(limit, opening)
+            .await
+            .map_err(|_| {
+                Fault::new(options.unavailable, format!("{} did not answer within {} s", options.url.identity(), limit.as_secs()))
+            })?
+            .map_err(|panic| Fault::internal("opening a database session ended unexpectedly").caused_by(panic))?;
         let (connection, id) = opened?;
         Ok(Self { connection: Some(connection), id, options })
     }
@@ -84,7 +90,7 @@ impl Session {
     pub fn kill_other(&self, id: u64) -> impl Future<Output = ()> + Send + use<> {
         let options = self.options.clone();
         async move {
-            let _ = tokio::task::spawn_blocking(move || pool::kill(&options, id)).await;
+            let _ = tokio::time::timeout(KILL_LIMIT, tokio::task::spawn_blocking(move || pool::kill(&options, id))).await;
         }
     }
 }

@@ -250,7 +250,9 @@ pub trait Records: Send + Sync {
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
-    async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault>;
+    ///
+    /// Under the run's fence: a worker that woke up too late would take what its successor has read as gone.
+    async fn mark_gone(&self, connection: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault>;
     /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
     /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
     async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;

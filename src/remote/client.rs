@@ -40,7 +40,7 @@ impl Default for Options {
 /// How long an idle connection is kept for the next call.
 const IDLE: Duration = Duration::from_secs(60);
 /// No timeout is scaled below this.
-const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+const LEAST_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Taken off our own clock where a remote does not tell its own.
 const CLOCK_DIFFERENCE: chrono::Duration = chrono::Duration::seconds(5);
 

@@ -17,7 +17,7 @@ use super::{
     convert::{cut, from_word, json, listing, number_cursor, places, rows, text, utc, word},
     fault, links, runs,
     runs_queue::hold,
-    schema::{tradesync_changes, tradesync_runs},
+    schema::{tradesync_changes, tradesync_connections, tradesync_runs},
     transaction::{Problem, transact},
 };
 use crate::{
@@ -159,10 +159,26 @@ fn end(change: &Change, applied: &Applied) -> End {
     }
 }
 
+/// Longest text that a link remembers as written, in bytes: numbers and names, but no descriptions.
+const LONGEST_WRITTEN: usize = 300;
+
+/// Whether the link is still what the change was planned on: what a person linked or unlinked meanwhile is never put back.
+fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
+    let linked = before.filter(|link| link.state == LinkState::Linked);
+    match (&change.body.link_origin, linked) {
+        (Some(_), Some(link)) => link.target == end.target,
+        (Some(_), None) => true,
+        (None, Some(link)) => link.target == change.body.target,
+        (None, None) => false,
+    }
+}
+
 /// The link as it stands after a change was applied: what we wrote now over what we wrote before.
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     let mut written = before.map(|link| link.written.clone()).unwrap_or_default();
-    written.extend(change.body.fields.iter().map(|field| (field.field.clone(), field.new.clone())));
+    // Long texts are not kept: they are in the change, and every decision loads this.
+    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
+    written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
     Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),
@@ -232,10 +248,18 @@ fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, 
         results.iter().filter(|(change, _)| open.contains(&change.id)).map(|(change, applied)| (change, end(change, applied))).collect();
     store_ends(connection, &ends)?;
     let sources: Vec<String> = ends.iter().map(|(change, _)| change.body.source.clone()).collect();
-    let before = links::by_sources(connection, space, &sources)?;
+    let before = links::lock_sources(connection, space, &sources)?;
+    let wanted: Vec<String> =
+        ends.iter().filter(|(change, _)| change.body.link_origin.is_some()).filter_map(|(_, end)| end.target.clone()).collect();
+    let holders = links::linked_targets(connection, space, &wanted)?;
     let changed: Vec<Link> = ends
         .iter()
         .filter(|(change, end)| end.state == ChangeState::Applied && change.body.op != Op::None)
+        .filter(|(change, end)| {
+            let held = end.target.as_ref().and_then(|target| holders.get(target));
+            held.is_none_or(|holder| holder.is(space, &change.body.source))
+        })
+        .filter(|(change, end)| still_as_planned(change, end, before.get(&change.body.source)))
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
         .collect();
     links::upsert(connection, space, &changed)?;
@@ -288,8 +312,14 @@ fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, 
     use tradesync_changes::dsl as c;
     use tradesync_runs::dsl as r;
     hold(connection, run, fence)?;
+    // A successor of a deleted connection adopts its links, and so what its runs had begun.
+    let of_space: Vec<String> = {
+        use tradesync_connections::dsl as k;
+        let space: Option<String> = k::tradesync_connections.find(id).select(k::link_space).first(connection).optional()?;
+        k::tradesync_connections.filter(k::link_space.eq(space.unwrap_or_default())).select(k::id).load(connection)?
+    };
     let others: Vec<(String, String)> = r::tradesync_runs
-        .filter(r::connection_id.eq(id))
+        .filter(r::connection_id.eq_any(of_space))
         .filter(r::id.ne(run))
         .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
         .select((r::id, r::state))
@@ -344,11 +374,18 @@ impl Changes for Store {
         let run = run.to_owned();
         self.pool
             .call(move |connection| {
-                transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
-                    diesel::delete(c::tradesync_changes.filter(c::run_id.eq(&run))).execute(connection)?;
-                    Ok(())
-                })
+                // In steps: the run's row is locked meanwhile, and heartbeats must get through.
+                loop {
+                    let gone = transact(connection, |connection| {
+                        hold(connection, &run, fence)?;
+                        let first: Vec<u64> =
+                            c::tradesync_changes.filter(c::run_id.eq(&run)).select(c::id).limit(2_000).load(connection)?;
+                        Ok(diesel::delete(c::tradesync_changes.filter(c::id.eq_any(first))).execute(connection)?)
+                    })?;
+                    if gone == 0 {
+                        return Ok(());
+                    }
+                }
             })
             .await
     }

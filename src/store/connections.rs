@@ -225,6 +225,10 @@ impl Connections for Store {
                     let mut row = ConnectionRow::of(&changed)?;
                     row.version = version + 1;
                     row.updated_at = clock::now().naive_utc();
+                    let standing = find(connection, &changed.id)?;
+                    if standing.is_some_and(|standing| standing.link_space != changed.link_space) {
+                        refuse_if_live(connection, &changed.id, None)?;
+                    }
                     let written = diesel::update(
                         c::tradesync_connections.find(&changed.id).filter(c::version.eq(version)).filter(c::deleted_at.is_null()),
                     )
@@ -354,6 +358,15 @@ impl Connections for Store {
                     .bind::<Text, _>(&account)
                     .execute(connection)
                     .map_err(fault)?;
+                // Without links there is nothing that another account could spoil.
+                sql_query(
+                    "UPDATE tradesync_link_spaces SET account = ? WHERE id = ? AND NOT EXISTS (SELECT 1 FROM tradesync_links WHERE space = ? AND state = 'linked')",
+                )
+                .bind::<Text, _>(&account)
+                .bind::<Text, _>(&space)
+                .bind::<Text, _>(&space)
+                .execute(connection)
+                .map_err(fault)?;
                 tradesync_link_spaces::table.find(&space).select(tradesync_link_spaces::account).first(connection).map_err(fault)
             })
             .await

@@ -141,6 +141,16 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     Ok(found)
 }
 
+/// The same, locked until the transaction ends: nobody links or unlinks them meanwhile.
+pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+    use tradesync_links::dsl as l;
+    for batch in sources.chunks(2_000) {
+        let query = l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch));
+        query.select(l::id).for_update().load::<u64>(connection)?;
+    }
+    by_sources(connection, space, sources)
+}
+
 /// Which of these targets are linked, with the link that has each.
 pub(super) fn linked_targets(
     connection: &mut MysqlConnection,
@@ -209,7 +219,7 @@ impl Links for Store {
                 transact(connection, |connection| {
                     // A question never replaces a link that a person made meanwhile.
                     let sources: Vec<String> = questions.iter().map(|link| link.source.clone()).collect();
-                    let standing = by_sources(connection, &space, &sources)?;
+                    let standing = lock_sources(connection, &space, &sources)?;
                     let open: Vec<Link> = questions
                         .iter()
                         .filter(|question| {

@@ -217,18 +217,19 @@ impl Records for Store {
             .await
     }
 
-    async fn mark_gone(&self, connection: &str, read: &str) -> Result<u64, Fault> {
+    async fn mark_gone(&self, connection: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault> {
         use tradesync_records::dsl as r;
-        let (id, read) = (connection.to_owned(), read.to_owned());
+        let (id, read, run) = (connection.to_owned(), read.to_owned(), run.to_owned());
         self.pool
             .call(move |connection| {
-                let gone = diesel::update(
-                    r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null()).filter(r::read_id.ne(&read)),
-                )
-                .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
-                .execute(connection)
-                .map_err(fault)?;
-                Ok(u64::try_from(gone).unwrap_or_default())
+                transact(connection, |connection| {
+                    super::runs_queue::hold(connection, &run, fence)?;
+                    let standing = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null());
+                    let gone = diesel::update(standing.filter(r::read_id.ne(&read)))
+                        .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
+                        .execute(connection)?;
+                    Ok(u64::try_from(gone).unwrap_or_default())
+                })
             })
             .await
     }

@@ -190,6 +190,7 @@ fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<R
             .set((
                 r::state.eq("queued"),
                 r::phase.eq("apply"),
+                r::cancel_requested.eq(false),
                 r::counts.eq(text(&counts)?),
                 r::finished_at.eq(None::<NaiveDateTime>),
                 r::live_stream.eq(Some(&run.stream)),

@@ -169,7 +169,19 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     let run = held.id.as_str();
     let stream = s::tradesync_streams.find((&held.connection, &held.stream));
     if let Some(cursor) = finish.cursor {
-        diesel::update(stream).set(s::sync_cursor.eq(Some(cursor.naive_utc()))).execute(connection)?;
+        // A cursor that a person set while the run was at work stands.
+        let before = held.cursor_before.map(|time| time.naive_utc());
+        let unmoved = match before {
+            Some(before) => diesel::update(stream.filter(s::sync_cursor.eq(before)))
+                .set(s::sync_cursor.eq(Some(cursor.naive_utc())))
+                .execute(connection)?,
+            None => diesel::update(stream.filter(s::sync_cursor.is_null()))
+                .set(s::sync_cursor.eq(Some(cursor.naive_utc())))
+                .execute(connection)?,
+        };
+        if unmoved == 0 {
+            tracing::info!(run.id = %held.id, "the cursor was set by a person while the run was at work; it stands");
+        }
     }
     if finish.synced {
         diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;

@@ -289,7 +289,7 @@ impl Records for Memory {
     async fn by_keys(&self, _: &str, _: &[String]) -> Result<Vec<StoredRecord>> {
         unused()
     }
-    async fn mark_gone(&self, _: &str, _: &str) -> Result<u64> {
+    async fn mark_gone(&self, _: &str, _: &str, _: &str, _: u64) -> Result<u64> {
         unused()
     }
     async fn drop_nameless(&self, _: &str, _: &str) -> Result<u64> {

@@ -50,7 +50,7 @@ impl Execution {
     /// Takes out what has been overtaken since it was decided: the plan may have waited for a person's approval, or for another
     /// worker, while other runs and people went on. Old values guard an update, but nothing guards a creation against a twin.
     ///
-    /// A plan that is applied at once can only be overtaken by a person who links an item that is about to be created.
+    /// A plan that is applied at once can only be overtaken by a person who links or unlinks one of its items.
     async fn leave_overtaken(
         &self,
         target: &mut dyn Apply,
@@ -59,17 +59,17 @@ impl Execution {
         again: bool,
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
         let at_once = self.run.attempts <= 1;
-        let sources: Vec<String> =
-            batch.iter().filter(|change| !at_once || change.body.op == Op::Create).map(|change| change.body.source.clone()).collect();
-        if sources.is_empty() {
-            return Ok((batch, Vec::new()));
-        }
+        let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
         let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
         if at_once {
-            let linked = |change: &Change| {
-                change.body.op == Op::Create && links.get(&change.body.source).is_some_and(|link| link.state == LinkState::Linked)
+            let relinked = |change: &Change| {
+                let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
+                match &change.body.link_origin {
+                    Some(_) => link.is_some(),
+                    None => link.is_none_or(|link| link.target != change.body.target),
+                }
             };
-            return Ok(set_aside(batch, linked));
+            return Ok(set_aside(batch, relinked));
         }
         let targets: Vec<String> =
             batch.iter().filter(|change| change.body.link_origin.is_some()).filter_map(|change| change.body.target.clone()).collect();

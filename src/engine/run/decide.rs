@@ -19,7 +19,7 @@ use crate::{
 /// Records looked at together: large enough that set-based queries pay, small enough that memory stays flat.
 const CHUNK: u32 = 1_000;
 /// Unlinked records matched together: the target has no index on sku, so each query scans it once.
-const LOOKUP_CHUNK: usize = 4_000;
+const LOOKUP_CHUNK: usize = 1_000;
 /// Failures below this number never stop a run, whatever their share.
 const FEW_FAILURES: u64 = 20;
 
@@ -102,10 +102,10 @@ impl Execution {
                 failpoint::hit("after-plan");
             }
         }
-        too_many_failures(counts, engine.max_failed_share)?;
-        let next = if self.run.dry_run { Phase::Decide } else { Phase::Apply };
+        let refused = too_many_failures(counts, engine.max_failed_share);
+        let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
         self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
-        Ok(counts)
+        refused.map(|()| counts)
     }
 
     /// Finds possible targets for all records without a link, before any is decided: two source items that want the same target

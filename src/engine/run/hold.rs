@@ -133,10 +133,14 @@ impl Hold {
         let pause = (self.lease / 3).min(Duration::from_millis(500));
         let mut good = Instant::now();
         loop {
+            let stopping = self.stopped.is_cancelled();
             tokio::select! {
-                () = self.stopped.cancelled() => return,
-                () = service.cancelled() => self.stop(Fault::new(Code::Stopping, "the service is stopping")),
+                () = service.cancelled(), if !stopping => self.stop(Fault::new(Code::Stopping, "the service is stopping")),
                 () = tokio::time::sleep(pause) => {}
+            }
+            // A run that was told to stop still ends its batch, and needs its leases for that; the worker ends this task.
+            if self.reason().is_some_and(|reason| reason.code == Code::LeaseLost) {
+                return;
             }
             match self.renew().await {
                 Ok(Beat::Held) => good = Instant::now(),

@@ -65,7 +65,7 @@ impl Execution {
             }
             let mut missed = told.silent;
             if since.is_none() && end.doubt.is_none() {
-                missed += self.ports.records.mark_gone(&self.connection.id, &read).await?;
+                missed += self.ports.records.mark_gone(&self.connection.id, &read, &self.run.id, self.hold.fence()).await?;
             }
             self.ports.records.drop_nameless(&self.connection.id, &read).await?;
             let summary = ReadSummary {

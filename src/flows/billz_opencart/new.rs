@@ -23,7 +23,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if !settings.new_without_stock && wanted.quantity.0 == 0 {
         return skipped(Reason::new("new_without_stock_off"));
     }
-    let category = match (settings.unmapped_category, settings.default_category_id) {
+    let category = match (settings.unmapped_category, &settings.default_category_id) {
         (UnmappedCategory::Default, Some(category)) => category,
         (UnmappedCategory::Inbox | UnmappedCategory::Default, _) => {
             let names: Vec<&str> = wanted.good.categories.iter().map(|category| category.name.as_str()).collect();
@@ -54,7 +54,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if let Some((special, rule)) = &wanted.priced.promo {
         set("special", money(*special), rule.clone());
     }
-    set("category", Value::from(category.to_string()), Reason::new("default_category"));
+    set("category", Value::from(category.0.clone()), Reason::new("default_category"));
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
     Decision {
         outcome: Outcome::Created,

@@ -9,6 +9,8 @@ use crate::{
     systems::billz2::wire::{BadRow, Product},
 };
 
+/// Longest id that can be kept; Billz's own have 36 characters.
+const LONGEST_KEY: usize = 191;
 /// `product_type_id` of services (facts/billz-2.md section 4.2).
 const SERVICE: &str = "5a0e556a-15f8-47ac-ae07-46972f3c6ab4";
 /// `product_type_id` of bundles.
@@ -17,6 +19,12 @@ const BUNDLE: &str = "864c77c7-5407-45dc-8289-3162b71dc653";
 /// One row of `GET /v2/products` as a record of the engine.
 pub fn record(row: Result<Product, Box<BadRow>>) -> Record {
     match row {
+        Ok(product) if product.id.chars().count() > LONGEST_KEY => {
+            let key = format!("unreadable:{}", product.id.chars().take(LONGEST_KEY / 2).collect::<String>());
+            let unreadable = Some(("id".to_owned(), product.id));
+            let good = Good { kind: Kind::Unreadable, name: product.name.clone(), unreadable, ..Good::default() };
+            Record { key, name: product.name, payload: good.to_payload(), source_changed_at: None }
+        }
         Ok(product) => {
             let (key, name, changed) = (product.id.clone(), product.name.clone(), product.updated_at);
             Record { key, name, payload: good(product).to_payload(), source_changed_at: changed }

@@ -72,6 +72,12 @@ pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// A list; anything else is none: for lists whose remote writes `""` or `0` where it has none (fact sheet, section 6).
+pub fn list_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    if raw.get().starts_with('[') { serde_json::from_str(raw.get()).map_err(D::Error::custom) } else { Ok(Vec::new()) }
+}
+
 /// An object; null is its empty form.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
-use super::lenient::{flag, id, is_none, list, moment, object, reference, scalar, text};
+use super::lenient::{flag, id, is_none, list, list_or_none, moment, object, reference, scalar, text};
 use crate::{domain::number::Lenient, remote::redact};
 
 /// One row of `GET /v2/products`. Strings are "" and lists empty where the row has none or null.
@@ -176,7 +176,7 @@ pub struct ShopPrice {
     #[serde(default)]
     pub promo_price: Lenient,
     /// The promotions in force.
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "list_or_none")]
     pub promos: Vec<Promo>,
 }
 

@@ -95,7 +95,14 @@ impl Reader {
             })?;
         let groups =
             format!("SELECT CAST(`customer_group_id` AS SIGNED) AS id FROM {} ORDER BY `customer_group_id`", self.tables.customer_group);
-        let customer_groups = self.ids(groups).await?;
+        let mut customer_groups = self.ids(groups).await?;
+        // Guests see the specials of this group, whether the dictionary lists it or not (facts section 3).
+        let guests = self.number_setting("config_customer_group_id").await?;
+        if let Some(guests) =
+            guests.or(if customer_groups.is_empty() { Some(1) } else { None }).filter(|id| *id > 0 && !customer_groups.contains(id))
+        {
+            customer_groups.push(guests);
+        }
         let stock_status_id = match self.number_setting("config_stock_status_id").await? {
             Some(id) => id,
             None => {

@@ -65,6 +65,14 @@ impl Settings {
                 format!("`{}` is no prefix of tables; use letters, digits and _ only", self.opencart.table_prefix),
             );
         }
+        if let Some(category) = &self.default_category_id
+            && category.0.parse::<u32>().is_err()
+        {
+            wrong("/default_category_id", format!("`{}` is no category id; it is a whole number", category.0));
+        }
+        if self.images.dir.is_some() {
+            wrong("/images/dir", "this version writes no pictures".into());
+        }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
@@ -98,6 +106,18 @@ impl Settings {
                 && name::plain(column).is_none()
             {
                 wrong(&format!("/opencart/seller/{name}"), format!("`{column}` is no name of a table or column"));
+            }
+        }
+        if seller.link_table.is_none() && seller.product_table_column.is_none() {
+            for (name, given) in [
+                ("seller_value", seller.seller_value.is_some()),
+                ("product_column", seller.product_column.is_some()),
+                ("seller_column", seller.seller_column.is_some()),
+                ("extra", !seller.extra.is_empty()),
+            ] {
+                if given {
+                    wrong(&format!("/opencart/seller/{name}"), "needs link_table or product_table_column".into());
+                }
             }
         }
         if seller.link_table.is_some() && seller.product_table_column.is_some() {

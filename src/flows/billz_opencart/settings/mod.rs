@@ -86,7 +86,8 @@ pub struct Settings {
     /// What becomes of new goods whose category is not mapped.
     pub unmapped_category: UnmappedCategory,
     /// OpenCart category for `unmapped_category: "default"`.
-    pub default_category_id: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    pub default_category_id: Option<Text>,
     /// Attribute group for unmapped properties.
     pub attribute_group: String,
     /// Pictures.
