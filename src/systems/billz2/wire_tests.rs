@@ -85,6 +85,14 @@ fn an_unreadable_number_stays_with_its_shop() {
 }
 
 #[test]
+fn promos_that_are_no_list_are_none() {
+    for promos in ["null", "\"\"", "\"x\"", "0", "{}"] {
+        let row = format!(r#"{{"id":"u1","shop_prices":[{{"shop_id":"s1","retail_price":5,"promos":{promos}}}]}}"#);
+        assert!(read(&row).is_ok_and(|product| product.shop_prices[0].promos.is_empty()), "{promos}");
+    }
+}
+
+#[test]
 fn a_row_that_cannot_be_used_says_where_and_what() {
     let table = [
         (r#"{"name":"Cup"}"#, None, Some("Cup"), "id", "(absent)"),
@@ -97,7 +105,7 @@ fn a_row_that_cannot_be_used_says_where_and_what() {
         ("\"row\"", None, None, ".", "\"row\""),
         (r#"{"id":"u1","name":"Cup","shop_prices":"none"}"#, Some("u1"), Some("Cup"), "shop_prices", "\"none\""),
         (r#"{"id":"u1","shop_prices":[{"shop_id":"s1"},7]}"#, Some("u1"), None, "shop_prices[1]", "7"),
-        (r#"{"id":"u1","shop_prices":[{"shop_id":"s1","promos":"x"}]}"#, Some("u1"), None, "shop_prices[0].promos", "\"x\""),
+        (r#"{"id":"u1","shop_prices":[{"shop_id":"s1","promos":[7]}]}"#, Some("u1"), None, "shop_prices[0].promos", "[7]"),
         (
             r#"{"id":"u1","shop_measurement_values":[{"active_measurement_value":5}]}"#,
             Some("u1"),
