@@ -1,6 +1,6 @@
 //! Changes: plan, intent, outcome and undo record in one row. Every write checks the run's fence in its transaction.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
@@ -9,21 +9,20 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Datetime, Nullable, Text, Unsigned},
+    sql_types::{Datetime, Nullable, Text},
 };
 
 use super::{
-    Store,
-    convert::{cut, from_word, json, listing, number_cursor, places, rows, text, utc, word},
-    fault, links, runs,
+    Store, changes_record,
+    convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
+    fault,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_connections, tradesync_runs},
     transaction::{Problem, transact},
 };
 use crate::{
-    domain::clock,
     engine::{
-        model::{Applied, Change, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Reason},
+        model::{Applied, Change, Counts, NewChange, Reason},
         ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest},
     },
     fault::Fault,
@@ -128,185 +127,6 @@ fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u3
     Ok((planned.into_iter().map(Row::model).collect::<Result<_, _>>()?, false))
 }
 
-/// What a row says once its effect is known.
-struct End {
-    state: ChangeState,
-    outcome: Outcome,
-    reason: Option<Reason>,
-    target: Option<String>,
-    witness: Option<String>,
-}
-
-fn end(change: &Change, applied: &Applied) -> End {
-    let left = |state, outcome, reason| End {
-        state,
-        outcome,
-        reason: Some(reason),
-        target: change.body.target.clone(),
-        witness: change.body.witness.clone(),
-    };
-    match applied {
-        Applied::Done { target, witness } => End {
-            state: ChangeState::Applied,
-            outcome: change.body.outcome,
-            reason: None,
-            target: Some(target.clone()),
-            witness: witness.clone().or_else(|| change.body.witness.clone()),
-        },
-        Applied::Conflict { detail } => left(ChangeState::Failed, Outcome::Failed, Reason::new("target_changed").with("now", detail)),
-        Applied::Gone { reason } => left(ChangeState::Skipped, Outcome::Skipped, reason.clone()),
-        Applied::Failed { fault } => left(ChangeState::Failed, Outcome::Failed, Reason::new(&fault.code).with("detail", &fault.detail)),
-    }
-}
-
-/// Longest text that a link remembers as written, in bytes: numbers and names, but no descriptions.
-const LONGEST_WRITTEN: usize = 300;
-
-/// Whether the link is still what the change was planned on: what a person linked or unlinked meanwhile is never put back.
-fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
-    let linked = before.filter(|link| link.state == LinkState::Linked);
-    match (&change.body.link_origin, linked) {
-        (Some(_), Some(link)) => link.target == end.target,
-        (Some(_), None) => true,
-        (None, Some(link)) => link.target == change.body.target,
-        (None, None) => false,
-    }
-}
-
-/// The link as it stands after a change was applied: what we wrote now over what we wrote before.
-fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
-    let mut written = before.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts are not kept: they are in the change, and every decision loads this.
-    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
-    written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
-    Link {
-        source: change.body.source.clone(),
-        name: change.body.name.clone(),
-        state: LinkState::Linked,
-        target: end.target.clone(),
-        witness: end.witness.clone().or_else(|| before.and_then(|link| link.witness.clone())),
-        candidates: Vec::new(),
-        origin: change.body.link_origin.clone().or_else(|| before.map(|link| link.origin.clone())).unwrap_or_else(|| "set".to_owned()),
-        written,
-        source_seen_at: Some(change.body.source_seen_at),
-        run: Some(change.run.clone()),
-        updated_at: clock::now(),
-    }
-}
-
-/// Rows that went as planned need one statement for all; the others get one each.
-fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Result<(), Problem> {
-    use tradesync_changes::dsl as c;
-    let plain: Vec<u64> = ends
-        .iter()
-        .filter(|(change, end)| end.state == ChangeState::Applied && end.target == change.body.target)
-        .map(|(change, _)| change.id)
-        .collect();
-    for batch in plain.chunks(1_000) {
-        diesel::update(c::tradesync_changes.filter(c::id.eq_any(batch)).filter(c::state.eq("applying")))
-            .set(c::state.eq("applied"))
-            .execute(connection)?;
-    }
-    let created: Vec<&(&Change, End)> =
-        ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target != change.body.target).collect();
-    for batch in created.chunks(500) {
-        // An upsert by primary key: the rows are there, so only the three columns change.
-        let whens = vec!["WHEN ? THEN ?"; batch.len()].join(" ");
-        let statement = format!(
-            "UPDATE tradesync_changes SET state = 'applied', target_key = CASE id {whens} END, witness = CASE id {whens} END WHERE state = 'applying' AND id IN ({})",
-            places(batch.len())
-        );
-        let mut query = sql_query(statement).into_boxed::<Mysql>();
-        for (change, end) in batch {
-            query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Nullable<Text>, _>(&end.target);
-        }
-        for (change, end) in batch {
-            query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Nullable<Text>, _>(&end.witness);
-        }
-        for (change, _) in batch {
-            query = query.bind::<Unsigned<BigInt>, _>(change.id);
-        }
-        query.execute(connection)?;
-    }
-    for (change, end) in ends.iter().filter(|(_, end)| end.state != ChangeState::Applied) {
-        diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
-            .set((
-                c::state.eq(word(end.state)?),
-                c::outcome.eq(word(end.outcome)?),
-                c::reason.eq(text(&end.reason.clone().unwrap_or_default())?),
-            ))
-            .execute(connection)?;
-    }
-    Ok(())
-}
-
-fn record(connection: &mut MysqlConnection, run: &str, fence: u64, space: &str, results: &[(Change, Applied)]) -> Result<Counts, Problem> {
-    use tradesync_runs::dsl as r;
-    let held = hold(connection, run, fence)?;
-    let open = still_applying(connection, results)?;
-    let ends: Vec<(&Change, End)> =
-        results.iter().filter(|(change, _)| open.contains(&change.id)).map(|(change, applied)| (change, end(change, applied))).collect();
-    store_ends(connection, &ends)?;
-    let sources: Vec<String> = ends.iter().map(|(change, _)| change.body.source.clone()).collect();
-    let before = links::lock_sources(connection, space, &sources)?;
-    let wanted: Vec<String> =
-        ends.iter().filter(|(change, _)| change.body.link_origin.is_some()).filter_map(|(_, end)| end.target.clone()).collect();
-    let holders = links::linked_targets(connection, space, &wanted)?;
-    let changed: Vec<Link> = ends
-        .iter()
-        .filter(|(change, end)| end.state == ChangeState::Applied && change.body.op != Op::None)
-        .filter(|(change, end)| {
-            let held = end.target.as_ref().and_then(|target| holders.get(target));
-            held.is_none_or(|holder| holder.is(space, &change.body.source))
-        })
-        .filter(|(change, end)| still_as_planned(change, end, before.get(&change.body.source)))
-        .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
-        .collect();
-    links::upsert(connection, space, &changed)?;
-    let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
-    for other in others {
-        // A run that somebody else finished tells of it all the same.
-        r::tradesync_runs.find(other).select(r::id).for_update().first::<String>(connection).optional()?;
-        if let Some(found) = runs::find(connection, other)? {
-            add_to_counts(connection, other, found.counts, &ends)?;
-        }
-    }
-    add_to_counts(connection, run, held.counts, &ends)
-}
-
-/// Which of the rows are open. A row that another run has recorded meanwhile must not count twice.
-fn still_applying(connection: &mut MysqlConnection, results: &[(Change, Applied)]) -> Result<HashSet<u64>, Problem> {
-    use tradesync_changes::dsl as c;
-    let mut open = HashSet::with_capacity(results.len());
-    for batch in results.chunks(1_000) {
-        let ids: Vec<u64> = batch.iter().map(|(change, _)| change.id).collect();
-        open.extend(c::tradesync_changes.filter(c::id.eq_any(ids)).filter(c::state.eq("applying")).select(c::id).load::<u64>(connection)?);
-    }
-    Ok(open)
-}
-
-/// Adds those of `ends` that `run` planned to its counts.
-fn add_to_counts(connection: &mut MysqlConnection, run: &str, mut counts: Counts, ends: &[(&Change, End)]) -> Result<Counts, Problem> {
-    use tradesync_runs::dsl as r;
-    let mut applied: u64 = 0;
-    for (_, end) in ends.iter().filter(|(change, _)| change.run == run) {
-        let count = match end.outcome {
-            Outcome::Created => &mut counts.created,
-            Outcome::Updated => &mut counts.updated,
-            Outcome::Unchanged => &mut counts.unchanged,
-            Outcome::Skipped => &mut counts.skipped,
-            Outcome::Failed => &mut counts.failed,
-            Outcome::Held => &mut counts.held,
-        };
-        *count += 1;
-        applied += u64::from(end.state == ChangeState::Applied);
-    }
-    diesel::update(r::tradesync_runs.find(run))
-        .set((r::counts.eq(text(&counts)?), r::applied_rows.eq(r::applied_rows + applied), r::version.eq(r::version + 1)))
-        .execute(connection)?;
-    Ok(counts)
-}
-
 /// What other runs of the connection left in `applying`. The holder's fence guards it: only one run applies per connection.
 fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Problem> {
     use tradesync_changes::dsl as c;
@@ -409,7 +229,9 @@ impl Changes for Store {
 
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault> {
         let (run, space) = (run.to_owned(), space.to_owned());
-        self.pool.call(move |connection| transact(connection, |connection| record(connection, &run, fence, &space, &results))).await
+        self.pool
+            .call(move |connection| transact(connection, |connection| changes_record::record(connection, &run, fence, &space, &results)))
+            .await
     }
 
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault> {
