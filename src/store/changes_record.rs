@@ -158,7 +158,7 @@ pub(super) fn record(
         .filter(|(change, end)| end.state == ChangeState::Applied && change.body.op != Op::None)
         .filter(|(change, end)| {
             let held = end.target.as_ref().and_then(|target| holders.get(target));
-            held.is_none_or(|holder| holder.is(space, &change.body.source))
+            held.is_none_or(|holder| holder.is(space, &change.body.source) || !holder.holds(end.witness.as_deref()))
         })
         .filter(|(change, end)| still_as_planned(change, end, before.get(&change.body.source)))
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
