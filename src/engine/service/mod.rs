@@ -13,7 +13,7 @@ pub mod merge;
 pub mod streams;
 pub mod sync;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
@@ -166,16 +166,7 @@ impl Service {
 
     /// Settings and opened secrets, as a flow takes them. Lives no longer than one request or run.
     pub fn open(&self, connection: &Connection) -> Result<Opened> {
-        let mut secrets = BTreeMap::new();
-        for (field, sealed) in &connection.secrets {
-            secrets.insert(field.clone(), self.sealer.open(&connection.id, field, sealed)?);
-        }
-        Ok(Opened {
-            connection: connection.id.clone(),
-            owner: connection.owner.clone(),
-            settings: connection.settings.clone(),
-            secrets: Arc::new(secrets),
-        })
+        Opened::of(connection, connection.settings.clone(), &self.sealer)
     }
 
     /// A live API key by what the caller sent.
