@@ -130,6 +130,24 @@ impl RecordRow {
     }
 }
 
+/// The connection's records that are not taken as gone, in order of their key, from after a key on.
+fn standing<'a>(id: &'a str, after: Option<&'a str>, limit: u32) -> tradesync_records::BoxedQuery<'a, Mysql> {
+    use tradesync_records::dsl as r;
+    let query = r::tradesync_records.filter(r::connection_id.eq(id)).filter(r::gone_at.is_null());
+    let query = query.order(r::source_key.asc()).limit(i64::from(limit)).into_boxed();
+    match after {
+        Some(after) => query.filter(r::source_key.gt(after)),
+        None => query,
+    }
+}
+
+fn load(query: tradesync_records::BoxedQuery<'_, Mysql>, connection: &mut MysqlConnection) -> Result<Vec<StoredRecord>, Fault> {
+    use tradesync_records::dsl as r;
+    let found: Vec<RecordRow> =
+        query.select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at)).load(connection).map_err(fault)?;
+    Ok(found.into_iter().map(RecordRow::model).collect())
+}
+
 #[async_trait]
 impl Records for Store {
     async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault> {
@@ -138,24 +156,8 @@ impl Records for Store {
     }
 
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault> {
-        use tradesync_records::dsl as r;
         let (id, after) = (connection.to_owned(), after.map(str::to_owned));
-        self.pool
-            .call(move |connection| {
-                let mut query = r::tradesync_records
-                    .filter(r::connection_id.eq(&id))
-                    .filter(r::gone_at.is_null())
-                    .select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at))
-                    .order(r::source_key.asc())
-                    .limit(i64::from(limit))
-                    .into_boxed();
-                if let Some(after) = &after {
-                    query = query.filter(r::source_key.gt(after));
-                }
-                let found: Vec<RecordRow> = query.load(connection).map_err(fault)?;
-                Ok(found.into_iter().map(RecordRow::model).collect())
-            })
-            .await
+        self.pool.call(move |connection| load(standing(&id, after.as_deref(), limit), connection)).await
     }
 
     async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault> {
@@ -184,19 +186,7 @@ impl Records for Store {
             .call(move |connection| {
                 let linked =
                     l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
-                let mut query = r::tradesync_records
-                    .filter(r::connection_id.eq(&id))
-                    .filter(r::gone_at.is_null())
-                    .filter(diesel::dsl::not(diesel::dsl::exists(linked)))
-                    .select((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at))
-                    .order(r::source_key.asc())
-                    .limit(i64::from(limit))
-                    .into_boxed();
-                if let Some(after) = &after {
-                    query = query.filter(r::source_key.gt(after));
-                }
-                let found: Vec<RecordRow> = query.load(connection).map_err(fault)?;
-                Ok(found.into_iter().map(RecordRow::model).collect())
+                load(standing(&id, after.as_deref(), limit).filter(diesel::dsl::not(diesel::dsl::exists(linked))), connection)
             })
             .await
     }
