@@ -62,6 +62,7 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            plans: store.clone(),
             retries: store.clone(),
             leases: store,
         }
@@ -76,6 +77,7 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            plans: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

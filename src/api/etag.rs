@@ -25,6 +25,14 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Fault> {
     Ok(Some(opaque.parse().unwrap_or(0)))
 }
 
+/// The same where a change must say what it is based on: 428 without the header; `*` is an answer too.
+pub fn required(request: &HttpRequest) -> Result<Option<u64>, Fault> {
+    if request.headers().contains_key(header::IF_MATCH) {
+        return if_match(request);
+    }
+    Err(Fault::new(Code::PreconditionRequired, "If-Match is missing: send the ETag that GET gave"))
+}
+
 /// Whether the caller has this version already.
 pub fn is_known(request: &HttpRequest, version: u64) -> bool {
     let own = tag(version);

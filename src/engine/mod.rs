@@ -9,11 +9,14 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
+//! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod brakes;
 pub mod flow;
 pub mod model;
+pub mod plans;
 pub mod ports;
 pub mod reaction;
 pub mod run;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::brakes::Plan;
 use crate::fault::FaultView;
 
 /// One pair of accounts for a flow.
@@ -154,6 +155,12 @@ pub struct ReadSummary {
     pub mode: Mode,
     /// Whether an earlier read of the same connection was used.
     pub reused: bool,
+    /// Id of the read; empty in runs of versions that did not tell.
+    #[serde(default)]
+    pub read: String,
+    /// Rows that it gave.
+    #[serde(default)]
+    pub rows: u64,
     /// Start of the read by the remote's own clock.
     pub started_at: DateTime<Utc>,
     /// Totals, last page and distinct ids agreed.
@@ -231,6 +238,8 @@ pub struct Run {
     pub attempts: u32,
     /// Guards its writes: grows with every taking.
     pub fence: u64,
+    /// What was decided, and whether a person has agreed.
+    pub plan: Plan,
 }
 
 /// What is asked of [`crate::engine::ports::Runs::enqueue`].
@@ -440,6 +449,8 @@ pub struct NewChange {
     pub link_origin: Option<String>,
     /// When the source state behind it was read.
     pub source_seen_at: DateTime<Utc>,
+    /// Bits of the brakes it speaks to ([`crate::engine::brakes::Rule::risk`]).
+    pub risks: u16,
 }
 
 /// A stored change.

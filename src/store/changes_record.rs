@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     domain::clock,
+    engine::brakes::{CURRENCY_WRITTEN, label},
     engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, Reason},
 };
 
@@ -73,6 +74,9 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     // Long texts are not kept: they are in the change, and every decision loads this.
     let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
     written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
+    // The brake on currencies compares with it.
+    let price = change.body.fields.iter().find(|field| field.field == "price");
+    written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
     Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),

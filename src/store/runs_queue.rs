@@ -14,7 +14,7 @@ use super::{
     convert::{text, word},
     fault,
     leases::micros,
-    runs,
+    plans, runs,
     schema::{tradesync_runs, tradesync_streams},
     transaction::{Problem, transact},
 };
@@ -207,6 +207,9 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
             r::version.eq(r::version + 1),
         ))
         .execute(connection)?;
+    if let Some(expiry) = finish.approvable_for {
+        plans::wait(connection, held, expiry)?;
+    }
     if finish.state.is_final() {
         diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
     }

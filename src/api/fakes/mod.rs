@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 mod flow;
+mod plans;
 
 use flow::Plain;
 
@@ -211,6 +212,7 @@ impl Runs for Memory {
             version: 1,
             attempts: 0,
             fence: 0,
+            plan: Default::default(),
         };
         runs.push(run.clone());
         Ok(self.acted(key, &render, run))
@@ -430,6 +432,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        plans: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

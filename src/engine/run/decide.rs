@@ -48,6 +48,18 @@ struct Chunk {
     observed: HashMap<String, Observation>,
 }
 
+impl Chunk {
+    /// What stands in the target for an item that is linked, or is linked by this very decision.
+    fn observed_for(&self, decision: &Decision, link: Option<&Link>) -> Option<&Observation> {
+        let target = match (&decision.link, link) {
+            (LinkDecision::Auto(candidate), _) => Some(&candidate.target),
+            (_, Some(link)) if link.state == LinkState::Linked => link.target.as_ref(),
+            _ => None,
+        };
+        target.and_then(|target| self.observed.get(target))
+    }
+}
+
 impl Execution {
     /// Decides over all records and stores the plan. Returns the counts of what needs no applying (in a dry run: of everything).
     pub(super) async fn decide<O: Observe + ?Sized>(
@@ -61,6 +73,7 @@ impl Execution {
         let matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
         let mut counts = Counts::default();
+        let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
         loop {
             self.hold.go_on()?;
@@ -90,8 +103,9 @@ impl Execution {
                         }
                     }
                 }
+                let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
                 if decision.outcome != Outcome::Unchanged {
-                    plan.push(change(stored, decision, link, &chunk));
+                    plan.push(NewChange { risks, ..change(stored, decision, link, &chunk) });
                 }
             }
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
@@ -103,6 +117,9 @@ impl Execution {
             }
         }
         let refused = too_many_failures(counts, engine.max_failed_share);
+        if refused.is_ok() {
+            counts.held += self.brake(scale).await?;
+        }
         let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
         self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
         refused.map(|()| counts)
@@ -251,6 +268,7 @@ fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk:
         undo: decision.undo.to_owned(),
         link_origin: origin,
         source_seen_at: stored.seen_at,
+        risks: 0,
     }
 }
 

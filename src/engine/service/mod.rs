@@ -3,10 +3,11 @@
 //! Start at [`Service`]. [`Scope`] says what a caller may see; every use case takes it, and what lies outside is not found.
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
-//! - [`streams`], [`links`]: what stands under a connection
+//! - [`streams`], [`links`], [`brakes`]: what stands under a connection
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
+pub mod brakes;
 pub mod connections;
 pub mod links;
 pub mod merge;
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 use super::{
     flow::{Flow, Opened},
     model::{Connection, Stream},
+    plans::Plans,
     ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
     secrets::{self, Sealer},
 };
@@ -46,6 +48,8 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// What waits for a person.
+    pub plans: Arc<dyn Plans>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.

@@ -88,7 +88,7 @@ impl Exchange {
     fn rule(&self, shop: &str, retail: Decimal) -> Reason {
         let unrounded = number::plain(self.convert(retail));
         match self.rate {
-            None => Reason::new("price_of_shop").with("shop", shop).with("unrounded", unrounded),
+            None => Reason::new("price_of_shop").with("shop", shop).with("unrounded", unrounded).with("currency", &self.currency),
             Some(rate) => Reason::new("price_converted")
                 .with("shop", shop)
                 .with("unrounded", unrounded)

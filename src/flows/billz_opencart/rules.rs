@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::number,
     engine::{
-        flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
     fault::{Code, Fault, FaultView},
@@ -70,6 +70,13 @@ impl Rules for BillzOpencart {
             .filter(|(_, value)| !value.is_empty())
             .collect();
         Some(Lookup { source: key.to_owned(), keys })
+    }
+
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        match field {
+            "special" => existing::visible_price(self, observed),
+            _ => observed.values.get(field).cloned(),
+        }
     }
 
     fn decide(&self, item: &Item<'_>) -> Decision {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Api, DeletedInShop, Settings, UnmappedCategory, UpdateField, Vanished, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
+    engine::brakes::limits,
     fault::FieldError,
 };
 
@@ -91,6 +92,9 @@ impl Settings {
             }
         }
         self.seller_rules(&mut wrong);
+        for error in limits::check(&self.brakes) {
+            wrong(&format!("/brakes{}", error.pointer), error.detail);
+        }
         errors
     }
 
