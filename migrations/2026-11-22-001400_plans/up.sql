@@ -6,8 +6,6 @@ CREATE TABLE tradesync_plans (
   decided_at DATETIME(6) NOT NULL,
   expires_at DATETIME(6) NULL,
   approved_at DATETIME(6) NULL,
-  -- The run whose waiting changes this one decided anew.
-  replaces CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
   readings TEXT NOT NULL,
   PRIMARY KEY (run_id),
   KEY by_stream (connection_id, stream, decided_at),

@@ -86,26 +86,59 @@ pub(super) fn approve(connection: &mut MysqlConnection, run: &Run) -> Result<(),
     Ok(())
 }
 
-/// A run comes to wait: until when, and what people are told.
+/// A run comes to wait, for this long.
 pub(super) fn wait(connection: &mut MysqlConnection, run: &Run, expiry: std::time::Duration) -> Result<(), Problem> {
-    use tradesync_plans::dsl as p;
     sql_query("UPDATE tradesync_plans SET expires_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND WHERE run_id = ?")
         .bind::<BigInt, _>(super::leases::micros(expiry))
         .bind::<Text, _>(&run.id)
         .execute(connection)?;
-    if run.dry_run {
+    Ok(())
+}
+
+/// Stores an event for each brake that a real run tripped, unless the runs before it told of the same.
+pub(super) fn tell(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem> {
+    if run.dry_run || run.plan.approved() || run.plan.readings.iter().all(|reading| !reading.tripped) {
         return Ok(());
     }
-    let before: Option<Option<String>> = p::tradesync_plans.find(&run.id).select(p::replaces).first(connection).optional()?;
-    let known: Option<String> = match before.flatten() {
-        Some(replaced) => p::tradesync_plans.find(replaced).select(p::readings).first(connection).optional()?,
-        None => None,
-    };
-    let known: Vec<Reading> = known.map(|readings| json("readings", &readings)).transpose()?.unwrap_or_default();
+    let known = known_readings(connection, run)?;
     for reading in news(&run.plan.readings, &known) {
         event(connection, "brake", run, &reading.reason())?;
     }
     Ok(())
+}
+
+/// How many runs back a brake's last reading is looked for.
+const LOOK_BACK: i64 = 50;
+
+/// The last reading of each brake before this run, back to the last run that a person settled: what comes after that is news.
+fn known_readings(connection: &mut MysqlConnection, run: &Run) -> Result<Vec<Reading>, Problem> {
+    use tradesync_plans::dsl as p;
+    use tradesync_runs::dsl as r;
+    let before: Vec<(String, Option<NaiveDateTime>, Option<String>)> = p::tradesync_plans
+        .inner_join(r::tradesync_runs.on(r::id.eq(p::run_id)))
+        .filter(p::connection_id.eq(&run.connection))
+        .filter(p::stream.eq(&run.stream))
+        .filter(r::dry_run.eq(false))
+        .filter(r::items.is_null())
+        .filter(r::id.ne(&run.id))
+        .order(p::decided_at.desc())
+        .limit(LOOK_BACK)
+        .select((p::readings, p::approved_at, r::error))
+        .load(connection)?;
+    let mut known: Vec<Reading> = Vec::new();
+    for (readings, approved_at, error) in before {
+        let error: Option<FaultView> = error.map(|error| json("error", &error)).transpose()?;
+        let by_a_person = [Code::PlanRejected, Code::PlanExpired, Code::Cancelled];
+        if approved_at.is_some() || error.is_some_and(|error| by_a_person.iter().any(|code| code.name() == error.code)) {
+            break;
+        }
+        for reading in json::<Vec<Reading>>("readings", &readings)? {
+            if known.iter().all(|known| known.rule != reading.rule) {
+                known.push(reading);
+            }
+        }
+    }
+    Ok(known)
 }
 
 fn event(connection: &mut MysqlConnection, kind: &str, run: &Run, params: &Reason) -> Result<(), Problem> {
@@ -166,8 +199,8 @@ pub(super) fn locked(connection: &mut MysqlConnection, id: &str) -> Result<Optio
     }
 }
 
-/// Closes what earlier runs of the stream hold of items that `run` has decided anew. Returns the last of those runs.
-fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<Option<String>, Problem> {
+/// Closes what earlier runs of the stream hold of items that `run` has decided anew.
+fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem> {
     use tradesync_runs::dsl as r;
     let waiting: Vec<String> = r::tradesync_runs
         .filter(r::connection_id.eq(&run.connection))
@@ -178,7 +211,6 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<Option<Strin
         .order(r::id.asc())
         .select(r::id)
         .load(connection)?;
-    let mut last = None;
     for id in waiting {
         let Some(other) = locked(connection, &id)? else { continue };
         let newer = || Fault::new(Code::Superseded, format!("the run {} has decided anew about what waited here", run.id));
@@ -196,9 +228,8 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<Option<Strin
                 }
             }
         }
-        last = Some(id);
     }
-    Ok(last)
+    Ok(())
 }
 
 fn held_by_brake(connection: &mut MysqlConnection, run: &str) -> Result<i64, Problem> {
@@ -214,15 +245,16 @@ fn held_by_brake(connection: &mut MysqlConnection, run: &str) -> Result<i64, Pro
 fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Problem> {
     use tradesync_reads::dsl as r;
     let held = hold(connection, run, fence)?;
-    let replaces = if held.dry_run { None } else { supersede(connection, &held)? };
+    if !held.dry_run {
+        supersede(connection, &held)?;
+    }
     sql_query(
-        "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, replaces, readings) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?, ?) \
-         ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), replaces = COALESCE(VALUES(replaces), replaces), readings = VALUES(readings)",
+        "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?) \
+         ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings)",
     )
     .bind::<Text, _>(run)
     .bind::<Text, _>(&held.connection)
     .bind::<Text, _>(&held.stream)
-    .bind::<Nullable<Text>, _>(replaces)
     .bind::<Text, _>(text(&readings)?)
     .execute(connection)?;
     if let Some(read) = doubtful {

@@ -210,6 +210,9 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     if let Some(expiry) = finish.approvable_for {
         plans::wait(connection, held, expiry)?;
     }
+    if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
+        plans::tell(connection, held)?;
+    }
     if finish.state.is_final() {
         diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
     }

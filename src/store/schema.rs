@@ -168,7 +168,6 @@ table! {
         decided_at -> Datetime,
         expires_at -> Nullable<Datetime>,
         approved_at -> Nullable<Datetime>,
-        replaces -> Nullable<Text>,
         readings -> Text,
     }
 }

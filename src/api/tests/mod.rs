@@ -188,7 +188,7 @@ async fn the_document_and_the_table_of_routes_are_the_same() {
 
 #[actix_web::test]
 async fn every_example_can_be_read() {
-    use crate::api::views::{connection::*, link::*, run::*, stream::*};
+    use crate::api::views::{brake::*, connection::*, link::*, run::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {
         super::json::parse::<T>(value).unwrap_or_else(|fault| panic!("{operation}: {fault}"));
     }
@@ -204,13 +204,14 @@ async fn every_example_can_be_read() {
             "patch_connection" => reads::<ConnectionPatchBody>(id, example),
             "create_stream" => reads::<StreamBody>(id, example),
             "patch_stream" => reads::<StreamPatchBody>(id, example),
+            "put_brakes" => reads::<BrakesBody>(id, example),
             "set_link" => reads::<LinkBody>(id, example),
             "confirm_link" => reads::<ConfirmBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 7);
+    assert_eq!(found, 8);
 }
 
 #[actix_web::test]

@@ -145,8 +145,8 @@ pub fn risks(readings: &[Reading]) -> u16 {
     readings.iter().filter(|reading| reading.tripped).fold(0, |all, reading| all | reading.rule.risk())
 }
 
-/// What people should be told of, when an earlier run that waited is replaced by this one: not the same again each five minutes,
-/// but all that is new or has doubled.
+/// What people should be told of, when `before` is known already: not the same again each five minutes, but all that is new or has
+/// doubled.
 pub fn news<'a>(now: &'a [Reading], before: &[Reading]) -> Vec<&'a Reading> {
     let known = |reading: &Reading| {
         before.iter().any(|old| old.tripped && old.rule == reading.rule && reading.count < old.count.saturating_mul(2).max(1))

@@ -81,7 +81,7 @@ impl Execution {
             crate::telemetry::metrics::brake_tripped(&self.run.flow, reading.rule.name());
             tracing::warn!(
                 run.id = %self.run.id, connection.id = %self.connection.id, stream = %self.run.stream, rule = reading.rule.name(),
-                count = reading.count, of = reading.of, held, "a brake holds changes for a person"
+                count = reading.count, of = reading.of, held, "a brake tripped"
             );
         }
     }

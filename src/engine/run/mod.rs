@@ -132,7 +132,7 @@ impl Execution {
                 metrics::items(&ended.flow, outcome, count.saturating_sub(told));
             }
         }
-        if ended.state == State::AwaitingApproval && !ended.dry_run {
+        if !ended.dry_run && !ended.plan.approved() {
             self.tell_of_brakes(&ended.plan.readings, counts.held);
         }
         if let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await {
