@@ -25,12 +25,12 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Fault> {
     Ok(Some(opaque.parse().unwrap_or(0)))
 }
 
-/// The same where a change must say what it is based on: 428 without the header; `*` is an answer too.
+/// The version of an `If-Match` that must be there; `None` = any (`*`). `PreconditionRequired` without one.
 pub fn required(request: &HttpRequest) -> Result<Option<u64>, Fault> {
     if request.headers().contains_key(header::IF_MATCH) {
         return if_match(request);
     }
-    Err(Fault::new(Code::PreconditionRequired, "If-Match is missing: send the ETag that GET gave"))
+    Err(Fault::new(Code::PreconditionRequired, "send If-Match with the ETag of what you read, or * to replace whatever stands"))
 }
 
 /// Whether the caller has this version already.
@@ -66,5 +66,7 @@ mod tests {
             assert_eq!(read(malformed).unwrap_err().code, Code::InvalidHeader, "{malformed}");
         }
         assert_eq!(if_match(&TestRequest::get().to_http_request()).unwrap(), None);
+        assert_eq!(required(&TestRequest::get().to_http_request()).unwrap_err().code, Code::PreconditionRequired);
+        assert_eq!(required(&TestRequest::get().insert_header((header::IF_MATCH, "*")).to_http_request()).unwrap(), None);
     }
 }

@@ -56,11 +56,11 @@ codes! {
     StreamBusy, "stream-busy", Request, 409, "This stream has a live run already.", "Follow the run given in run, or cancel it.";
     NotAwaiting, "not-awaiting", Request, 409, "The run is not in a state that allows this.", "Look at the run's state first.";
     PlanExpired, "plan-expired", Request, 409, "The plan is too old to be approved.", "Start a new run: it plans on what stands now. plan_expiry of the connection sets how long plans may wait.";
-    PreconditionRequired, "precondition-required", Request, 428, "This change must say what it is based on.", "Read the resource, and send its ETag as If-Match.";
     InUse, "in-use", Request, 409, "Something else still stands on this.", "Do what the detail says, or make a new connection.";
     RequestInProgress, "request-in-progress", Request, 409, "A request with the same Idempotency-Key is still being worked on.", "Wait for it to end and send it again to get its answer.";
     IdempotencyMismatch, "idempotency-mismatch", Request, 422, "This Idempotency-Key was used with another body.", "Use a new key for a new request.";
     PreconditionFailed, "precondition-failed", Request, 412, "The resource has changed since the ETag that you gave.", "Read it again and repeat the change on what stands now.";
+    PreconditionRequired, "precondition-required", Request, 428, "This replaces everything that stands, so it needs If-Match.", "Read the resource, change what you read, and send it with If-Match: its ETag.";
     TooLarge, "too-large", Request, 413, "The body is too large.", "Send less at a time.";
     UnsupportedMediaType, "unsupported-media-type", Request, 415, "The body is of a type we do not read.", "Send Content-Type: application/json.";
 

@@ -10,6 +10,7 @@ mod api;
 mod brakes;
 mod concurrency;
 mod crash;
+mod deciding_again;
 mod dry_run;
 mod faults;
 mod first_sync;
