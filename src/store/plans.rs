@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{
     MysqlConnection,
-    mysql::Mysql,
     prelude::*,
     sql_query,
     sql_types::{BigInt, Nullable, Text, Unsigned},
@@ -12,23 +11,21 @@ use diesel::{
 
 use super::{
     Store, changes,
-    convert::{json, places, text, utc, word},
-    fault, runs,
+    convert::{json, text, utc, word},
+    fault, plans_held as held, runs,
     runs_queue::hold,
-    schema::{tradesync_changes, tradesync_events, tradesync_plans, tradesync_reads, tradesync_runs},
+    schema::{tradesync_changes, tradesync_plans, tradesync_reads, tradesync_runs},
     transaction::{Problem, transact},
 };
 use crate::{
     engine::{
-        brakes::{Parted, Plan, Reading, Rule, news},
-        model::{Change, ChangeState, Counts, NewChange, Outcome, ReadSummary, Reason, Run, State},
+        brakes::{Parted, Plan, Reading, Rule},
+        model::{Change, Counts, ReadSummary, Reason, Run, State},
         plans::{LastReadings, Newer, Plans},
     },
     fault::{Code, Fault, FaultView},
 };
 
-/// Rows that change state in one transaction: the run's row is locked meanwhile, and heartbeats must get through.
-const STEP: i64 = 5_000;
 /// Whole reads that the usual size of a source is taken from.
 const READS: usize = 7;
 
@@ -95,71 +92,10 @@ pub(super) fn wait(connection: &mut MysqlConnection, run: &Run, expiry: std::tim
     Ok(())
 }
 
-/// Stores an event for each brake that a real run tripped, unless the runs before it told of the same.
-pub(super) fn tell(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem> {
-    if run.dry_run || run.plan.approved() || run.plan.readings.iter().all(|reading| !reading.tripped) {
-        return Ok(());
-    }
-    let known = known_readings(connection, run)?;
-    for reading in news(&run.plan.readings, &known) {
-        event(connection, "brake", run, &reading.reason())?;
-    }
-    Ok(())
-}
-
-/// How many runs back a brake's last reading is looked for.
-const LOOK_BACK: i64 = 50;
-
-/// The last reading of each brake before this run, back to the last run that a person settled: what comes after that is news.
-fn known_readings(connection: &mut MysqlConnection, run: &Run) -> Result<Vec<Reading>, Problem> {
-    use tradesync_plans::dsl as p;
-    use tradesync_runs::dsl as r;
-    let before: Vec<(String, Option<NaiveDateTime>, Option<String>)> = p::tradesync_plans
-        .inner_join(r::tradesync_runs.on(r::id.eq(p::run_id)))
-        .filter(p::connection_id.eq(&run.connection))
-        .filter(p::stream.eq(&run.stream))
-        .filter(r::dry_run.eq(false))
-        .filter(r::items.is_null())
-        .filter(r::id.ne(&run.id))
-        .order(p::decided_at.desc())
-        .limit(LOOK_BACK)
-        .select((p::readings, p::approved_at, r::error))
-        .load(connection)?;
-    let mut known: Vec<Reading> = Vec::new();
-    for (readings, approved_at, error) in before {
-        let error: Option<FaultView> = error.map(|error| json("error", &error)).transpose()?;
-        let by_a_person = [Code::PlanRejected, Code::PlanExpired, Code::Cancelled];
-        if approved_at.is_some() || error.is_some_and(|error| by_a_person.iter().any(|code| code.name() == error.code)) {
-            break;
-        }
-        for reading in json::<Vec<Reading>>("readings", &readings)? {
-            if known.iter().all(|known| known.rule != reading.rule) {
-                known.push(reading);
-            }
-        }
-    }
-    Ok(known)
-}
-
-fn event(connection: &mut MysqlConnection, kind: &str, run: &Run, params: &Reason) -> Result<(), Problem> {
-    use tradesync_events::dsl as e;
-    diesel::insert_into(e::tradesync_events)
-        .values((
-            e::kind.eq(kind),
-            e::connection_id.eq(&run.connection),
-            e::stream.eq(Some(&run.stream)),
-            e::run_id.eq(Some(&run.id)),
-            e::params.eq(text(&params.params)?),
-            e::at.eq(diesel::dsl::sql::<diesel::sql_types::Datetime>("UTC_TIMESTAMP(6)")),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
 /// Ends a waiting run that the caller has locked: its held changes are closed for `reason`, and it is cancelled for `fault`.
 pub(super) fn end_waiting(connection: &mut MysqlConnection, run: &Run, reason: &str, fault: &Fault) -> Result<(), Problem> {
     use tradesync_runs::dsl as r;
-    let closed = close_held(connection, &run.id, reason, None)?;
+    let closed = held::close_held(connection, &run.id, reason, None)?;
     let counts = Counts { held: run.counts.held.saturating_sub(closed), skipped: run.counts.skipped + closed, ..run.counts };
     diesel::update(r::tradesync_runs.find(&run.id))
         .set((
@@ -171,21 +107,6 @@ pub(super) fn end_waiting(connection: &mut MysqlConnection, run: &Run, reason: &
         ))
         .execute(connection)?;
     Ok(())
-}
-
-/// Closes what a brake holds in a run, all of it or of these items.
-fn close_held(connection: &mut MysqlConnection, run: &str, reason: &str, items: Option<&[String]>) -> Result<u64, Problem> {
-    use tradesync_changes::dsl as c;
-    let held = diesel::update(c::tradesync_changes)
-        .filter(c::run_id.eq(run))
-        .filter(c::state.eq("held"))
-        .filter(c::held_reason.is_not_null())
-        .set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(text(&Reason::new(reason))?)));
-    let closed = match items {
-        None => held.execute(connection)?,
-        Some(items) => held.filter(c::source_key.eq_any(items)).execute(connection)?,
-    };
-    Ok(u64::try_from(closed).unwrap_or_default())
 }
 
 /// A run that waits, with its row locked.
@@ -217,13 +138,13 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem>
         match &run.items {
             None => end_waiting(connection, &other, "superseded", &newer())?,
             Some(items) => {
-                let closed = close_held(connection, &id, "superseded", Some(items))?;
+                let closed = held::close_held(connection, &id, "superseded", Some(items))?;
                 let counts =
                     Counts { held: other.counts.held.saturating_sub(closed), skipped: other.counts.skipped + closed, ..other.counts };
                 diesel::update(r::tradesync_runs.find(&id))
                     .set((r::counts.eq(text(&counts)?), r::version.eq(r::version + 1)))
                     .execute(connection)?;
-                if held_by_brake(connection, &id)? == 0 {
+                if held::held_by_brake(connection, &id)? == 0 {
                     end_waiting(connection, &Run { counts, ..other }, "superseded", &newer())?;
                 }
             }
@@ -232,112 +153,25 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem>
     Ok(())
 }
 
-fn held_by_brake(connection: &mut MysqlConnection, run: &str) -> Result<i64, Problem> {
-    use tradesync_changes::dsl as c;
-    Ok(c::tradesync_changes
-        .filter(c::run_id.eq(run))
-        .filter(c::state.eq("held"))
-        .filter(c::held_reason.is_not_null())
-        .count()
-        .get_result(connection)?)
-}
-
 fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Problem> {
     use tradesync_reads::dsl as r;
-    let held = hold(connection, run, fence)?;
-    if !held.dry_run {
-        supersede(connection, &held)?;
+    let own = hold(connection, run, fence)?;
+    if !own.dry_run {
+        supersede(connection, &own)?;
     }
     sql_query(
         "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?) \
          ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings)",
     )
     .bind::<Text, _>(run)
-    .bind::<Text, _>(&held.connection)
-    .bind::<Text, _>(&held.stream)
+    .bind::<Text, _>(&own.connection)
+    .bind::<Text, _>(&own.stream)
     .bind::<Text, _>(text(&readings)?)
     .execute(connection)?;
     if let Some(read) = doubtful {
         diesel::update(r::tradesync_reads.find(read)).set(r::plausible.eq(false)).execute(connection)?;
     }
     Ok(())
-}
-
-/// What waits stays in its row, so that it keeps its number; what goes on gets a row of its own.
-fn hold_changes(connection: &mut MysqlConnection, run: &str, fence: u64, parted: &[(Change, Parted)]) -> Result<u64, Problem> {
-    hold(connection, run, fence)?;
-    if parted.is_empty() {
-        return Ok(0);
-    }
-    let free: Vec<NewChange> = parted
-        .iter()
-        .filter(|(_, parted)| !parted.free.is_empty())
-        .map(|(change, parted)| NewChange { fields: parted.free.clone(), risks: 0, ..change.body.clone() })
-        .collect();
-    changes::insert(connection, run, &free)?;
-    let whens = vec!["WHEN ? THEN ?"; parted.len()].join(" ");
-    // A link that comes about in this run comes with what goes on.
-    let statement = format!(
-        "UPDATE tradesync_changes SET state = 'held', outcome = 'held', held_reason = CASE id {whens} END, fields = CASE id {whens} END, \
-         link_origin = CASE id {whens} END WHERE state = 'planned' AND id IN ({})",
-        places(parted.len())
-    );
-    let mut query = sql_query(statement).into_boxed::<Mysql>();
-    for (change, parted) in parted {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Text, _>(text(&parted.reason)?);
-    }
-    for (change, parted) in parted {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Text, _>(text(&parted.held)?);
-    }
-    for (change, parted) in parted {
-        let origin = change.body.link_origin.as_ref().filter(|_| parted.free.is_empty());
-        query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Nullable<Text>, _>(origin);
-    }
-    for (change, _) in parted {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id);
-    }
-    Ok(u64::try_from(query.execute(connection)?).unwrap_or_default())
-}
-
-/// One step of [`Plans::release`]; whether there may be more.
-fn release(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(Counts, bool), Problem> {
-    use tradesync_changes::dsl as c;
-    use tradesync_runs::dsl as r;
-    let held = hold(connection, run, fence)?;
-    let ids: Vec<u64> = c::tradesync_changes
-        .filter(c::run_id.eq(run))
-        .filter(c::state.eq("held"))
-        .filter(c::held_reason.is_not_null())
-        .select(c::id)
-        .limit(STEP)
-        .load(connection)?;
-    if ids.is_empty() {
-        return Ok((held.counts, false));
-    }
-    let created = c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.eq("create"));
-    diesel::update(created).set((c::state.eq("planned"), c::outcome.eq(word(Outcome::Created)?))).execute(connection)?;
-    diesel::update(c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.ne("create")))
-        .set((c::state.eq("planned"), c::outcome.eq(word(Outcome::Updated)?)))
-        .execute(connection)?;
-    let released = u64::try_from(ids.len()).unwrap_or_default();
-    let counts = Counts { held: held.counts.held.saturating_sub(released), ..held.counts };
-    diesel::update(r::tradesync_runs.find(run)).set((r::counts.eq(text(&counts)?), r::version.eq(r::version + 1))).execute(connection)?;
-    Ok((counts, true))
-}
-
-fn leave(connection: &mut MysqlConnection, run: &str, fence: u64, changes: &[(Change, Reason)]) -> Result<Counts, Problem> {
-    use tradesync_changes::dsl as c;
-    use tradesync_runs::dsl as r;
-    let held = hold(connection, run, fence)?;
-    let mut counts = held.counts;
-    for (change, reason) in changes {
-        let left = diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("planned")))
-            .set((c::state.eq(word(ChangeState::Skipped)?), c::outcome.eq(word(Outcome::Skipped)?), c::reason.eq(text(reason)?)))
-            .execute(connection)?;
-        counts.skipped += u64::try_from(left).unwrap_or_default();
-    }
-    diesel::update(r::tradesync_runs.find(run)).set((r::counts.eq(text(&counts)?), r::version.eq(r::version + 1))).execute(connection)?;
-    Ok(counts)
 }
 
 fn newer(connection: &mut MysqlConnection, run: &str) -> Result<Newer, Problem> {
@@ -452,7 +286,7 @@ impl Plans for Store {
 
     async fn hold(&self, run: &str, fence: u64, changes: Vec<(Change, Parted)>) -> Result<u64, Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| hold_changes(connection, &run, fence, &changes))).await
+        self.pool.call(move |connection| transact(connection, |connection| held::hold_changes(connection, &run, fence, &changes))).await
     }
 
     async fn decided(&self, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Fault> {
@@ -464,7 +298,7 @@ impl Plans for Store {
 
     async fn waiting(&self, run: &str) -> Result<u64, Fault> {
         let run = run.to_owned();
-        let waiting = self.pool.call(move |connection| transact(connection, |connection| held_by_brake(connection, &run))).await?;
+        let waiting = self.pool.call(move |connection| transact(connection, |connection| held::held_by_brake(connection, &run))).await?;
         Ok(u64::try_from(waiting).unwrap_or_default())
     }
 
@@ -473,7 +307,7 @@ impl Plans for Store {
         self.pool
             .call(move |connection| {
                 loop {
-                    let (counts, more) = transact(connection, |connection| release(connection, &run, fence))?;
+                    let (counts, more) = transact(connection, |connection| held::release(connection, &run, fence))?;
                     if !more {
                         return Ok(counts);
                     }
@@ -496,7 +330,7 @@ impl Plans for Store {
 
     async fn leave(&self, run: &str, fence: u64, changes: Vec<(Change, Reason)>) -> Result<Counts, Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| leave(connection, &run, fence, &changes))).await
+        self.pool.call(move |connection| transact(connection, |connection| held::leave(connection, &run, fence, &changes))).await
     }
 
     async fn newer(&self, run: &str) -> Result<Newer, Fault> {

@@ -12,7 +12,7 @@ use diesel::{
 
 use super::{
     convert::{text, word},
-    fault,
+    events, fault,
     leases::micros,
     plans, runs,
     schema::{tradesync_runs, tradesync_streams},
@@ -211,7 +211,7 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
         plans::wait(connection, held, expiry)?;
     }
     if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
-        plans::tell(connection, held)?;
+        events::tell(connection, held)?;
     }
     if finish.state.is_final() {
         diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;

@@ -16,6 +16,7 @@ mod faults;
 mod first_sync;
 mod linking;
 mod openapi;
+mod plans;
 mod reading;
 mod secrets;
 mod shop;
