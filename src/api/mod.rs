@@ -3,7 +3,7 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`retry_list`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -20,6 +20,7 @@ pub mod json;
 pub mod links;
 pub mod page;
 pub mod problem;
+pub mod retry_list;
 pub mod runs;
 pub mod streams;
 pub mod sync;
@@ -111,5 +112,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)
+        .service(retry_list::retry_failed)
+        .service(retry_list::list_retries)
+        .service(retry_list::retry_item)
+        .service(retry_list::dismiss_item)
         .service(sync::start_sync);
 }

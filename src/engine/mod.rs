@@ -8,7 +8,7 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
@@ -16,6 +16,7 @@ pub mod flow;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;

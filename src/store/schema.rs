@@ -158,6 +158,29 @@ table! {
 }
 
 table! {
+    tradesync_retries (id) {
+        id -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        source_key -> Text,
+        name -> Text,
+        reason -> Text,
+        code -> Text,
+        class -> Text,
+        by_rule -> Bool,
+        attempts -> Unsigned<Integer>,
+        first_run -> Text,
+        last_run -> Text,
+        first_at -> Datetime,
+        last_at -> Datetime,
+        source_hash -> Nullable<Text>,
+        next_at -> Datetime,
+        tried_run -> Nullable<Text>,
+        dismissed_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
     tradesync_api_keys (id) {
         id -> Text,
         name -> Text,
@@ -185,3 +208,4 @@ table! {
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);

@@ -15,6 +15,7 @@ mod first_sync;
 mod linking;
 mod openapi;
 mod reading;
+mod retry_list;
 mod secrets;
 mod shop;
 mod specials;

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 mod flow;
+mod retry_list;
 
 use flow::Plain;
 
@@ -21,6 +22,7 @@ use crate::{
         flow::StreamNames,
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -36,6 +38,7 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    pub retries: Mutex<Vec<RetryItem>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -430,6 +433,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        retries: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

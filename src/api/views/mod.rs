@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod link;
+pub mod retry_item;
 pub mod run;
 pub mod stream;
 

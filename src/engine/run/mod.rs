@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
-    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream},
+    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
@@ -201,7 +201,7 @@ impl Execution {
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if self.is_complete() {
+        if applied && self.run.trigger != Trigger::Undo {
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id).await?;
         }
         failpoint::hit("before-cursor");
