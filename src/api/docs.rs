@@ -71,6 +71,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Links", "Which source item is which target item, and open questions about it."),
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
     ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
+    ("Audit", "Who did what, on whose behalf, with what stood before and after."),
     ("Service", "Health, metrics, documents."),
 ];
 
@@ -89,7 +90,8 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         "code" if path == "/sync/retry-list" => ("Only items that failed for this reason", text, json!("price_unreadable")),
         "class" => ("Only this kind of failure", json!({"$ref": "#/components/schemas/FailureClass"}), json!("bad_item")),
         "state" if path == "/sync/retry-list" => {
-            ("Those that wait, or those that were dismissed", json!({"$ref": "#/components/schemas/RetryState"}), json!("waiting"))
+            let words = json!({"type": "string", "enum": ["waiting", "dismissed"], "default": "waiting"});
+            ("Those that wait, or those that were dismissed", words, json!("waiting"))
         }
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
         "connection" => ("Only of this connection", text, json!(examples::CONNECTION)),
@@ -99,6 +101,13 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         }
         "state" => ("Only runs in this state", json!({"$ref": "#/components/schemas/RunState"}), json!("succeeded")),
         "outcome" => ("Only items that ended so", json!({"$ref": "#/components/schemas/Outcome"}), json!("updated")),
+        "run" => ("Only of this run", text, json!(examples::RUN)),
+        "key" => (
+            "Only by the key of this id; `admin-key` is that of the configuration, `command-line` the program itself",
+            text,
+            json!("admin-key"),
+        ),
+        "action" => ("Only acts of this name", text, json!("connections.change")),
         "limit" => (
             "Rows of a page",
             json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
@@ -117,6 +126,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_links" => &["state", "limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
+        "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
         "list_retries" => &["flow", "connection", "stream", "owner", "class", "code", "state", "limit", "cursor"],
         _ => &[],
     }

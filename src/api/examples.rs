@@ -53,6 +53,12 @@ pub fn response(operation: &str) -> Option<Value> {
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
         "retry_item" | "retry_failed" => retry_run(),
         "list_retries" => page(retry_item()),
+        "list_audit" => page(json!({
+            "id": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5d", "at": "2026-02-01T10:00:00Z", "action": "connections.change", "resource": format!("/connections/{CONNECTION}"),
+            "key": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5e", "key_name": "bridge", "on_behalf_of": null, "flow": "billz-opencart", "connection": CONNECTION,
+            "owner": "seller:42", "run": null, "before": {"settings": {"stock_buffer": 0}}, "after": {"settings": {"stock_buffer": 1}},
+            "request": "019aa0b2-c3d4-7e5f-8a9b-0c1d2e3f4a5f",
+        })),
         "dismiss_item" => {
             let mut dismissed = retry_item();
             if let Some(at) = dismissed.get_mut("dismissed_at") {

@@ -9,9 +9,10 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
-//! - [`space`]: where links live
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod flow;
 pub mod model;
 pub mod ports;

@@ -195,6 +195,25 @@ table! {
 }
 
 table! {
+    tradesync_audit (id) {
+        id -> Text,
+        at -> Datetime,
+        key_id -> Text,
+        key_name -> Text,
+        on_behalf_of -> Nullable<Text>,
+        action -> Text,
+        resource -> Text,
+        flow -> Nullable<Text>,
+        connection_id -> Nullable<Text>,
+        owner -> Nullable<Text>,
+        run_id -> Nullable<Text>,
+        old_values -> Nullable<Text>,
+        new_values -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+table! {
     tradesync_idempotency (scope) {
         scope -> Text,
         body_hash -> Text,

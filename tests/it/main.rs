@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod concurrency;
 mod crash;
 mod dry_run;

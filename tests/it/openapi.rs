@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tradesync::{api::examples, demo::shop};
+use tradesync::{
+    api::{auth, examples},
+    demo::shop,
+};
 
 use crate::support::{FIRST, Rest, Stage};
 
@@ -33,6 +36,7 @@ const SERVED: &[(&str, &str)] = &[
     ("post", "/sync/runs/{id}/reject"),
     ("post", "/sync/runs/{id}/retry-failed"),
     ("get", "/sync/retry-list"),
+    ("get", "/audit"),
     ("post", "/sync/retry-list/{id}/retry"),
     ("post", "/sync/retry-list/{id}/dismiss"),
     ("get", "/livez"),
@@ -370,6 +374,15 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
             if answer.status != status {
                 wrong.push(format!("{} {path}: {} instead of {status}: {}", operation.method, answer.status, answer.text));
                 continue;
+            }
+            if auth::acts(&operation.method.to_ascii_uppercase(), operation.path) {
+                // Who acts is in the audit, with what came of it: also for routes that are not thought of yet.
+                let entry = prepared.stage.rest.get("/audit?limit=1").await.ok(200)["items"][0].clone();
+                if entry["request"].as_str() != answer.header("x-request-id").as_deref()
+                    || (entry["before"].is_null() && entry["after"].is_null())
+                {
+                    wrong.push(format!("{} {path}: the audit does not tell of it; its last entry is {entry}", operation.method));
+                }
             }
             let got = answer.header("content-type").unwrap_or_default();
             if media.as_ref().is_some_and(|media| !got.starts_with(media.as_str())) {

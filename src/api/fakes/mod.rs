@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod flow;
 mod retry_list;
 
@@ -19,6 +20,7 @@ use flow::Plain;
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::StreamNames,
         model::*,
         ports::*,
@@ -39,6 +41,7 @@ pub struct Memory {
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
     pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -434,6 +437,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         links: memory.clone(),
         changes: memory.clone(),
         retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

@@ -61,9 +61,8 @@ impl From<ClassView> for Kind {
 }
 
 /// Which part of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = RetryState)]
 pub enum RetryStateView {
     /// Come back by themselves.
     Waiting,
