@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     rules::{BillzOpencart, Wanted, money, skipped},
-    settings::{Specials, SpecialsScope, UpdateField},
+    settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
     target::Standing,
     vanished,
@@ -86,7 +86,17 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     fields
 }
 
-/// The table of specials for Billz 2: a promotion sets it; a moved price ends any; a promotion's end ends ours; else it is left alone.
+/// The table of specials (requirement section 4.2, "Акция"). Without a promotion or discount:
+///
+/// | Billz | | |
+/// |---|---|---|
+/// | 1 | the discount is 0 | any special ends, moved price or not |
+/// | 1 | the row says nothing of a discount | left alone, unless ours would be above the price |
+/// | 2 | the price moved | any special ends |
+/// | 2 | a promotion of ours is over | ours ends |
+/// | 2 | neither | left alone |
+///
+/// "Any" is what `specials_scope` allows.
 fn special(
     rules: &BillzOpencart,
     wanted: &Wanted<'_>,
@@ -95,14 +105,17 @@ fn special(
     moved: bool,
     base: Decimal,
 ) -> Option<FieldChange> {
-    // What the source does not speak of, it does not end.
-    if !wanted.priced.promo_told {
+    let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
+    // What the source does not speak of, it does not end; save that ours must never be above the price.
+    if !wanted.priced.promo_told && ours.is_none_or(|ours| ours < base) {
         return None;
     }
-    let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
     let promo = wanted.priced.promo.as_ref().filter(|(price, _)| *price < base);
     let (want, scope, rule) = match promo {
         Some((price, rule)) => (Want::Price(*price), scope(rules, ours), rule.clone()),
+        None if rules.settings.api == Api::Billz1 && wanted.priced.promo_told => {
+            (Want::None, scope(rules, ours), Reason::new("discount_ended"))
+        }
         None if moved => (Want::None, scope(rules, ours), Reason::new("special_removed_price_changed")),
         None if ours.is_some() => (Want::None, Scope::Own(ours.into_iter().collect()), Reason::new("promo_ended")),
         None => return None,

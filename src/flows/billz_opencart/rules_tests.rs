@@ -487,7 +487,7 @@ pub(super) fn offer() -> impl Strategy<Value = Shop> {
         .prop_map(|(stock, price, promo, currency)| Shop { currency: currency.into(), ..shop(&stock, &price, &promo) })
 }
 
-fn any_settings() -> impl Strategy<Value = Value> {
+pub(super) fn any_settings() -> impl Strategy<Value = Value> {
     let step = prop::sample::select(vec!["0", "0.01", "0.5", "1", "50", "1000"]);
     let mode = prop::sample::select(vec!["half-up", "half-even", "up", "down"]);
     let fields = prop::sample::subsequence(vec!["quantity", "price", "special"], 0..=3);
@@ -643,7 +643,7 @@ mod billz1 {
         let priced = price(&good, "s1", &settings, &Currencies::default(), &ShopNames::default()).unwrap();
         assert_eq!((priced.price, priced.rule.code.as_str()), (decimal("1000"), "price_of_company"));
         assert_eq!(priced.promo.map(|(special, _)| special), Some(decimal("900")));
-        assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().0, 0);
+        assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().quantity, 0);
         assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
         assert!(!Good { shops: BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }

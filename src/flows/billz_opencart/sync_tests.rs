@@ -4,12 +4,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
     record::{Good, Shop},
     rules::BillzOpencart,
-    rules_tests::{World, decide, good, link, offer, read_at, rules, shop, told, world},
+    rules_tests::{World, any_settings, decide, decimal, good, link, offer, read_at, rules, shop, told, world},
+    settings::Api,
 };
 use crate::engine::{
     flow::{Decision, Gone, Item, LinkDecision, Rules},
@@ -150,6 +152,96 @@ fn orders_before_the_link_are_no_sales_since() {
     assert_eq!(shelf.run(&keep, &stock(10))[0], "quantity 9 9 site_sales_kept");
 }
 
+/// A good of Billz 1: its price and «Сумма скидки в сумах»; an empty discount is a row that does not name it.
+fn billz1(price: &str, discount: &str) -> Good {
+    let discount = (!discount.is_empty()).then(|| discount.to_owned());
+    good(&[("s1", Shop { discount, ..shop("10", price, "") })])
+}
+
+fn of_billz1(over: Value) -> BillzOpencart {
+    let mut rules = rules(over);
+    rules.settings.api = Api::Billz1;
+    rules
+}
+
+const FOR_EVER: &str = "0000-00-00";
+
+/// What stands: (ours, admin's) specials, each for both customer groups or for the first.
+fn special(ours: Option<&str>, admins: Option<&str>) -> World {
+    let ours_rows = ours.into_iter().flat_map(|price| [(1, price, FOR_EVER), (2, price, FOR_EVER)]);
+    let admins_rows = admins.into_iter().map(|price| (1, price, "2025-12-31"));
+    let mut world = World::new(10, "1000", &ours_rows.chain(admins_rows).collect::<Vec<_>>());
+    world = world.having_written(json!({"quantity": 10, "price": "1000"}));
+    world.written.extend(ours.map(|price| ("special".to_owned(), json!(price))));
+    world
+}
+
+/// Runs once (and finds nothing to do the second time); what both customer groups see then, and the rule that decided.
+fn ends(rules: &BillzOpencart, mut world: World, good: &Good) -> (Option<String>, Option<String>, String) {
+    let decision = world.decide(rules, good);
+    world.run(rules, good);
+    let rule = decision.fields.iter().find(|field| field.field == "special").map_or("-".to_owned(), |field| field.rule.code.clone());
+    let seen = |group| world.visible(group).map(|price| price.normalize().to_string());
+    (seen(1), seen(2), rule)
+}
+
+#[test]
+fn the_table_of_specials_for_billz_1() {
+    let all = || of_billz1(json!({}));
+    let some = |price: &str| Some(price.to_owned());
+    // «если в выборке присутствует "Сумма скидки в сумах" … Сумма на этой вкладке = Цена - Сумма скидки».
+    assert_eq!(ends(&all(), special(None, None), &billz1("1000", "150")), (some("850"), some("850"), "discount".into()));
+    assert_eq!(ends(&all(), special(Some("900"), None), &billz1("1000", "150")), (some("850"), some("850"), "discount".into()));
+    assert_eq!(ends(&all(), special(None, Some("600")), &billz1("1000", "150")), (some("850"), some("850"), "discount".into()));
+    assert_eq!(ends(&all(), special(Some("850"), None), &billz1("1000", "150")), (some("850"), some("850"), "-".into()));
+    // «Сумма скидки=0, а … присутствует запись на вкладке "Акция" … удалить»: whoever made it, whether the price moved or not.
+    for (world, good) in [
+        (special(Some("900"), None), billz1("1000", "0")),
+        (special(None, Some("600")), billz1("1000", "0")),
+        (special(Some("900"), Some("600")), billz1("1100", "0")),
+    ] {
+        for ending in ["remove", "close"] {
+            let rules = of_billz1(json!({"specials": ending}));
+            assert_eq!(ends(&rules, world.clone(), &good), (None, None, "discount_ended".into()), "{ending}");
+        }
+    }
+    assert_eq!(ends(&all(), special(None, None), &billz1("1000", "0")), (None, None, "-".into()), "nothing stands");
+    let own = || of_billz1(json!({"specials_scope": "own"}));
+    assert_eq!(ends(&own(), special(Some("900"), Some("600")), &billz1("1000", "0")), (some("600"), None, "discount_ended".into()));
+    assert_eq!(ends(&own(), special(None, Some("600")), &billz1("1000", "0")), (some("600"), None, "-".into()));
+    // A row that does not name the discount says nothing.
+    assert_eq!(ends(&all(), special(Some("900"), None), &billz1("1000", "")), (some("900"), some("900"), "-".into()));
+    assert_eq!(ends(&all(), special(None, Some("600")), &billz1("1100", "")), (some("600"), None, "-".into()));
+    let above = ends(&all(), special(Some("900"), None), &billz1("800", ""));
+    assert_eq!(above, (None, None, "special_removed_price_changed".into()), "never above the price");
+    // Rounding: 1000.4 - 100.2 = 900.2.
+    let decision = special(None, None).decide(&all(), &billz1("1000.4", "100.2"));
+    let change = decision.fields.iter().find(|field| field.field == "special").unwrap();
+    assert_eq!((&change.new, change.rule.params["unrounded"].as_str()), (&json!("900"), "900.2"));
+}
+
+#[test]
+fn the_table_of_specials_for_billz_2() {
+    let all = || rules(json!({}));
+    let some = |price: &str| Some(price.to_owned());
+    let sold = |price: &str, promo: &str| good(&[("s1", shop("10", price, promo))]);
+    // «если эти значения в выборке появятся, то их надо обработать аналогично billz1».
+    assert_eq!(ends(&all(), special(None, Some("600")), &sold("1000", "850")), (some("850"), some("850"), "promo".into()));
+    assert_eq!(ends(&all(), special(Some("850"), None), &sold("1000", "")), (None, None, "promo_ended".into()));
+    // Only ours ends with its promotion.
+    assert_eq!(ends(&all(), special(Some("850"), Some("600")), &sold("1000", "")), (some("600"), None, "promo_ended".into()));
+    // «если обновилась цена товара, а … присутствует запись на вкладке "Акция"».
+    for ending in ["remove", "close"] {
+        let rules = rules(json!({"specials": ending}));
+        let ended = ends(&rules, special(None, Some("600")), &sold("1100", ""));
+        assert_eq!(ended, (None, None, "special_removed_price_changed".into()), "{ending}");
+    }
+    // Neither: left alone.
+    assert_eq!(ends(&all(), special(None, Some("600")), &sold("1000", "")), (some("600"), None, "-".into()));
+    let own = rules(json!({"specials_scope": "own"}));
+    assert_eq!(ends(&own, special(None, Some("600")), &sold("1100", "")), (some("600"), None, "-".into()));
+}
+
 fn gone(rules: &BillzOpencart, world: &World, lasted: u64, found_now: bool) -> Decision {
     let (link, seen) = (link(world.written.clone()), world.observation());
     let gone = Gone { since: read_at(), lasted: Duration::from_secs(lasted), found_now };
@@ -266,14 +358,46 @@ fn both(first: Shop, second: Shop) -> Good {
     good(&[("s1", first), ("s2", second)])
 }
 
-fn of_stream(stream: &str, over: &Value) -> BillzOpencart {
-    BillzOpencart { stream: stream.into(), ..rules(over.clone()) }
+fn of_stream(stream: &str, api: Api, over: &Value) -> BillzOpencart {
+    let mut rules = rules(over.clone());
+    rules.settings.api = api;
+    BillzOpencart { stream: stream.into(), ..rules }
+}
+
+fn api() -> impl Strategy<Value = Api> {
+    prop::sample::select(vec![Api::Billz1, Api::Billz2])
+}
+
+fn of_api(api: Api, goods: Vec<Good>) -> Vec<Good> {
+    goods.into_iter().map(|good| if api == Api::Billz1 { as_billz1(good) } else { good }).collect()
+}
+
+/// Any good as Billz 1 tells it: discounts for promotions.
+fn as_billz1(mut good: Good) -> Good {
+    for shop in good.shops.values_mut() {
+        shop.discount = shop.promo.take().map(|promo| promo.price);
+    }
+    good
 }
 
 proptest! {
     #[test]
-    fn the_order_of_pages_does_not_matter(goods in catalogue(), shelves in prop::collection::vec(world(), 7), order in any::<u64>(), sales in prop::sample::select(vec!["keep", "net", "ignore"])) {
-        let rules = rules(json!({"rates": {"USD": "12650"}, "site_sales": sales}));
+    fn a_sync_of_billz_1_is_idempotent_and_its_specials_are_below_the_price(first in offer(), over in any_settings(), mut world in world()) {
+        let (rules, good) = (of_billz1(over), as_billz1(good(&[("s1", first)])));
+        let decision = world.decide(&rules, &good);
+        world.apply(&rules, &decision);
+        let again = world.decide(&rules, &good);
+        prop_assert!(again.fields.is_empty(), "{:?} after {:?} on {world:?}", told(&again), told(&decision));
+        let special = decision.fields.iter().find(|field| field.field == "special").and_then(|field| field.new.as_str());
+        if let Some(special) = special.map(decimal) {
+            prop_assert!(special > Decimal::ZERO && special < decimal(&world.price), "{special} {world:?}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_pages_does_not_matter(goods in catalogue(), shelves in prop::collection::vec(world(), 7), order in any::<u64>(), sales in prop::sample::select(vec!["keep", "net", "ignore"]), api in api()) {
+        let rules = of_stream("s1", api, &json!({"rates": {"USD": "12650"}, "site_sales": sales}));
+        let goods = of_api(api, goods);
         let start: Model = shelves.into_iter().take(goods.len()).enumerate().collect();
         let straight: Vec<usize> = (0..goods.len()).collect();
         let mut shuffled = straight.clone();
@@ -290,9 +414,10 @@ proptest! {
 
     /// Runs of one connection apply one after another, in any order and any number (engine: the target's lock).
     #[test]
-    fn two_shops_in_any_order_end_alike(goods in catalogue(), shelves in prop::collection::vec(world(), 7), turns in prop::collection::vec(any::<bool>(), 0..6)) {
+    fn two_shops_in_any_order_end_alike(goods in catalogue(), shelves in prop::collection::vec(world(), 7), turns in prop::collection::vec(any::<bool>(), 0..6), api in api()) {
         let over = json!({"rates": {"USD": "12650"}, "price_shop": "s2"});
-        let streams = [of_stream("s1", &over), of_stream("s2", &over)];
+        let streams = [of_stream("s1", api, &over), of_stream("s2", api, &over)];
+        let goods = of_api(api, goods);
         let start: Model = shelves.into_iter().take(goods.len()).enumerate().collect();
         let all: Vec<usize> = (0..goods.len()).collect();
         let (mut one, mut other) = (start.clone(), start);
