@@ -165,9 +165,9 @@ pub trait Retries: Send + Sync {
     async fn between(&self, connection: &str, stream: &str, first: &str, last: &str) -> Result<HashMap<String, Listed>, Fault>;
     /// Notes which items a run takes up, before their effects.
     async fn taken_up(&self, connection: &str, stream: &str, run: &str, sources: Vec<String>) -> Result<(), Fault>;
-    /// Adds what failed in a run (attempts grow), and takes away what it took up that did not fail, what it applied, and what no
-    /// longer stands in the source. Safe to repeat.
-    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
+    /// Adds what failed in a run (attempts grow), and takes away what it took up that did not fail and what it applied. `whole` says that it
+    /// also looked at all that is gone from the source: of that only what failed in this very run stays. Safe to repeat.
+    async fn settle(&self, connection: &str, stream: &str, run: &str, whole: bool) -> Result<(), Fault>;
     /// How many wait in all connections of a flow, dismissed ones left out.
     async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
     /// Newest first.

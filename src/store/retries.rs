@@ -162,7 +162,7 @@ fn add_failed(connection: &mut MysqlConnection, id: &str, stream: &str, run: &st
     }
 }
 
-fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str) -> Result<(), Problem> {
+fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, whole: bool) -> Result<(), Problem> {
     add_failed(connection, id, stream, run)?;
     sql_query("DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND tried_run = ? AND last_run <> ?")
         .bind::<Text, _>(id)
@@ -179,11 +179,13 @@ fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str) -
     .bind::<Text, _>(run)
     .execute(connection)?;
     sql_query(
-        "DELETE t FROM tradesync_retries t LEFT JOIN tradesync_records r ON r.connection_id = t.connection_id AND r.source_key = t.source_key AND r.gone_at IS NULL \
-         WHERE t.connection_id = ? AND t.stream = ? AND r.source_key IS NULL",
+        "DELETE t FROM tradesync_retries t LEFT JOIN tradesync_records r ON r.connection_id = t.connection_id AND r.source_key = t.source_key \
+         WHERE t.connection_id = ? AND t.stream = ? AND (r.source_key IS NULL OR (? AND r.gone_at IS NOT NULL AND t.last_run <> ?))",
     )
     .bind::<Text, _>(id)
     .bind::<Text, _>(stream)
+    .bind::<Bool, _>(whole)
+    .bind::<Text, _>(run)
     .execute(connection)?;
     Ok(())
 }
@@ -316,9 +318,9 @@ impl Retries for Store {
             .await
     }
 
-    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault> {
+    async fn settle(&self, connection: &str, stream: &str, run: &str, whole: bool) -> Result<(), Fault> {
         let (id, stream, run) = (connection.to_owned(), stream.to_owned(), run.to_owned());
-        self.pool.call(move |connection| transact(connection, |connection| settle(connection, &id, &stream, &run))).await
+        self.pool.call(move |connection| transact(connection, |connection| settle(connection, &id, &stream, &run, whole))).await
     }
 
     async fn waiting(&self, flow: &str) -> Result<u64, Fault> {

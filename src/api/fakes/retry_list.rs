@@ -21,7 +21,7 @@ impl Retries for Memory {
     async fn taken_up(&self, _: &str, _: &str, _: &str, _: Vec<String>) -> Result<()> {
         unused()
     }
-    async fn settle(&self, _: &str, _: &str, _: &str) -> Result<()> {
+    async fn settle(&self, _: &str, _: &str, _: &str, _: bool) -> Result<()> {
         unused()
     }
     async fn waiting(&self, _: &str) -> Result<u64> {
