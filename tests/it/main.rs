@@ -17,6 +17,7 @@ mod first_sync;
 mod linking;
 mod openapi;
 mod reading;
+mod requirement;
 mod retry_list;
 mod secrets;
 mod shop;
