@@ -17,17 +17,19 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
-//! - [`space`]: where links live
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod brakes;
 pub mod flow;
 pub mod model;
 pub mod plans;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;

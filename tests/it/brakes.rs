@@ -203,6 +203,31 @@ async fn a_read_with_far_fewer_goods_than_usual_raises_an_alarm_until_a_person_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_empties_no_shelf_and_prices_go_on() {
+    let over =
+        json!({"read_reuse": "0s", "vanished": "zero", "vanished_delay": "0s", "brakes": {"limits": {"source_shrunk": {"from": 10}}}});
+    let (stage, connection, stream, goods) = shop(over).await;
+    for good in goods.iter().take(15) {
+        assert!(stage.billz.billz2.delete(&good.parse().unwrap()));
+    }
+    stage.change(&goods[20], json!({"price": {FIRST: "1020"}, "stock": {FIRST: "7"}}));
+    let run = stage.sync(&connection, &stream, "full").await;
+    assert_eq!(
+        (&run["state"], &run["counts"]["held"], &run["counts"]["updated"]),
+        (&json!("awaiting_approval"), &json!(15), &json!(1)),
+        "{run}"
+    );
+    assert_eq!(run["brakes"][0]["rule"], "source_shrunk");
+    assert_eq!((standing(&stage, "quantity = 5"), standing(&stage, "quantity = 7 AND price = 1020")), (GOODS - 1, 1));
+    assert_eq!(stage.outcome(&run, &goods[0]).await, "held brake");
+    // A person says that the goods are really gone: from then on this is the usual size.
+    let applied = settle(&stage, &run, "approve").await;
+    assert_eq!((&applied["state"], standing(&stage, "quantity = 0")), (&json!("succeeded"), 15), "{applied}");
+    let next = stage.full(&connection, &stream).await;
+    assert_eq!(next["brakes"], json!([]), "{next}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_are_an_administrators_and_never_changed_blindly() {
     let (stage, connection, _, _) = shop(json!({})).await;
     let path = format!("/connections/{connection}/brakes");

@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod brakes;
 mod concurrency;
 mod crash;
@@ -18,7 +19,11 @@ mod linking;
 mod openapi;
 mod plans;
 mod reading;
+mod requirement;
+mod retry_list;
 mod secrets;
 mod shop;
+mod site_sales;
 mod specials;
 mod swagger;
+mod vanished;

@@ -2,7 +2,7 @@
 //! does not have.
 
 use super::{Reading, Rule};
-use crate::engine::model::{FieldChange, NewChange, Op, Reason};
+use crate::engine::model::{FieldChange, NewChange, Op, Reason, VANISHED};
 
 /// A change that a brake holds.
 #[derive(Clone, Debug)]
@@ -24,7 +24,8 @@ pub fn part(change: &NewChange, risks: u16, readings: &[Reading]) -> Option<Part
         .collect();
     let reason = holding.first()?.reason();
     let all = || Parted { reason: reason.clone(), held: change.fields.clone(), free: Vec::new() };
-    if change.op != Op::Update {
+    // What is done because an item is gone is one thing, with the note that it was done.
+    if change.op != Op::Update || change.reason.code == VANISHED {
         return Some(all());
     }
     let waits = |field: &FieldChange| {
