@@ -103,7 +103,6 @@ fn brakes() -> Value {
             "source_shrunk": {"on": true, "share": "0.3", "from": 20}, "products_zeroed": {"on": true, "share": "0.3", "from": 20},
             "currency_changed": {"on": true, "from": 1}, "price_jump": {"on": true, "factor": "5", "from": 1},
             "prices_moved": {"on": true, "share": "0.2", "from": 20, "by": "0.1"}, "new_products": {"on": false, "share": "0.5", "from": 100},
-            "unreadable_pictures": {"on": true, "share": "0.3", "from": 20},
         },
         "first_run": {"new_products": {"on": false}},
         "streams": {STREAM: {"products_zeroed": {"share": "0.1", "from": 50}}},

@@ -66,7 +66,6 @@ const CODES: &[(&str, &[&str])] = &[
     ("brake_price_jump", &["count", "factor"]),
     ("brake_prices_moved", &["by", "count", "limit", "of", "percent"]),
     ("brake_new_products", &["count", "from", "limit", "of"]),
-    ("brake_unreadable_pictures", &["count", "limit", "of", "percent"]),
     ("rejected", &[]),
     ("plan_expired", &[]),
     ("retry_waits", &["at", "attempts"]),

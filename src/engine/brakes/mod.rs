@@ -11,7 +11,6 @@
 //! | `price_jump` | one price moves by `factor` or more | that price, with its special |
 //! | `new_products` | too many new products for what is linked | the new products |
 //! | `currency_changed` | a price comes in another currency than the one we last wrote it from | that price, with its special |
-//! | `unreadable_pictures` | too large a share of the decisions meets a picture that cannot be read | changes of pictures |
 
 pub mod limits;
 mod part;
@@ -49,21 +48,12 @@ pub enum Rule {
     PricesMoved,
     /// New products are made.
     NewProducts,
-    /// Pictures cannot be read.
-    UnreadablePictures,
 }
 
 impl Rule {
     /// Every rule. The first that tripped names the reason of a change that several would hold.
-    pub const ALL: [Self; 7] = [
-        Self::SourceShrunk,
-        Self::ProductsZeroed,
-        Self::CurrencyChanged,
-        Self::PriceJump,
-        Self::PricesMoved,
-        Self::NewProducts,
-        Self::UnreadablePictures,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::SourceShrunk, Self::ProductsZeroed, Self::CurrencyChanged, Self::PriceJump, Self::PricesMoved, Self::NewProducts];
 
     /// Its stable name.
     pub fn name(self) -> &'static str {
@@ -74,7 +64,6 @@ impl Rule {
             Self::PriceJump => "price_jump",
             Self::PricesMoved => "prices_moved",
             Self::NewProducts => "new_products",
-            Self::UnreadablePictures => "unreadable_pictures",
         }
     }
 
@@ -87,7 +76,6 @@ impl Rule {
             Self::PriceJump => 1 << 2,
             Self::PricesMoved => 1 << 3,
             Self::NewProducts => 1 << 4,
-            Self::UnreadablePictures => 1 << 5,
         }
     }
 
@@ -98,7 +86,6 @@ impl Rule {
             // A special hangs on its price: neither is right without the other.
             Self::CurrencyChanged | Self::PriceJump | Self::PricesMoved => Some(&["price", "special"]),
             Self::NewProducts => None,
-            Self::UnreadablePictures => Some(&["image", "images"]),
         }
     }
 }

@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// Codes of reasons and rules that say that a picture could not be read.
-const UNREADABLE_PICTURES: &[&str] = &["picture_unreadable"];
-
 /// What the run before it knows of the source's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -31,7 +28,6 @@ pub struct History {
 pub struct Scale {
     limits: Limits,
     counts: BTreeMap<Rule, u64>,
-    decided: u64,
     linked: u64,
     on_sale: u64,
 }
@@ -57,14 +53,13 @@ fn stands(observed: Option<&Values>, name: &str) -> Option<Decimal> {
 impl Scale {
     /// An empty scale under these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: BTreeMap::new(), decided: 0, linked: 0, on_sale: 0 }
+        Self { limits, counts: BTreeMap::new(), linked: 0, on_sale: 0 }
     }
 
     /// Weighs one decision; `link` if the item is linked, `observed` what stands in the target. Returns the bits of the brakes it
     /// speaks to, to be stored with the change.
     pub fn weigh(&mut self, decision: &Decision, link: Option<&Link>, observed: Option<&Observation>) -> u16 {
         let values = observed.map(|seen| &seen.values);
-        self.decided += 1;
         self.linked += u64::from(observed.is_some());
         let shown = values.and_then(|values| values.get("status")).is_none_or(visible);
         self.on_sale += u64::from(shown && stands(values, "quantity").is_some_and(|quantity| quantity > Decimal::ZERO));
@@ -74,7 +69,6 @@ impl Scale {
             (Rule::PriceJump, jumps(decision, values, &self.limits.of(Rule::PriceJump))),
             (Rule::PricesMoved, moves(decision, &self.limits.of(Rule::PricesMoved))),
             (Rule::NewProducts, decision.op == Op::Create),
-            (Rule::UnreadablePictures, pictures(decision)),
         ];
         let mut risks = 0;
         for (rule, _) in found.into_iter().filter(|(_, found)| *found) {
@@ -113,7 +107,6 @@ impl Scale {
                 (usual.saturating_sub(items), usual)
             }
             Rule::ProductsZeroed => (counted, self.on_sale),
-            Rule::UnreadablePictures => (counted, self.decided),
             Rule::CurrencyChanged | Rule::PriceJump | Rule::PricesMoved | Rule::NewProducts => (counted, self.linked),
         };
         let over = limit.share.is_none_or(|share| Decimal::from(count) > share.saturating_mul(Decimal::from(of)));
@@ -177,9 +170,4 @@ pub const CURRENCY_WRITTEN: &str = "price.currency";
 /// The currency that a rule names.
 pub fn label(rule: &Reason) -> Option<&str> {
     rule.params.get("currency").map(String::as_str).filter(|label| !label.is_empty())
-}
-
-fn pictures(decision: &Decision) -> bool {
-    let of_class = |code: &str| UNREADABLE_PICTURES.contains(&code);
-    of_class(&decision.reason.code) || decision.fields.iter().any(|field| of_class(&field.rule.code))
 }

@@ -63,7 +63,6 @@ brake_currency_changed = Waits for approval: the price comes in another currency
 brake_price_jump = Waits for approval: the price moves { $factor } times or more (products: { $count }), which looks like a digit too many or too few. If the prices are right, approve the run; if not, correct them in the source and reject it.
 brake_prices_moved = Waits for approval: { $count } of { $of } prices move by more than { $by } % ({ $percent } %, limit { $limit } %). If they are right, approve the run; if not, reject it and check the prices in the source; or raise the limit.
 brake_new_products = Waits for approval: { $count } new products at once beside { $of } known ones (limit { $limit } %, from { $from }). If you want them, approve the run; if not, reject it; or raise the limit.
-brake_unreadable_pictures = Waits for approval: { $count } of { $of } products have a picture that cannot be read ({ $percent } %, limit { $limit } %). Check whether the source's pictures can be opened, then approve or reject the run.
 rejected = A person rejected this change. The next run decides anew.
 plan_expired = Nobody approved this change in time. The next run decides anew.
 retry_waits = The product failed { $attempts } time(s) and is tried again at { $at }, or at once when the source changes it or somebody starts a run.

@@ -63,7 +63,6 @@ brake_currency_changed = Tasdiq kutmoqda: narx avvalgidan boshqa valyutada keldi
 brake_price_jump = Tasdiq kutmoqda: narx { $factor } marta yoki undan koʻproq oʻzgaradi (mahsulotlar: { $count }) — ortiqcha yoki tushib qolgan raqamga oʻxshaydi. Narxlar toʻgʻri boʻlsa, ishga tushirishni tasdiqlang; aks holda ularni manbada tuzating va rad eting.
 brake_prices_moved = Tasdiq kutmoqda: { $of } narxdan { $count } tasi { $by } % dan koʻproqqa oʻzgaradi ({ $percent } %, chegara { $limit } %). Narxlar toʻgʻri boʻlsa, ishga tushirishni tasdiqlang; aks holda rad eting va manbadagi narxlarni tekshiring; yoki chegarani koʻtaring.
 brake_new_products = Tasdiq kutmoqda: maʼlum { $of } mahsulot yonida birdaniga { $count } ta yangi mahsulot (chegara { $limit } %, { $from } tadan boshlab). Ular kerak boʻlsa, ishga tushirishni tasdiqlang; aks holda rad eting; yoki chegarani koʻtaring.
-brake_unreadable_pictures = Tasdiq kutmoqda: { $of } mahsulotdan { $count } tasining rasmi oʻqilmaydi ({ $percent } %, chegara { $limit } %). Manba rasmlari ochilishini tekshiring va ishga tushirishni tasdiqlang yoki rad eting.
 rejected = Bu oʻzgarishni inson rad etgan. Keyingi ishga tushirish qaytadan hal qiladi.
 plan_expired = Bu oʻzgarishni hech kim oʻz vaqtida tasdiqlamadi. Keyingi ishga tushirish qaytadan hal qiladi.
 retry_waits = Mahsulotni qayta ishlab boʻlmadi (urinishlar: { $attempts }). Keyingi urinish — { $at }, yoki manbada oʻzgarsa yoki kimdir ishga tushirsa, darhol.
