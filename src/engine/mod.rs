@@ -17,6 +17,7 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
+//! - [`read_summary`]: what a read came to
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`audit`]: who did what
@@ -29,6 +30,7 @@ pub mod model;
 pub mod plans;
 pub mod ports;
 pub mod reaction;
+pub mod read_summary;
 pub mod retry_list;
 pub mod run;
 pub mod secrets;
