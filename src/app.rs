@@ -49,6 +49,7 @@ impl Parts {
             limits: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
+            image_root: config.image_root.clone(),
         };
         Ok(Self { flows: flows::all(&parts), store, sealer })
     }
@@ -63,6 +64,7 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
+            pictures: store.clone(),
             leases: store,
         }
     }

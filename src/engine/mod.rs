@@ -7,6 +7,7 @@
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`pictures`]: the second kind of work of a run
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
 //! - [`space`]: where links live
@@ -14,6 +15,7 @@
 
 pub mod flow;
 pub mod model;
+pub mod pictures;
 pub mod ports;
 pub mod reaction;
 pub mod run;

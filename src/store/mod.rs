@@ -5,7 +5,7 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], [`retries`], [`leases`], [`limits`], [`keys`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`convert`]: rows to model
 
 pub mod changes;
@@ -17,6 +17,7 @@ pub mod leases;
 pub mod limits;
 pub mod links;
 pub mod migrate;
+pub mod pictures;
 pub mod records;
 pub mod retries;
 pub mod runs;

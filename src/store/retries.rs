@@ -32,10 +32,16 @@ impl Retries for Store {
                     .bind::<Text, _>(&run)
                     .execute(connection)?;
                     // Every run looks at every record, so what did not fail in this one has passed.
-                    sql_query("DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND last_run <> ?")
+                    // But a picture that waits for its next try has not.
+                    sql_query(
+                        "DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND last_run <> ? AND source_key NOT IN \
+                         (SELECT w.source_key FROM tradesync_picture_wishes w JOIN tradesync_connections c ON c.link_space = w.space \
+                         WHERE c.id = ? AND w.state = 'failed')",
+                    )
                         .bind::<Text, _>(&id)
                         .bind::<Text, _>(&stream)
                         .bind::<Text, _>(&run)
+                        .bind::<Text, _>(&id)
                         .execute(connection)
                         .map_err(fault)?;
                     Ok(())

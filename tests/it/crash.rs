@@ -197,8 +197,10 @@ killed!(OF_SECOND, second_run_killed, Which::Second,
 /// Each test above fails if its point is never passed; this one fails if a point has no test.
 #[test]
 fn every_point_is_killed_at() {
-    assert_eq!(OF_SECOND, POINTS, "every named point needs a test above");
-    let creations: Vec<&str> = POINTS.iter().copied().filter(|point| *point != "mid-batch").collect();
+    // Those of pictures have theirs in `pictures.rs`: here no product has a place for any.
+    let points: Vec<&str> = POINTS.iter().copied().filter(|point| !point.starts_with("picture")).collect();
+    assert_eq!(OF_SECOND, points, "every named point needs a test above");
+    let creations: Vec<&str> = points.iter().copied().filter(|point| *point != "mid-batch").collect();
     assert_eq!(OF_FIRST, creations, "a first run passes every point but the one between an update and its specials");
 }
 

@@ -14,6 +14,7 @@ mod faults;
 mod first_sync;
 mod linking;
 mod openapi;
+mod pictures;
 mod reading;
 mod secrets;
 mod shop;

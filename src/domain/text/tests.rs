@@ -43,6 +43,17 @@ const CODES: &[(&str, &[&str])] = &[
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
     ("remote_failed", &[]),
+    ("pictures_of_source", &[]),
+    ("pictures_off", &[]),
+    ("picture_address", &["address"]),
+    ("picture_host_refused", &["address", "host"]),
+    ("picture_missing", &["address", "status"]),
+    ("picture_unavailable", &["address", "detail"]),
+    ("picture_too_large", &["address", "most"]),
+    ("picture_type", &["address", "type"]),
+    ("picture_too_many_pixels", &["address", "most", "size"]),
+    ("picture_unreadable", &["address", "detail"]),
+    ("picture_not_stored", &["address", "detail"]),
 ];
 
 fn source(lang: Lang) -> String {

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    pictures,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Specials, SpecialsScope, UpdateField},
     target::Standing,
@@ -82,6 +83,7 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     {
         fields.push(change);
     }
+    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link));
     fields
 }
 

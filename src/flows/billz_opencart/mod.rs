@@ -8,14 +8,17 @@
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new) |
+//! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
 pub mod existing;
+pub mod gallery;
 pub mod new;
 pub mod normalise;
+pub mod pictures;
 pub mod price;
 pub mod record;
 pub mod rules;
@@ -40,6 +43,7 @@ use crate::{
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         model::Stream,
+        pictures::Gallery,
     },
     fault::{Code, Fault, FieldError},
     systems::{billz2, opencart},
@@ -163,7 +167,12 @@ impl Flow for BillzOpencartFlow {
     }
 
     fn validate(&self, settings: &Value, _secrets: &[&str]) -> Result<(), Vec<FieldError>> {
-        Settings::read(settings).map(drop)
+        let settings = Settings::read(settings)?;
+        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
+        match dir {
+            Some(Err(detail)) => Err(vec![FieldError::new("/settings/images/dir", detail)]),
+            Some(Ok(_)) | None => Ok(()),
+        }
     }
 
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>> {
@@ -196,6 +205,10 @@ impl Flow for BillzOpencartFlow {
         rows.push(match self.check_shop(opened, &settings).await {
             Ok(detail) => Check { name: "opencart.database".into(), ok: true, detail },
             Err(fault) => Check { name: "opencart.database".into(), ok: false, detail: format!("{} {}", fault.detail, fault.code.next()) },
+        });
+        rows.push(match gallery::check(&self.parts, &settings, opened).await {
+            Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
+            Err(detail) => Check { name: "pictures".into(), ok: false, detail },
         });
         rows
     }
@@ -230,6 +243,12 @@ impl Flow for BillzOpencartFlow {
         let settings = read(opened)?;
         let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
         Ok(Box::new(Writing::new(writer, settings)))
+    }
+
+    async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        let settings = read(opened)?;
+        let gallery = gallery::BillzGallery::new(&self.parts, &settings, opened, self.shop(opened, &settings)?)?;
+        Ok(gallery.map(|gallery| Box::new(gallery) as Box<dyn Gallery>))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    pictures,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{NewProducts, UnmappedCategory},
 };
@@ -56,6 +57,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     }
     set("category", Value::from(category.0.clone()), Reason::new("default_category"));
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
+    fields.extend(pictures::of_new(settings, good));
     Decision {
         outcome: Outcome::Created,
         op: Op::Create,

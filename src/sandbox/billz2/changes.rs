@@ -87,6 +87,8 @@ pub struct Patch {
     pub barcode: Option<String>,
     /// New description, HTML.
     pub description: Option<String>,
+    /// Photos, the main one first: whole addresses, or names below the switch `photos`.
+    pub photos: Option<Vec<String>>,
     /// Units by shop; 0 removes the stock row, negative values are taken as they are.
     pub stock: BTreeMap<String, Fixed>,
     /// Retail price by shop; null removes the price row.
@@ -112,6 +114,7 @@ impl Patch {
             || self.sku.is_some()
             || self.barcode.is_some()
             || self.description.is_some()
+            || self.photos.is_some()
             || self.category.is_some()
             || self.kind.is_some()
             || self.parent.is_some()
@@ -185,6 +188,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
     }
     if let Some(description) = &change.description {
         catalogue.descriptions.insert(*id, description.as_str().into());
+    }
+    if let Some(photos) = &change.photos {
+        catalogue.photos.insert(*id, photos.clone());
     }
     if touch {
         product.updated_at = now;

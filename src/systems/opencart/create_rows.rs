@@ -326,7 +326,14 @@ impl Writer {
         self.put("INSERT", &special, &rows, None).await
     }
 
-    async fn put(&mut self, verb: &str, table: &Ident, known: &[BTreeMap<&str, Value>], moment: Option<&str>) -> Result<(), Fault> {
+    /// Rows of a table by what is known of them; columns that it demands besides get neutral values.
+    pub(super) async fn put(
+        &mut self,
+        verb: &str,
+        table: &Ident,
+        known: &[BTreeMap<&str, Value>],
+        moment: Option<&str>,
+    ) -> Result<(), Fault> {
         let (columns, rows) = lay_out(&self.schema, table, known, moment)?;
         self.insert(verb, table, &columns, rows).await
     }

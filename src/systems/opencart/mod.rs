@@ -7,6 +7,7 @@
 //! | what stands there | `shop`, `observe`, `candidates` |
 //! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
 //! | how products are made | `create`, `create_rows`, `text` |
+//! | pictures | `pictures` (rows), `image_folder` (files), [`bridge`] (files, where the disk is not ours) |
 //! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
 //!
@@ -19,14 +20,17 @@
 //! - Text is stored HTML-escaped once. The shop's collation ignores case, accents and trailing blanks.
 
 mod batch;
+pub mod bridge;
 mod cache;
 mod candidates;
 mod create;
 mod create_rows;
 #[cfg(test)]
 mod create_tests;
+mod image_folder;
 mod observe;
 pub mod options;
+mod pictures;
 mod schema;
 mod seller;
 mod session;
@@ -43,11 +47,14 @@ mod update_tests;
 mod zone;
 
 pub use crate::db::DatabaseUrl;
+pub use bridge::Bridge;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
 pub use create::{Created, NewProduct, Note};
+pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
+pub use pictures::ProductPictures;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};

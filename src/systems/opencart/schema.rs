@@ -25,6 +25,7 @@ pub(super) struct Tables {
     pub(super) to_category: Ident,
     pub(super) to_layout: Ident,
     pub(super) special: Ident,
+    pub(super) image: Ident,
     pub(super) language: Ident,
     pub(super) customer_group: Ident,
     pub(super) setting: Ident,
@@ -41,6 +42,7 @@ impl Tables {
             to_category: name("product_to_category")?,
             to_layout: name("product_to_layout")?,
             special: name("product_special")?,
+            image: name("product_image")?,
             language: name("language")?,
             customer_group: name("customer_group")?,
             setting: name("setting")?,
@@ -48,7 +50,7 @@ impl Tables {
         })
     }
 
-    pub(super) fn all(&self) -> [&Ident; 10] {
+    pub(super) fn all(&self) -> [&Ident; 11] {
         [
             &self.product,
             &self.description,
@@ -56,6 +58,7 @@ impl Tables {
             &self.to_category,
             &self.to_layout,
             &self.special,
+            &self.image,
             &self.language,
             &self.customer_group,
             &self.setting,

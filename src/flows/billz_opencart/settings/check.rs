@@ -7,7 +7,11 @@ use super::{Api, DeletedInShop, Settings, UnmappedCategory, UpdateField, Vanishe
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
+    remote::guard::host_form,
 };
+
+/// Most that `images.max_bytes` may be: a file is held in memory while it is checked.
+const MOST_BYTES: u64 = 50_000_000;
 
 impl Settings {
     /// What no single field shows: values out of range, and fields that need each other.
@@ -70,15 +74,31 @@ impl Settings {
         {
             wrong("/default_category_id", format!("`{}` is no category id; it is a whole number", category.0));
         }
-        if self.images.dir.is_some() {
-            wrong("/images/dir", "this version writes no pictures".into());
+        for (place, host) in self.images.allow_hosts.iter().enumerate() {
+            if host_form(host).is_none() || host.contains('/') {
+                wrong(
+                    &format!("/images/allow_hosts/{place}"),
+                    format!("`{host}` is no host; write for example pictures.example, without port"),
+                );
+            }
+        }
+        if !(1..=MOST_BYTES).contains(&self.images.max_bytes) {
+            wrong("/images/max_bytes", format!("must be from 1 to {MOST_BYTES}"));
+        }
+        if let Some(address) = &self.opencart.bridge_url
+            && !url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+        {
+            wrong(
+                "/opencart/bridge_url",
+                format!("`{address}` is no address; write for example https://shop.example/index.php?route=extension/module/tradesync"),
+            );
         }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price and special only".into());
+            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special | UpdateField::Images) {
+                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price, special and images only".into());
             }
         }
         for (pointer, served) in [
