@@ -7,8 +7,10 @@
 mod support;
 
 mod api;
+mod audit;
 mod concurrency;
 mod crash;
+mod deciding_again;
 mod dry_run;
 mod faults;
 mod first_sync;
@@ -16,7 +18,11 @@ mod linking;
 mod openapi;
 mod pictures;
 mod reading;
+mod requirement;
+mod retry_list;
 mod secrets;
 mod shop;
+mod site_sales;
 mod specials;
 mod swagger;
+mod vanished;

@@ -5,6 +5,7 @@
 //! | which shop, whose products | [`options`], `seller` |
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
+//! | what the site itself has sold | `sales` |
 //! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
 //! | how products are made | `create`, `create_rows`, `text` |
 //! | pictures | `pictures` (rows), `image_folder` (files), [`bridge`] (files, where the disk is not ours) |
@@ -31,6 +32,7 @@ mod image_folder;
 mod observe;
 pub mod options;
 mod pictures;
+mod sales;
 mod schema;
 mod seller;
 mod session;
@@ -55,6 +57,7 @@ pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use pictures::ProductPictures;
+pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
