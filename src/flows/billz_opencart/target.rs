@@ -244,6 +244,8 @@ impl Writing {
             image: None,
             weight: None,
             tax_class_id: 0,
+            stock_status_id: None,
+            attributes: Vec::new(),
         })
     }
 
