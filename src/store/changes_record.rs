@@ -70,8 +70,12 @@ fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
 /// The link as it stands after a change was applied: what we wrote now over what we wrote before.
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     let mut written = before.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts are not kept: they are in the change, and every decision loads this.
-    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
+    // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
+    let short = change
+        .body
+        .fields
+        .iter()
+        .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
     written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
     Link {
         source: change.body.source.clone(),

@@ -18,7 +18,12 @@ use crate::{
 /// Names in one statement.
 const BATCH: usize = 500;
 
-fn standing(connection: &mut MysqlConnection, target: &str, kind: &str, keys: &[String]) -> Result<HashMap<String, Option<String>>, Problem> {
+fn standing(
+    connection: &mut MysqlConnection,
+    target: &str,
+    kind: &str,
+    keys: &[String],
+) -> Result<HashMap<String, Option<String>>, Problem> {
     use tradesync_claims::dsl as c;
     Ok(c::tradesync_claims
         .filter(c::target.eq(target))

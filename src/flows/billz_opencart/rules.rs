@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{
+    details::Rooms,
     existing, new,
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
@@ -38,6 +39,8 @@ pub struct BillzOpencart {
     pub groups: Vec<i64>,
     /// The day in the shop's time zone.
     pub today: NaiveDate,
+    /// What the shop's columns of text can hold, if it told.
+    pub rooms: Option<Rooms>,
 }
 
 /// A good with its price and stock by the rules.

@@ -73,6 +73,7 @@ fn rules(over: Value) -> BillzOpencart {
         currencies: Currencies { shop: sums.clone(), company: sums },
         groups: vec![1, 2],
         today: today(),
+        rooms: None,
     }
 }
 

@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use diesel::{QueryableByName, sql_types::{BigInt, Text}};
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Text},
+};
 
 use super::{
     create_rows::Draft,
@@ -57,13 +60,17 @@ impl Writer {
         let store = i64::from(self.options.store_id);
         let of = |id: i64| format!("{query}={id}");
 
-        let mut sql = Sql::new(format!("SELECT s.`query` AS word, CAST(s.`language_id` AS SIGNED) AS language_id FROM {table} s WHERE s.`store_id` = "));
+        let mut sql = Sql::new(format!(
+            "SELECT s.`query` AS word, CAST(s.`language_id` AS SIGNED) AS language_id FROM {table} s WHERE s.`store_id` = "
+        ));
         sql.bind(store).push(" AND s.`query` IN (").bind_list(pages.iter().map(|page| of(page.id))).push(")");
-        let standing: HashSet<(String, i64)> = self.rows::<AddressRow>(sql).await?.into_iter().map(|row| (row.word, row.language_id)).collect();
+        let standing: HashSet<(String, i64)> =
+            self.rows::<AddressRow>(sql).await?.into_iter().map(|row| (row.word, row.language_id)).collect();
 
         let languages: Vec<(i64, String)> = shop.languages.iter().map(|language| (language.id, language.code.clone())).collect();
         let rounds = pages.iter().map(|page| page.candidates.len()).max().unwrap_or_default();
-        let mut open: Vec<&Page> = pages.iter().filter(|page| languages.iter().any(|(id, _)| !standing.contains(&(of(page.id), *id)))).collect();
+        let mut open: Vec<&Page> =
+            pages.iter().filter(|page| languages.iter().any(|(id, _)| !standing.contains(&(of(page.id), *id)))).collect();
         let mut rows = Vec::new();
         let mut taken: HashSet<String> = HashSet::new();
         for round in 0..rounds {
@@ -75,7 +82,9 @@ impl Writer {
             if words.is_empty() {
                 break;
             }
-            let mut sql = Sql::new(format!("SELECT LOWER(s.`keyword`) AS word, CAST(s.`language_id` AS SIGNED) AS language_id FROM {table} s WHERE s.`store_id` = "));
+            let mut sql = Sql::new(format!(
+                "SELECT LOWER(s.`keyword`) AS word, CAST(s.`language_id` AS SIGNED) AS language_id FROM {table} s WHERE s.`store_id` = "
+            ));
             sql.bind(store).push(" AND s.`keyword` IN (").bind_list(words).push(")");
             taken.extend(self.rows::<AddressRow>(sql).await?.into_iter().map(|row| row.word));
             let mut left = Vec::new();

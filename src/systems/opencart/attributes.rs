@@ -32,7 +32,12 @@ impl Reader {
     /// Attributes of these products in the groups of this name, in the shop's own language: name -> text, as people read them.
     ///
     /// Errors: `TargetUnavailable`.
-    pub async fn attributes(&mut self, ids: &[u64], groups: &[i64], language: i64) -> Result<HashMap<u64, BTreeMap<String, String>>, Fault> {
+    pub async fn attributes(
+        &mut self,
+        ids: &[u64],
+        groups: &[i64],
+        language: i64,
+    ) -> Result<HashMap<u64, BTreeMap<String, String>>, Fault> {
         let mut found: HashMap<u64, BTreeMap<String, String>> = HashMap::new();
         if groups.is_empty() {
             return Ok(found);

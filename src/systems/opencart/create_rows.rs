@@ -351,7 +351,13 @@ impl Writer {
     }
 
     /// Rows laid out by the table's columns, into the table.
-    pub(super) async fn put(&mut self, verb: &str, table: &Ident, known: &[BTreeMap<&str, Value>], moment: Option<&str>) -> Result<(), Fault> {
+    pub(super) async fn put(
+        &mut self,
+        verb: &str,
+        table: &Ident,
+        known: &[BTreeMap<&str, Value>],
+        moment: Option<&str>,
+    ) -> Result<(), Fault> {
         let (columns, rows) = lay_out(&self.schema, table, known, moment)?;
         self.insert(verb, table, &columns, rows).await
     }

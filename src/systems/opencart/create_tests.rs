@@ -26,8 +26,8 @@ fn new(number: u32) -> NewProduct {
         image: None,
         weight: None,
         tax_class_id: 0,
-            stock_status_id: None,
-            attributes: Vec::new(),
+        stock_status_id: None,
+        attributes: Vec::new(),
     }
 }
 

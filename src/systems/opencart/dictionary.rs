@@ -72,7 +72,7 @@ impl Entry {
 pub struct Standing {
     /// Its id.
     pub id: i64,
-    /// Whether everything that belongs to it is there: a manufacturer shows in this store.
+    /// Whether everything that belongs to it is there: a manufacturer shows in this store, others have a name in every language.
     pub complete: bool,
 }
 
@@ -130,7 +130,9 @@ impl Reader {
             }
             Some(Texts { table, texts, id, parent }) => {
                 let mut sql = Sql::new(format!(
-                    "SELECT CAST(e.`{id}` AS SIGNED) AS id, d.`name` AS name, 1 AS complete FROM {table} e JOIN {texts} d ON d.`{id}` = e.`{id}`"
+                    "SELECT CAST(e.`{id}` AS SIGNED) AS id, d.`name` AS name, CAST((SELECT COUNT(*) FROM {texts} t WHERE t.`{id}` = e.`{id}`) >= (SELECT COUNT(*) FROM {}) AS SIGNED) AS complete \
+                     FROM {table} e JOIN {texts} d ON d.`{id}` = e.`{id}`",
+                    self.tables.language
                 ));
                 if let Some((column, parent)) = parent {
                     sql.push(&format!(" WHERE e.`{column}` = ")).bind(parent);
@@ -141,9 +143,7 @@ impl Reader {
         };
         let mut standing = HashMap::new();
         for row in self.rows::<NameRow>(sql).await? {
-            standing
-                .entry(same_name(&text::unescape(&row.name)))
-                .or_insert(Standing { id: row.id, complete: row.complete != 0 });
+            standing.entry(same_name(&text::unescape(&row.name))).or_insert(Standing { id: row.id, complete: row.complete != 0 });
         }
         Ok(standing)
     }
@@ -189,7 +189,10 @@ impl Writer {
                 return Ok(());
             }
         }
-        Err(Fault::new(Code::TargetUnavailable, "another session keeps making manufacturers, attributes or addresses in the shop's database"))
+        Err(Fault::new(
+            Code::TargetUnavailable,
+            "another session keeps making manufacturers, attributes or addresses in the shop's database",
+        ))
     }
 
     /// Lets the others at the shared rows again.
@@ -208,7 +211,14 @@ impl Writer {
     /// without its name. Only [`Writer::alone`].
     ///
     /// Errors: `TargetUnavailable`, after which a part may have been made: repeat with `cut_short`.
-    pub async fn make_entry(&mut self, which: &Dictionary, entry: &Entry, id: Option<i64>, cut_short: bool, shop: &Shop) -> Result<i64, Fault> {
+    pub async fn make_entry(
+        &mut self,
+        which: &Dictionary,
+        entry: &Entry,
+        id: Option<i64>,
+        cut_short: bool,
+        shop: &Shop,
+    ) -> Result<i64, Fault> {
         match self.texts(which) {
             None => self.make_manufacturer(entry, id, shop).await,
             Some(texts) => self.make_texts(&texts, entry, id, cut_short, shop).await,
@@ -221,13 +231,23 @@ impl Writer {
             Some(id) => id,
             None => {
                 let name = text::fit(&entry.name, self.schema.column(&tables.manufacturer, "name")?).text;
-                self.put("INSERT", &tables.manufacturer, &[[("name", Value::from(name)), ("sort_order", Value::Int(0))].into()], None).await?;
+                self.put("INSERT", &tables.manufacturer, &[[("name", Value::from(name)), ("sort_order", Value::Int(0))].into()], None)
+                    .await?;
                 self.last_id().await?
             }
         };
         failpoint::hit("shared-row-half-made");
         let page = Page { id, candidates: keyword::candidates(&entry.name, "", &id.to_string()) };
         self.insert_addresses("manufacturer_id", vec![page], shop).await?;
+        if self.schema.has(&tables.manufacturer_description) {
+            let name = text::fit(&entry.name, self.schema.column(&tables.manufacturer, "name")?).text;
+            let row = |language: i64| {
+                let texts = ["name", "meta_title", "meta_h1"].map(|column| (column, Value::from(name.as_str())));
+                [("manufacturer_id", Value::Int(id)), ("language_id", language.into())].into_iter().chain(texts).collect()
+            };
+            let rows: Vec<BTreeMap<&str, Value>> = shop.languages.iter().map(|language| row(language.id)).collect();
+            self.put("INSERT IGNORE", &tables.manufacturer_description, &rows, None).await?;
+        }
         let shown = BTreeMap::from([("manufacturer_id", Value::Int(id)), ("store_id", i64::from(self.options.store_id).into())]);
         self.put("INSERT IGNORE", &tables.manufacturer_to_store, &[shown], None).await?;
         Ok(id)

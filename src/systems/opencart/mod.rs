@@ -5,7 +5,7 @@
 //! | which shop, whose products | [`options`], `seller` |
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
-//! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
+//! | how products are changed | `update`, `details` (texts, manufacturer, attributes), [`special`] (pure), `special_write`, `batch` |
 //! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
 //! | what products share by name | [`dictionary`] |
 //! | what is cleared afterwards | `cache` |
@@ -28,6 +28,7 @@ mod create;
 mod create_rows;
 #[cfg(test)]
 mod create_tests;
+mod details;
 pub mod dictionary;
 mod keyword;
 mod observe;
@@ -52,12 +53,13 @@ pub use crate::db::DatabaseUrl;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
 pub use create::{Created, NewProduct, Note};
+pub use details::{Details, DetailsUpdate, Texts};
 pub use dictionary::{Dictionary, Entry, Standing, same_name};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
-pub use text::escape;
+pub use text::{Room, escape, unescape};
 pub use update::{ProductUpdate, Written};
 pub use weight::{Weight, WeightUnit};

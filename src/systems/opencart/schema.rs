@@ -43,6 +43,8 @@ pub(super) struct Tables {
     pub(super) event: Ident,
     /// Only where the shop has the Google extension.
     pub(super) google_product: Ident,
+    /// Only in ocStore (facts section 9).
+    pub(super) manufacturer_description: Ident,
 }
 
 impl Tables {
@@ -72,6 +74,7 @@ impl Tables {
             seo_url: name("seo_url")?,
             event: name("event")?,
             google_product: name("googleshopping_product")?,
+            manufacturer_description: name("manufacturer_description")?,
         })
     }
 

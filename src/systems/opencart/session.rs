@@ -149,7 +149,7 @@ impl Reader {
 
         let ownership = self.options.seller.ownership()?;
         let extra = seller::table_names(&ownership, &self.options.table_prefix);
-        let optional = [self.tables.google_product.name()];
+        let optional = [self.tables.google_product.name(), self.tables.manufacturer_description.name()];
         let names: Vec<&str> =
             self.tables.all().into_iter().map(db::Ident::name).chain(optional).chain(extra.iter().map(String::as_str)).collect();
         let question = schema::question(names);

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{session::Reader, sql::Sql};
+use super::{session::Reader, sql::Sql, text::Room};
 use crate::fault::{Code, Fault};
 
 /// One of the shop's languages.
@@ -45,6 +45,10 @@ pub struct Shop {
     pub length_class_id: i64,
     /// Classes of weight: (id, its unit in some language).
     pub weight_classes: Vec<(i64, String)>,
+    /// What a product's name can hold.
+    pub name_room: Room,
+    /// What its description can hold.
+    pub description_room: Room,
     /// Whether the admin notes new products for the Google extension.
     pub google_products: bool,
     /// What a person should know, such as an unknown time zone or a character set that cannot hold emoji.
@@ -147,6 +151,8 @@ impl Reader {
             stock_status_id,
             weight_class_id,
             length_class_id,
+            name_room: Room::from(self.schema.column(&self.tables.description, "name")?),
+            description_room: Room::from(self.schema.column(&self.tables.description, "description")?),
             weight_classes: self.weight_classes().await?,
             google_products: self.google_products().await?,
             notes,
@@ -177,7 +183,8 @@ impl Reader {
     ///
     /// Errors: `TargetUnavailable`.
     pub async fn has_tax_class(&mut self, id: i64) -> Result<bool, Fault> {
-        let mut sql = Sql::new(format!("SELECT CAST(`tax_class_id` AS SIGNED) AS id FROM {} WHERE `tax_class_id` = ", self.tables.tax_class));
+        let mut sql =
+            Sql::new(format!("SELECT CAST(`tax_class_id` AS SIGNED) AS id FROM {} WHERE `tax_class_id` = ", self.tables.tax_class));
         sql.bind(id);
         Ok(!self.rows::<IdRow>(sql).await?.is_empty())
     }
@@ -186,8 +193,10 @@ impl Reader {
     ///
     /// Errors: `TargetUnavailable`.
     pub async fn has_stock_status(&mut self, id: i64) -> Result<bool, Fault> {
-        let mut sql =
-            Sql::new(format!("SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} WHERE `stock_status_id` = ", self.tables.stock_status));
+        let mut sql = Sql::new(format!(
+            "SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} WHERE `stock_status_id` = ",
+            self.tables.stock_status
+        ));
         sql.bind(id);
         Ok(!self.rows::<IdRow>(sql).await?.is_empty())
     }

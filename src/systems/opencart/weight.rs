@@ -1,6 +1,10 @@
 //! Weights: OpenCart keeps a number beside one of its own classes, which are known by their unit in any language.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
+
+use crate::domain::number;
 
 /// A unit that both ends understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +35,23 @@ pub struct Weight {
     pub unit: WeightUnit,
 }
 
+impl fmt::Display for Weight {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            WeightUnit::Kilogram => "kg",
+            WeightUnit::Gram => "g",
+        };
+        write!(out, "{} {unit}", number::plain(self.amount))
+    }
+}
+
 impl Weight {
+    /// Reads back what was printed, such as `0.5 kg`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (amount, unit) = text.split_once(' ')?;
+        Some(Self { amount: number::parse_decimal(amount)?, unit: WeightUnit::of(unit)? })
+    }
+
     /// The weight by the shop's classes (id, unit): by the class of the same unit, else by that of the other. `None` if it has neither.
     pub(super) fn in_classes(self, classes: &[(i64, String)]) -> Option<(Decimal, i64)> {
         let class = |unit: WeightUnit| classes.iter().find(|(_, word)| WeightUnit::of(word) == Some(unit)).map(|(id, _)| *id);
@@ -55,5 +75,6 @@ mod tests {
         assert_eq!(weight("350", WeightUnit::Gram).in_classes(&classes), Some(("350".parse().unwrap(), 2)));
         assert_eq!(weight("350", WeightUnit::Gram).in_classes(&classes[..2]), Some(("0.35".parse().unwrap(), 1)));
         assert_eq!(weight("350", WeightUnit::Gram).in_classes(&classes[..1]), None);
+        assert_eq!(Weight::parse(&weight("0.5", WeightUnit::Kilogram).to_string()), Some(weight("0.5", WeightUnit::Kilogram)));
     }
 }
