@@ -19,5 +19,7 @@ mod openapi;
 mod reading;
 mod secrets;
 mod shop;
+mod site_sales;
 mod specials;
 mod swagger;
+mod vanished;

@@ -10,6 +10,7 @@
 //! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
+//! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
@@ -26,10 +27,14 @@ pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 pub mod settings;
+pub mod site_sales;
 pub mod source;
 pub mod stock;
+#[cfg(test)]
+mod sync_tests;
 pub mod target;
 pub mod texts;
+pub mod vanished;
 
 use std::time::Duration;
 
@@ -263,6 +268,7 @@ impl Flow for BillzOpencartFlow {
             .map(|other| other.stream.clone())
             .collect();
         Ok(Box::new(rules::BillzOpencart {
+            vanished_delay: settings.vanished_delay(),
             settings,
             stream: stream.to_owned(),
             shops,

@@ -5,6 +5,7 @@
 //! | which shop, whose products | [`options`], `seller` |
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
+//! | what the site itself has sold | `sales` |
 //! | how products are changed | `update`, `details` (texts, manufacturer, attributes), [`special`] (pure), `special_write`, `batch` |
 //! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
 //! | what products share by name | [`dictionary`] |
@@ -33,6 +34,7 @@ pub mod dictionary;
 mod keyword;
 mod observe;
 pub mod options;
+mod sales;
 mod schema;
 mod seller;
 mod session;
@@ -57,6 +59,7 @@ pub use details::{Details, DetailsUpdate, Texts};
 pub use dictionary::{Dictionary, Entry, Standing, same_name};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
+pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
