@@ -77,6 +77,8 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            retries: store.clone(),
+            audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

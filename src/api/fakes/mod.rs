@@ -11,16 +11,20 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod flow;
+mod retry_list;
 
 use flow::Plain;
 
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::StreamNames,
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -36,6 +40,8 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -433,6 +439,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),
