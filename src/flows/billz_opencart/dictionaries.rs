@@ -64,6 +64,11 @@ impl Dictionaries {
         Self { claims, target, attribute_group, known: HashMap::new() }
     }
 
+    /// Whether this session has met brands: the shop's list of them may be another than it was.
+    pub fn has_brands(&self) -> bool {
+        self.known.get(&Dictionary::Manufacturers).is_some_and(|brands| !brands.is_empty())
+    }
+
     /// Every name that these changes bring, with its id.
     pub async fn of(&mut self, writer: &mut Writer, changes: &[&Change]) -> Result<Ids, Fault> {
         let mut brands = BTreeSet::new();

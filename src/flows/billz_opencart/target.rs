@@ -447,6 +447,7 @@ impl Apply for Writing {
     }
 
     async fn finish(&mut self, changed: bool) -> Result<(), Fault> {
-        if changed { self.writer.clear_cache(Forget::default()).await.map(drop) } else { Ok(()) }
+        let forget = Forget { manufacturers: self.dictionaries.has_brands() };
+        if changed { self.writer.clear_cache(forget).await.map(drop) } else { Ok(()) }
     }
 }

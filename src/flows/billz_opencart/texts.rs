@@ -43,11 +43,13 @@ fn readable(html: &str) -> String {
 /// The description as safe HTML; empty when there is nothing to read in it, such as the `<p class="editor-paragraph"><br></p>` of Billz's
 /// editor.
 pub fn description(text: &str) -> String {
-    let html = if is_html(text) {
-        CLEANER.clean(text).to_string()
+    let cleaned = if is_html(text) { CLEANER.clean(text).to_string() } else { text.to_owned() };
+    let html = if is_html(&cleaned) {
+        cleaned
     } else {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.map(|line| format!("<p>{}</p>", html_escape::encode_text(line))).collect()
+        let lines = cleaned.lines().map(str::trim).filter(|line| !line.is_empty());
+        let paragraphs: String = lines.map(|line| format!("<p>{}</p>", html_escape::encode_text(line))).collect();
+        CLEANER.clean(&paragraphs).to_string()
     };
     // A zero-width space is what some editors keep in an empty line.
     let nothing = readable(&html).chars().all(|letter| letter.is_whitespace() || matches!(letter, '\u{200b}' | '\u{feff}'));
