@@ -8,10 +8,13 @@ use crate::{
     domain::{clock, name, number},
     fault::FieldError,
     remote::guard::host_form,
+    systems::opencart::escape as escape_html,
 };
 
 /// Most that `images.max_bytes` may be: a file is held in memory while it is checked.
 const MOST_BYTES: u64 = 50_000_000;
+/// Length of `oc_attribute_group_description.name`.
+const GROUP: usize = 64;
 
 impl Settings {
     /// What no single field shows: values out of range, and fields that need each other.
@@ -74,6 +77,9 @@ impl Settings {
         {
             wrong("/default_category_id", format!("`{}` is no category id; it is a whole number", category.0));
         }
+        if self.attribute_group.trim().is_empty() || escape_html(&self.attribute_group).chars().count() > GROUP {
+            wrong("/attribute_group", format!("must be a name of 1 to {GROUP} characters"));
+        }
         for (place, host) in self.images.allow_hosts.iter().enumerate() {
             if host_form(host).is_none() || host.contains('/') {
                 wrong(
@@ -97,8 +103,8 @@ impl Settings {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special | UpdateField::Images) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price, special and images only".into());
+            if matches!(field, UpdateField::Categories) {
+                wrong(&format!("/update_fields/{place}"), "this version does not update categories".into());
             }
         }
         if self.variants != Variants::Separate {
