@@ -47,8 +47,10 @@ impl Parts {
         let parts = flows::Parts {
             http: remote::Http::new(remote::Options::default())?,
             limits: Arc::new(store.clone()),
+            claims: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
+            image_root: config.image_root.clone(),
         };
         Ok(Self { flows: flows::all(&parts), store, sealer })
     }
@@ -64,6 +66,7 @@ impl Parts {
             changes: store.clone(),
             plans: store.clone(),
             retries: store.clone(),
+            pictures: store.clone(),
             leases: store,
         }
     }

@@ -13,12 +13,17 @@ pub const POINTS: &[&str] = &[
     "after-decide",
     "after-intent",
     "mid-batch",
+    "name-claimed",
+    "shared-row-half-made",
     "creating-product",
     "product-without-children",
     "before-going-live",
     "after-effect",
     "after-record",
     "before-cursor",
+    "picture-file-written",
+    "pictures-stored",
+    "pictures-shown",
 ];
 
 /// Passes a point.

@@ -9,7 +9,7 @@ pub mod billz_opencart;
 use std::sync::Arc;
 
 use crate::{
-    engine::flow::Flow,
+    engine::{claims::Claims, flow::Flow},
     remote::{Http, ports::Limits},
 };
 
@@ -20,10 +20,14 @@ pub struct Parts {
     pub http: Http,
     /// Limits shared by all processes.
     pub limits: Arc<dyn Limits>,
+    /// Names of dictionary rows that are about to be made, shared by all processes.
+    pub claims: Arc<dyn Claims>,
     /// Which outgoing address this process has (`TRADESYNC_EGRESS`).
     pub egress: String,
     /// Our own database's address: the shop's database where a connection names none.
     pub database_url: secrecy::SecretString,
+    /// Below which pictures may be written (`TRADESYNC_IMAGE_ROOT`).
+    pub image_root: Option<std::path::PathBuf>,
 }
 
 /// Every flow of this binary.

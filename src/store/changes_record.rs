@@ -12,15 +12,18 @@ use diesel::{
 
 use super::{
     convert::{places, text, word},
-    links, runs,
+    links, pictures, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
 };
 use crate::{
     domain::clock,
-    engine::brakes::{CURRENCY_WRITTEN, label},
-    engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
+    engine::{
+        brakes::{CURRENCY_WRITTEN, label},
+        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
+        pictures::remembered,
+    },
 };
 
 /// What a row says once its effect is known.
@@ -74,9 +77,13 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     // What was written to an item that is gone says nothing about the one in its place.
     let same = before.filter(|_| change.body.link_origin.as_deref() != Some(RECREATED));
     let mut written = same.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts are not kept: they are in the change, and every decision loads this.
-    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
-    written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
+    // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
+    let short = change
+        .body
+        .fields
+        .iter()
+        .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
+    written.extend(short.map(|field| (field.field.clone(), remembered(&field.new))));
     // The brake on currencies compares with it.
     let price = change.body.fields.iter().find(|field| field.field == "price");
     written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
@@ -171,6 +178,8 @@ pub(super) fn record(
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
         .collect();
     links::upsert(connection, space, &changed)?;
+    let applied = ends.iter().filter(|(_, end)| end.state == ChangeState::Applied);
+    pictures::wish(connection, space, applied.map(|(change, end)| (*change, end.target.as_ref(), end.witness.as_ref())))?;
     let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
     for other in others {
         // A run that somebody else finished tells of it all the same.

@@ -5,12 +5,14 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
+//!   [`leases`], [`limits`], [`keys`]; `events`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
 pub mod changes;
 mod changes_record;
+mod claims;
 pub mod connections;
 mod convert;
 mod events;
@@ -19,6 +21,7 @@ pub mod leases;
 pub mod limits;
 pub mod links;
 pub mod migrate;
+pub mod pictures;
 pub mod plans;
 mod plans_held;
 pub mod records;

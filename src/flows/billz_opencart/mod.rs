@@ -7,17 +7,24 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new) |
+//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
+//! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
+pub mod details;
+pub mod dictionaries;
 pub mod existing;
+pub mod gallery;
 pub mod new;
 pub mod normalise;
+pub mod pictures;
 pub mod price;
+pub mod properties;
 pub mod record;
 pub mod rules;
 #[cfg(test)]
@@ -29,6 +36,7 @@ pub mod stock;
 #[cfg(test)]
 mod sync_tests;
 pub mod target;
+pub mod texts;
 pub mod vanished;
 
 use std::time::Duration;
@@ -45,10 +53,13 @@ use crate::{
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         model::Stream,
+        pictures::Gallery,
+        space,
     },
     fault::{Code, Fault, FieldError},
     systems::{billz2, opencart},
 };
+use dictionaries::Dictionaries;
 use price::Currencies;
 use record::ShopNames;
 use settings::{SECRETS, Settings};
@@ -131,6 +142,16 @@ impl BillzOpencartFlow {
     async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
         let mut reader = opencart::Reader::open(&self.shop(opened, settings)?).await?;
         let shop = reader.shop().await?;
+        if let Some(id) = settings.opencart.tax_class_id
+            && !reader.has_tax_class(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.tax_class_id: the shop has no tax class {id}")));
+        }
+        if let Some(id) = settings.opencart.stock_status_id
+            && !reader.has_stock_status(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.stock_status_id: the shop has no stock status {id}")));
+        }
         let notes = if shop.notes.is_empty() { String::new() } else { format!(" {}", shop.notes.join(" ")) };
         Ok(format!(
             "OpenCart answers: {} languages, {} customer groups, currency {}.{notes}",
@@ -168,7 +189,12 @@ impl Flow for BillzOpencartFlow {
     }
 
     fn validate(&self, settings: &Value, _secrets: &[&str]) -> Result<(), Vec<FieldError>> {
-        Settings::read(settings).map(drop)
+        let settings = Settings::read(settings)?;
+        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
+        match dir {
+            Some(Err(detail)) => Err(vec![FieldError::new("/settings/images/dir", detail)]),
+            Some(Ok(_)) | None => Ok(()),
+        }
     }
 
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>> {
@@ -202,6 +228,10 @@ impl Flow for BillzOpencartFlow {
             Ok(detail) => Check { name: "opencart.database".into(), ok: true, detail },
             Err(fault) => Check { name: "opencart.database".into(), ok: false, detail: format!("{} {}", fault.detail, fault.code.next()) },
         });
+        rows.push(match gallery::check(&self.parts, &settings, opened).await {
+            Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
+            Err(detail) => Check { name: "pictures".into(), ok: false, detail },
+        });
         rows
     }
 
@@ -233,8 +263,17 @@ impl Flow for BillzOpencartFlow {
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
-        Ok(Box::new(Writing::new(writer, settings)))
+        let shop = self.shop(opened, &settings)?;
+        let writer = opencart::Writer::open(&shop, &opened.connection).await?;
+        let target = space::target_name(&shop.identity());
+        let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
+        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
+    }
+
+    async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        let settings = read(opened)?;
+        let gallery = gallery::BillzGallery::new(&self.parts, &settings, opened, self.shop(opened, &settings)?)?;
+        Ok(gallery.map(|gallery| Box::new(gallery) as Box<dyn Gallery>))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {
@@ -256,6 +295,7 @@ impl Flow for BillzOpencartFlow {
             currencies,
             groups: shop.groups,
             today: shop.today,
+            rooms: shop.rooms,
         }))
     }
 }
