@@ -18,6 +18,7 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
+//! - [`schedule`]: when streams run by themselves
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
@@ -26,6 +27,7 @@ pub mod model;
 pub mod ports;
 pub mod reaction;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 pub mod service;
 pub mod space;

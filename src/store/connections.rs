@@ -7,7 +7,7 @@ use diesel::{MysqlConnection, prelude::*, sql_query, sql_types::Text};
 use super::{
     Store,
     convert::{id_cursor, json, text, utc},
-    fault,
+    fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_runs, tradesync_streams},
     transaction::{Problem, act_once, transact},
 };
@@ -266,7 +266,7 @@ impl Connections for Store {
                     if gone == 0 {
                         return Err(Fault::new(Code::NotFound, "there is no such connection").into());
                     }
-                    Ok(())
+                    schedules::delete_all(connection, &id, None)
                 })
             })
             .await
@@ -342,7 +342,7 @@ impl Connections for Store {
                     refuse_if_live(connection, &id, Some(&stream))?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
-                        _ => Ok(()),
+                        _ => schedules::delete_all(connection, &id, Some(&stream)),
                     }
                 })
             })

@@ -5,7 +5,8 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`],
+//!   [`schedules`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`convert`]: rows to model
 
 pub mod changes;
@@ -21,6 +22,8 @@ pub mod records;
 pub mod retries;
 pub mod runs;
 mod runs_queue;
+mod schedule_ticks;
+pub mod schedules;
 pub mod schema;
 mod transaction;
 
