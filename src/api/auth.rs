@@ -80,6 +80,16 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),
     ("POST", "/sync/{flow}", Needs::Operator),
+    ("GET", "/schedules", Needs::Reader),
+    ("POST", "/schedules", Needs::Operator),
+    ("GET", "/schedules/{id}", Needs::Reader),
+    ("PATCH", "/schedules/{id}", Needs::Operator),
+    ("DELETE", "/schedules/{id}", Needs::Operator),
+    ("POST", "/schedules/{id}/start", Needs::Operator),
+    ("POST", "/schedules/{id}/stop", Needs::Operator),
+    ("GET", "/schedules/{id}/next", Needs::Reader),
+    ("GET", "/schedules/{id}/runs", Needs::Reader),
+    ("GET", "/schedules/{id}/skips", Needs::Reader),
 ];
 
 /// Who acts.

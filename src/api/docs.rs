@@ -70,6 +70,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Streams", "Parts of a connection that are synchronised on their own, such as a shop in Billz."),
     ("Links", "Which source item is which target item, and open questions about it."),
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
+    ("Schedules", "When streams run by themselves: period or cron, hours, days, time zone; what they ran and what they let pass."),
     ("Service", "Health, metrics, documents."),
 ];
 
@@ -78,13 +79,18 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
     let text = json!({"type": "string"});
     match name {
         "id" if path.starts_with("/sync/runs") => ("Id of the run", text, json!(examples::RUN)),
+        "id" if path.starts_with("/schedules") => ("Id of the schedule", text, json!(examples::SCHEDULE)),
         "id" => ("Id of the connection", text, json!(examples::CONNECTION)),
+        "stream" if path == "/schedules" => ("Only schedules of this stream", text, json!(examples::STREAM)),
         "stream" if path == "/sync/runs" => ("Only runs of this stream", text, json!(examples::STREAM)),
         "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
         "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
         "flow" => ("Only of this flow", text, json!("billz-opencart")),
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
+        "connection" if path == "/schedules" => ("Only schedules of this connection", text, json!(examples::CONNECTION)),
+        "enabled" => ("Only started (true) or only stopped ones (false)", json!({"type": "boolean"}), json!(true)),
+        "n" => ("How many times", json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 10}), json!(3)),
         "connection" => ("Only runs of this connection", text, json!(examples::CONNECTION)),
         "owner" => ("Only runs of this owner's connections", text, json!("seller:42")),
         "state" if path.ends_with("/links") => {
@@ -108,6 +114,9 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_connections" => &["flow", "limit", "cursor"],
         "list_streams" => &["limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
+        "list_schedules" => &["connection", "stream", "enabled", "limit", "cursor"],
+        "next_of_schedule" => &["n"],
+        "runs_of_schedule" | "skips_of_schedule" => &["limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
         _ => &[],
@@ -127,6 +136,8 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "create_schedule" | "start_schedule" | "stop_schedule" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
+        "patch_schedule" | "delete_schedule" => &[Code::PreconditionFailed],
         "readyz" => &[Code::DatabaseUnavailable],
         _ => &[],
     }
@@ -134,7 +145,19 @@ fn conflicts(operation: &str) -> &'static [Code] {
 
 /// Operations that take an `Idempotency-Key`.
 fn takes_key(operation: &str) -> bool {
-    matches!(operation, "create_connection" | "create_stream" | "confirm_link" | "start_sync" | "cancel_run" | "approve_run" | "reject_run")
+    matches!(
+        operation,
+        "create_schedule"
+            | "start_schedule"
+            | "stop_schedule"
+            | "create_connection"
+            | "create_stream"
+            | "confirm_link"
+            | "start_sync"
+            | "cancel_run"
+            | "approve_run"
+            | "reject_run"
+    )
 }
 
 /// The document as JSON text, pretty, in a stable order: what `openapi/openapi.json` holds and `/openapi.json` answers.
@@ -302,7 +325,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
-    if id == "list_items" {
+    if id == "list_items" || id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

@@ -55,7 +55,13 @@ pub struct Store {
 impl Store {
     /// Opens the pools; nothing is connected yet.
     pub fn open(url: DatabaseUrl, size: u32) -> Result<Self, Fault> {
-        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).collect();
+        Self::open_with(url, size, &[])
+    }
+
+    /// The same with further statements on each new connection. Tests set `@@timestamp` by it: what the database takes for now is the
+    /// clock of everything that several processes share.
+    pub fn open_with(url: DatabaseUrl, size: u32, further: &[String]) -> Result<Self, Fault> {
+        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).chain(further.iter().cloned()).collect();
         let options = Options::new(url, size, session, Code::DatabaseUnavailable);
         let urgent = Options { size: 2, ..options.clone() };
         Ok(Self { pool: Pool::open(options)?, urgent: Pool::open(urgent)? })

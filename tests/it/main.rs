@@ -16,6 +16,7 @@ mod first_sync;
 mod linking;
 mod openapi;
 mod reading;
+mod schedules;
 mod secrets;
 mod shop;
 mod specials;

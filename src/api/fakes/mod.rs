@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 mod flow;
+mod schedules;
 
 use flow::Plain;
 
@@ -430,6 +431,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        schedules: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod link;
 pub mod run;
+pub mod schedule;
 pub mod stream;
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -4,12 +4,14 @@
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`]: what stands under a connection
+//! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod connections;
 pub mod links;
 pub mod merge;
+pub mod schedules;
 pub mod streams;
 pub mod sync;
 
@@ -21,6 +23,7 @@ use super::{
     flow::{Flow, Opened},
     model::{Connection, Stream},
     ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
+    schedule::Schedules,
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -46,6 +49,8 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// When streams run by themselves.
+    pub schedules: Arc<dyn Schedules>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.
