@@ -19,5 +19,7 @@ mod reading;
 mod schedules;
 mod secrets;
 mod shop;
+mod site_sales;
 mod specials;
 mod swagger;
+mod vanished;

@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
+//! - [`vanished`]: the same for items that the source does not list any more
 //! - [`apply`]: changes into the target, batch by batch
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
@@ -10,6 +11,7 @@ pub mod decide;
 pub mod full_every;
 pub mod hold;
 pub mod read;
+pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
 
