@@ -90,12 +90,10 @@ pub struct ScheduleView {
     /// Each due time is put off by up to so much; null = not at all.
     pub jitter: Option<String>,
     /// How much its runs ask of the source.
-    #[schema(inline)]
     pub mode: ModeView,
     /// A stopped schedule keeps its rule and its history.
     pub enabled: bool,
     /// What is done about missed due times.
-    #[schema(inline)]
     pub catch_up: CatchUpView,
     /// What the rule means, in the language of `Accept-Language`.
     pub text: String,
@@ -217,7 +215,7 @@ pub struct ScheduleBody {
     jitter: Option<String>,
     /// How much its runs ask of the source.
     #[serde(default)]
-    #[schema(inline, default = "incremental")]
+    #[schema(default = "incremental")]
     mode: Option<ModeView>,
     /// Whether it starts at once.
     #[serde(default)]
@@ -225,7 +223,7 @@ pub struct ScheduleBody {
     enabled: Option<bool>,
     /// What is done about missed due times.
     #[serde(default)]
-    #[schema(inline, default = "once")]
+    #[schema(default = "once")]
     catch_up: Option<CatchUpView>,
 }
 
