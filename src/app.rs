@@ -78,6 +78,8 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             schedules: store.clone(),
+            retries: store.clone(),
+            audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

@@ -3,11 +3,12 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`schedules`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
 
+pub mod audit;
 pub mod auth;
 pub mod connections;
 pub mod docs;
@@ -21,6 +22,7 @@ pub mod language;
 pub mod links;
 pub mod page;
 pub mod problem;
+pub mod retry_list;
 pub mod runs;
 pub mod schedules;
 pub mod streams;
@@ -113,7 +115,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)
-        .service(sync::start_sync)
         .service(schedules::list_schedules)
         .service(schedules::create_schedule)
         .service(schedules::get_schedule)
@@ -123,5 +124,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(schedules::stop_schedule)
         .service(schedules::next_of_schedule)
         .service(schedules::runs_of_schedule)
-        .service(schedules::skips_of_schedule);
+        .service(schedules::skips_of_schedule)
+        .service(audit::list_audit)
+        .service(retry_list::retry_failed)
+        .service(retry_list::list_retries)
+        .service(retry_list::retry_item)
+        .service(retry_list::dismiss_item)
+        .service(sync::start_sync);
 }

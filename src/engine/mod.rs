@@ -17,15 +17,17 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
 //! - [`schedule`]: when streams run by themselves
-//! - [`space`]: where links live
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod flow;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod schedule;
 pub mod secrets;

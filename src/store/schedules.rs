@@ -11,6 +11,7 @@ use diesel::{
 
 use super::{
     Store,
+    audit::record,
     convert::{from_word, id_cursor, json, listing, number_cursor, text, utc, word},
     fault,
     runs::RunRow,
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
+        audit,
         model::Run,
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox},
         schedule::{Due, Outcome, Schedule, ScheduleFilter, Schedules, Skip, tick::Tick},
@@ -120,6 +122,7 @@ fn insert(connection: &mut MysqlConnection, new: &Schedule) -> Result<Schedule, 
     if stream.is_none() {
         return Err(Fault::new(Code::NotFound, "there is no such stream in this connection").into());
     }
+    record(connection, None, Some(audit::of_schedule(new)))?;
     diesel::insert_into(s::tradesync_schedules)
         .values((
             s::id.eq(&new.id),
@@ -141,6 +144,7 @@ fn insert(connection: &mut MysqlConnection, new: &Schedule) -> Result<Schedule, 
 
 fn change(connection: &mut MysqlConnection, changed: &Schedule, version: u64) -> Result<Schedule, Problem> {
     use tradesync_schedules::dsl as s;
+    let before = must_find(connection, &changed.id)?;
     let standing = s::tradesync_schedules.find(&changed.id).filter(s::version.eq(version)).filter(s::deleted_at.is_null());
     let written = diesel::update(standing)
         .set((
@@ -154,25 +158,34 @@ fn change(connection: &mut MysqlConnection, changed: &Schedule, version: u64) ->
         ))
         .execute(connection)?;
     if written == 0 {
-        must_find(connection, &changed.id)?;
         return Err(Fault::new(Code::PreconditionFailed, "the schedule was changed by somebody else meanwhile").into());
     }
+    record(connection, Some(audit::of_schedule(&before)), Some(audit::of_schedule(changed)))?;
     must_find(connection, &changed.id)
+}
+
+/// What becomes of a deleted schedule: its row stays for its history, and is never due.
+#[derive(AsChangeset)]
+#[diesel(table_name = tradesync_schedules)]
+#[diesel(treat_none_as_null = true)]
+struct Ended {
+    deleted_at: Option<NaiveDateTime>,
+    enabled: bool,
+    due_at: Option<NaiveDateTime>,
+    next_at: Option<NaiveDateTime>,
+}
+
+fn ended() -> Ended {
+    Ended { deleted_at: Some(clock::now().naive_utc()), enabled: false, due_at: None, next_at: None }
 }
 
 /// Ends the schedules of a deleted stream, or of all streams of a deleted connection; their runs stay.
 pub(super) fn delete_all(connection: &mut MysqlConnection, id: &str, stream: Option<&str>) -> Result<(), Problem> {
     use tradesync_schedules::dsl as s;
     let of_connection = s::tradesync_schedules.filter(s::connection_id.eq(id)).filter(s::deleted_at.is_null());
-    let gone = (
-        s::deleted_at.eq(Some(clock::now().naive_utc())),
-        s::enabled.eq(false),
-        s::due_at.eq(None::<NaiveDateTime>),
-        s::next_at.eq(None::<NaiveDateTime>),
-    );
     match stream {
-        Some(stream) => diesel::update(of_connection.filter(s::stream.eq(stream))).set(gone).execute(connection)?,
-        None => diesel::update(of_connection).set(gone).execute(connection)?,
+        Some(stream) => diesel::update(of_connection.filter(s::stream.eq(stream))).set(ended()).execute(connection)?,
+        None => diesel::update(of_connection).set(ended()).execute(connection)?,
     };
     Ok(())
 }
@@ -248,15 +261,9 @@ impl Schedules for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    let gone = diesel::update(s::tradesync_schedules.find(&id).filter(s::deleted_at.is_null()))
-                        .set((
-                            s::deleted_at.eq(Some(clock::now().naive_utc())),
-                            s::enabled.eq(false),
-                            s::due_at.eq(None::<NaiveDateTime>),
-                            s::next_at.eq(None::<NaiveDateTime>),
-                        ))
-                        .execute(connection)?;
-                    if gone == 0 { Err(Fault::new(Code::NotFound, "there is no such schedule").into()) } else { Ok(()) }
+                    let standing = must_find(connection, &id)?;
+                    diesel::update(s::tradesync_schedules.find(&id)).set(ended()).execute(connection)?;
+                    record(connection, Some(audit::of_schedule(&standing)), None)
                 })
             })
             .await

@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod flow;
+mod retry_list;
 mod schedules;
 
 use flow::Plain;
@@ -19,9 +21,11 @@ use flow::Plain;
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::StreamNames,
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -37,6 +41,8 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -435,6 +441,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         links: memory.clone(),
         changes: memory.clone(),
         schedules: memory.clone(),
+        retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),
