@@ -16,6 +16,7 @@
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
@@ -23,6 +24,7 @@
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
+pub mod claims;
 pub mod flow;
 pub mod model;
 pub mod ports;
