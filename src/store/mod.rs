@@ -5,9 +5,8 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`],
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`],
 //!   [`schedules`]
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
