@@ -6,19 +6,13 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+use actix_web::{HttpResponse, get, http::header, web};
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 use futures_util::stream;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{
-    Api,
-    auth::Caller,
-    page::Params,
-    problem::Answer,
-    runs::{item_filter, language},
-};
+use super::{Api, auth::Caller, language::spoken, page::Params, problem::Answer, runs::item_filter};
 use crate::{
     domain::text::{Lang, reason_text, report_title},
     engine::{
@@ -41,10 +35,9 @@ const COLUMNS: [&str; 11] = ["key", "name", "target", "outcome", "reason_code", 
 /// Cells that a spreadsheet would take for a formula begin with an apostrophe.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "The report", body = String, content_type = "text/csv")))]
 #[get("/sync/runs/{id}/items.csv")]
-pub async fn list_items_csv(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, request: HttpRequest) -> Answer {
+pub async fn list_items_csv(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {
     let filter = item_filter(&mut query);
     query.done()?;
-    let lang = language(&request);
     let run = api.service.run(&caller.scope, &id).await?;
     let report = Report { service: Arc::clone(&api.service), run: run.id.clone(), filter, lang };
     let pages = stream::try_unfold((report, Place::Start), |(report, place)| async move {
@@ -58,11 +51,9 @@ pub async fn list_items_csv(api: web::Data<Api>, caller: Caller, id: web::Path<S
             }
         }
     });
-    Ok(HttpResponse::Ok()
+    Ok(spoken(HttpResponse::Ok(), lang)
         .content_type("text/csv; charset=utf-8")
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"run-{}.csv\"", run.id)))
-        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
-        .insert_header((header::VARY, "accept-language"))
         .streaming(Box::pin(pages)))
 }
 

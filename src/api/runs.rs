@@ -8,6 +8,7 @@ use super::{
     etag,
     idempotency::{self, Key},
     json::{Nothing, Strict},
+    language::spoken,
     page::{Page, Params},
     problem::Answer,
     sync::accepted,
@@ -23,7 +24,7 @@ use crate::{
 /// Newest first.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of runs", body = Page<RunView>)))]
 #[get("/sync/runs")]
-pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, request: HttpRequest) -> Answer {
+pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, lang: Lang) -> Answer {
     let filter = RunFilter {
         flows: query.text("flow").map(|flow| vec![flow]),
         connection: query.text("connection"),
@@ -36,11 +37,7 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, r
     let page = query.page();
     query.done()?;
     let listing = api.service.list_runs(&caller.scope, filter, page).await?;
-    let lang = language(&request);
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
-        .insert_header((header::VARY, "accept-language"))
-        .json(Page::of(listing, |run| RunView::of(&run, lang))))
+    Ok(spoken(HttpResponse::Ok(), lang).json(Page::of(listing, |run| RunView::of(&run, lang))))
 }
 
 /// Show a run
@@ -48,23 +45,13 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, r
 /// Poll it with `If-None-Match` to be told only of changes.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "The run", body = RunView)))]
 #[get("/sync/runs/{id}")]
-pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest) -> Answer {
+pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest, lang: Lang) -> Answer {
     let run = api.service.run(&caller.scope, &id).await?;
     let tag = (header::ETAG, etag::tag(run.version));
     if etag::is_known(&request, run.version) {
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
-    let lang = language(&request);
-    Ok(HttpResponse::Ok()
-        .insert_header(tag)
-        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
-        .insert_header((header::VARY, "accept-language"))
-        .json(RunView::of(&run, lang)))
-}
-
-/// The language of the caller.
-pub fn language(request: &HttpRequest) -> Lang {
-    Lang::negotiate(request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+    Ok(spoken(HttpResponse::Ok(), lang).insert_header(tag).json(RunView::of(&run, lang)))
 }
 
 /// Which items are asked for.
@@ -78,16 +65,12 @@ pub fn item_filter(query: &mut Params) -> ItemFilter {
 /// the language of `Accept-Language` (ru, uz, en, uk).
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
-pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, request: HttpRequest) -> Answer {
+pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {
     let filter = item_filter(&mut query);
     let page = query.page();
     query.done()?;
-    let lang = language(&request);
     let listing = api.service.run_items(&caller.scope, &id, filter, page).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
-        .insert_header((header::VARY, "accept-language"))
-        .json(Page::of(listing, |row| ItemView::of(row, lang))))
+    Ok(spoken(HttpResponse::Ok(), lang).json(Page::of(listing, |row| ItemView::of(row, lang))))
 }
 
 /// Cancel a run

@@ -20,6 +20,7 @@
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`read_summary`]: what a read came to
+//! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`audit`]: who did what
@@ -37,6 +38,7 @@ pub mod reaction;
 pub mod read_summary;
 pub mod retry_list;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 pub mod service;
 pub mod space;

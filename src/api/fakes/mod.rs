@@ -15,6 +15,7 @@ mod audit;
 mod flow;
 mod plans;
 mod retry_list;
+mod schedules;
 
 use flow::Plain;
 
@@ -445,6 +446,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         links: memory.clone(),
         changes: memory.clone(),
         plans: memory.clone(),
+        schedules: memory.clone(),
         retries: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),

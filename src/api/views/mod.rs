@@ -6,6 +6,7 @@ pub mod connection;
 pub mod link;
 pub mod retry_item;
 pub mod run;
+pub mod schedule;
 pub mod stream;
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -103,5 +103,11 @@ pub fn report_title(lang: Lang, name: &str) -> String {
     SENTENCES.try_lookup(lang.id(), &format!("report_{name}")).unwrap_or_else(|| name.to_owned())
 }
 
+/// A sentence whose words depend on a number (`$count`), by the plural rules of the language.
+pub fn counted_text(lang: Lang, code: &str, count: u64) -> String {
+    let arguments = HashMap::from([(Cow::Borrowed("count"), FluentValue::from(count))]);
+    SENTENCES.try_lookup_with_args(lang.id(), code, &arguments).unwrap_or_else(|| code.to_owned())
+}
+
 #[cfg(test)]
 mod tests;
