@@ -336,9 +336,6 @@ table! {
     }
 }
 
-diesel::joinable!(tradesync_schedules -> tradesync_schedule_skips (last_skip));
-diesel::joinable!(tradesync_schedules -> tradesync_connections (connection_id));
-diesel::joinable!(tradesync_schedule_runs -> tradesync_runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_schedule_skips, tradesync_connections);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedule_runs, tradesync_runs);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);
