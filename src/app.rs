@@ -13,6 +13,7 @@ use crate::{
     domain::clock,
     engine::{
         flow::Flow,
+        retention::{Housekeeper, Keep},
         run::Ports,
         secrets::Sealer,
         service::Service,
@@ -63,6 +64,7 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
+            standing: store.clone(),
             leases: store,
         }
     }
@@ -77,6 +79,7 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
+            standing: store.clone(),
             audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
@@ -137,6 +140,9 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     if config.role != Role::Api {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
         tasks.push(tokio::spawn(worker.run(stop.clone())));
+        let store = Arc::new(parts.store.clone());
+        let keep = Keep { runs: config.keep_runs, runs_per_stream: config.keep_runs_per_stream, audit: config.keep_audit };
+        tasks.push(tokio::spawn(Housekeeper::new(store.clone(), store, keep).run(stop.clone())));
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
     let api = api::Api::new(parts.service(config), metrics, &documents());

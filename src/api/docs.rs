@@ -123,6 +123,7 @@ fn query(operation: &str) -> &'static [&'static str] {
     match operation {
         "list_connections" => &["flow", "limit", "cursor"],
         "list_streams" => &["limit", "cursor"],
+        "list_standing" => &["outcome", "limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
@@ -337,7 +338,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
-    if matches!(id, "list_items" | "list_retries" | "dismiss_item") {
+    if matches!(id, "list_items" | "list_standing" | "list_retries" | "dismiss_item") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

@@ -17,8 +17,8 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
-//! - [`space`]: where links live; [`audit`]: who did what
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
+//! - [`space`]: where links live; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
@@ -26,9 +26,11 @@ pub mod flow;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retention;
 pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod space;
+pub mod standing;
 pub mod worker;

@@ -5,7 +5,7 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`standing`], [`retention`], [`leases`], [`limits`], [`keys`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
@@ -19,10 +19,12 @@ pub mod limits;
 pub mod links;
 pub mod migrate;
 pub mod records;
+pub mod retention;
 pub mod retries;
 pub mod runs;
 mod runs_queue;
 pub mod schema;
+pub mod standing;
 mod transaction;
 
 use async_trait::async_trait;

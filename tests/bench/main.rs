@@ -1,12 +1,14 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out; `ARGS=lists` measures
+//! lists at 10 million change rows and nothing else. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the stage of the integration tests, of which a bench needs a part")]
 mod support;
 
+mod lists;
 mod model_replay;
 mod opencart_write;
 mod whole_job;
@@ -45,6 +47,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let memory_only = std::env::args().any(|argument| argument == "memory");
     let rows = runtime.block_on(async {
+        if std::env::args().any(|argument| argument == "lists") {
+            return lists::run().await;
+        }
         if memory_only {
             return whole_job::run(false).await;
         }

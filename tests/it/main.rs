@@ -18,6 +18,7 @@ mod linking;
 mod openapi;
 mod reading;
 mod requirement;
+mod retention;
 mod retry_list;
 mod secrets;
 mod shop;

@@ -14,6 +14,7 @@ use serde_json::Value;
 mod audit;
 mod flow;
 mod retry_list;
+mod standing;
 
 use flow::Plain;
 
@@ -440,6 +441,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         links: memory.clone(),
         changes: memory.clone(),
         retries: memory.clone(),
+        standing: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),

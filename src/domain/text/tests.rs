@@ -61,6 +61,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("remote_failed", &[]),
     ("retry_waits", &["at", "attempts"]),
     ("retry_dismissed", &[]),
+    ("standing_ended", &[]),
 ];
 
 fn source(lang: Lang) -> String {

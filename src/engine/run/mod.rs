@@ -21,6 +21,7 @@ use super::{
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
+    standing::StandingItems,
 };
 use crate::{
     fault::{Code, Fault, failpoint},
@@ -43,6 +44,8 @@ pub struct Ports {
     pub changes: Arc<dyn Changes>,
     /// The retry list.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Leases.
     pub leases: Arc<dyn Leases>,
 }
@@ -206,6 +209,7 @@ impl Execution {
         if applied && self.run.trigger != Trigger::Undo {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
+            self.ports.standing.settle_standing(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
         failpoint::hit("before-cursor");
         let engine = self.flow.engine_settings(&self.opened)?;

@@ -27,6 +27,7 @@ use super::{
         ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
     },
     secrets::{self, Sealer},
+    standing::StandingItems,
 };
 use crate::fault::{Code, Fault, FieldError, Result};
 
@@ -53,6 +54,8 @@ pub struct Service {
     pub changes: Arc<dyn Changes>,
     /// Failed items over all runs.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Who did what.
     pub audit: Arc<dyn Audit>,
     /// Answers kept under idempotency keys.

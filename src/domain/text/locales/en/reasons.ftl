@@ -58,3 +58,4 @@ stock_negative = The negative stock { $value } counts as zero.
 remote_failed = The other system did not take or give the data. It is tried again on the next run.
 retry_waits = The product failed { $attempts } time(s) and is tried again at { $at }, or at once when the source changes it or somebody starts a run.
 retry_dismissed = A person took the product off the retry list. It comes back when the source changes it.
+standing_ended = What was said of the product before holds no longer: it is as it should be.

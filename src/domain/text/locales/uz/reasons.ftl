@@ -58,3 +58,4 @@ stock_negative = Manfiy { $value } qoldigʻi nol deb olinadi.
 remote_failed = Tashqi tizim maʼlumotni qabul qilmadi yoki bermadi. Urinish keyingi ishga tushirishda takrorlanadi.
 retry_waits = Mahsulotni qayta ishlab boʻlmadi (urinishlar: { $attempts }). Keyingi urinish — { $at }, yoki manbada oʻzgarsa yoki kimdir ishga tushirsa, darhol.
 retry_dismissed = Mahsulot takrorlash roʻyxatidan olib tashlangan. Manbada oʻzgarganda u qaytadi.
+standing_ended = Mahsulot haqida avval aytilgani endi amal qilmaydi: u qanday boʻlishi kerak boʻlsa, shunday.
