@@ -51,6 +51,7 @@ impl Parts {
             claims: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
+            image_root: config.image_root.clone(),
         };
         Ok(Self { flows: flows::all(&parts), store, sealer })
     }
@@ -66,6 +67,7 @@ impl Parts {
             changes: store.clone(),
             retries: store.clone(),
             standing: store.clone(),
+            pictures: store.clone(),
             leases: store,
         }
     }

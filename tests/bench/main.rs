@@ -1,7 +1,7 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else;
-//! `ARGS=lists` measures lists at 10 million change rows and nothing else. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
+//! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -12,6 +12,7 @@ mod first_import;
 mod lists;
 mod model_replay;
 mod opencart_write;
+mod pictures;
 mod whole_job;
 
 use std::process::ExitCode;
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
         if std::env::args().any(|argument| argument == "lists") {
             return lists::run().await;
         }
+        if std::env::args().any(|argument| argument == "pictures") {
+            return pictures::run().await;
+        }
         if memory_only {
             return whole_job::run(false).await;
         }
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
             return rows;
         }
         rows.extend(whole_job::run(true).await);
+        rows.extend(pictures::run().await);
         rows
     });
     let mut table = comfy_table::Table::new();
