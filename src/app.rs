@@ -15,6 +15,7 @@ use crate::{
         flow::Flow,
         retention::{Housekeeper, Keep},
         run::Ports,
+        schedule::scheduler::Scheduler,
         secrets::Sealer,
         service::Service,
         worker::{self, Worker},
@@ -81,6 +82,7 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            schedules: store.clone(),
             retries: store.clone(),
             standing: store.clone(),
             audit: store.clone(),
@@ -146,6 +148,8 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
         let store = Arc::new(parts.store.clone());
         let keep = Keep { runs: config.keep_runs, runs_per_stream: config.keep_runs_per_stream, audit: config.keep_audit };
         tasks.push(tokio::spawn(Housekeeper::new(store.clone(), store, keep).run(stop.clone())));
+        let scheduler = Scheduler::new(Arc::new(parts.store.clone()));
+        tasks.push(tokio::spawn(scheduler.run(stop.clone())));
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
     let api = api::Api::new(parts.service(config), metrics, &documents());

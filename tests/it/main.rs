@@ -22,6 +22,7 @@ mod reading;
 mod requirement;
 mod retention;
 mod retry_list;
+mod schedules;
 mod secrets;
 mod shop;
 mod site_sales;

@@ -14,6 +14,7 @@ use serde_json::Value;
 mod audit;
 mod flow;
 mod retry_list;
+mod schedules;
 mod standing;
 
 use flow::Plain;
@@ -443,6 +444,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        schedules: memory.clone(),
         retries: memory.clone(),
         standing: memory.clone(),
         audit: memory.clone(),
