@@ -31,8 +31,10 @@ const CONNECTIONS: u32 = 200;
 const KEEP_CHANGES: Duration = Duration::from_secs(90 * 86_400);
 /// Answers under idempotency keys are promised for so long.
 const KEEP_ANSWERS: Duration = Duration::from_secs(86_400);
-/// A read feeds other streams for minutes at most.
+/// A read of changes feeds other streams for minutes at most.
 const KEEP_READS: Duration = Duration::from_secs(86_400);
+/// Whole reads tell the brakes the usual size of the source.
+const KEEP_WHOLE_READS: Duration = Duration::from_secs(90 * 86_400);
 /// What was read for a deleted connection stays so long: a successor reads for itself.
 const KEEP_DELETED: Duration = Duration::from_secs(86_400);
 
@@ -81,8 +83,10 @@ pub enum Old {
     },
     /// Answers under idempotency keys.
     Answers(Duration),
-    /// Reads that no stream will use again.
+    /// Reads of changes, which no stream will use again.
     Reads(Duration),
+    /// Whole reads.
+    WholeReads(Duration),
     /// Entries of the audit.
     Audit(Duration),
 }
@@ -95,7 +99,7 @@ impl Old {
             Self::Runs { .. } => "runs",
             Self::Deleted { .. } => "deleted_connections",
             Self::Answers(_) => "idempotency_keys",
-            Self::Reads(_) => "reads",
+            Self::Reads(_) | Self::WholeReads(_) => "reads",
             Self::Audit(_) => "audit",
         }
     }
@@ -199,7 +203,7 @@ impl Housekeeper {
             Some((_, sum)) => *sum += rows,
             None => pruned.push((word, rows)),
         };
-        for old in [Old::Answers(KEEP_ANSWERS), Old::Reads(KEEP_READS), Old::Audit(self.keep.audit)] {
+        for old in [Old::Answers(KEEP_ANSWERS), Old::Reads(KEEP_READS), Old::WholeReads(KEEP_WHOLE_READS), Old::Audit(self.keep.audit)] {
             note(old.word(), self.all_of(&old, stop, fence).await?);
         }
         let mut after: Option<String> = None;

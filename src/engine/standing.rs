@@ -112,6 +112,7 @@ mod tests {
             undo: "never:nothing was written".to_owned(),
             link_origin: None,
             source_seen_at: clock::now(),
+            risks: 0,
         }
     }
 

@@ -108,11 +108,20 @@ fn runs(connection: &mut MysqlConnection, id: &str, stream: &str, older: Duratio
     if old.is_empty() {
         return Ok(0);
     }
-    let mut query = sql_query(format!("DELETE FROM tradesync_runs WHERE id IN ({})", places(old.len()))).into_boxed::<Mysql>();
-    for run in old {
-        query = query.bind::<Text, _>(run.id);
+    let list = places(old.len());
+    let mut gone = 0;
+    // What a schedule remembers of a run goes with it.
+    for statement in [
+        format!("DELETE FROM tradesync_schedule_runs WHERE run_id IN ({list})"),
+        format!("DELETE FROM tradesync_runs WHERE id IN ({list})"),
+    ] {
+        let mut query = sql_query(statement).into_boxed::<Mysql>();
+        for run in &old {
+            query = query.bind::<Text, _>(run.id.clone());
+        }
+        gone = query.execute(connection).map_err(fault)?;
     }
-    query.execute(connection).map(rows).map_err(fault)
+    Ok(rows(gone))
 }
 
 /// Tables that hold what was read and noted for a connection.
@@ -157,9 +166,10 @@ fn prune(connection: &mut MysqlConnection, old: &Old) -> Result<u64, Fault> {
         Old::Deleted { connection: id, age } => deleted(connection, id, *age),
         Old::Answers(age) => by_age(connection, "DELETE FROM tradesync_idempotency WHERE created_at", *age),
         Old::Audit(age) => by_age(connection, "DELETE FROM tradesync_audit WHERE at", *age),
+        Old::WholeReads(age) => by_age(connection, "DELETE FROM tradesync_reads WHERE finished_at", *age),
         Old::Reads(age) => {
             let unused = "DELETE FROM tradesync_read_uses WHERE NOT EXISTS (SELECT 1 FROM tradesync_reads r WHERE r.id = read_id)";
-            let gone = by_age(connection, "DELETE FROM tradesync_reads WHERE finished_at", *age)?;
+            let gone = by_age(connection, "DELETE FROM tradesync_reads WHERE since IS NOT NULL AND finished_at", *age)?;
             if gone > 0 {
                 return Ok(gone);
             }

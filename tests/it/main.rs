@@ -8,6 +8,7 @@ mod support;
 
 mod api;
 mod audit;
+mod brakes;
 mod concurrency;
 mod crash;
 mod deciding_again;
@@ -18,6 +19,7 @@ mod goods;
 mod linking;
 mod openapi;
 mod pictures;
+mod plans;
 mod reading;
 mod requirement;
 mod retention;

@@ -117,6 +117,9 @@ async fn answers_reads_audit_and_what_deleted_connections_held_go_too() {
     let (kept, kept_stream) = stage.simple_of("seller:7", json!({})).await;
     stage.sync(&connection, &stream, "full").await;
     stage.sync(&kept, &kept_stream, "full").await;
+    // Deltas are soon of no use, whole reads tell the brakes what is usual.
+    stage.rest.patch(&format!("/connections/{kept}"), &json!({"settings": {"full_every": "1000h"}})).await.ok(200);
+    assert_eq!(stage.sync(&kept, &kept_stream, "incremental").await["read"]["mode"], "incremental");
     let once = stage.rest.with_header("idempotency-key", "old");
     once.post(
         "/connections",
@@ -133,8 +136,11 @@ async fn answers_reads_audit_and_what_deleted_connections_held_go_too() {
         assert!(stage.database.number(&of(table, &kept)) > 0, "{table} of a connection that stands");
     }
     stage.until("answers", "SELECT COUNT(*) AS number FROM tradesync_idempotency", 0).await;
-    stage.until("reads", "SELECT COUNT(*) AS number FROM tradesync_reads", 0).await;
-    stage.until("uses", "SELECT COUNT(*) AS number FROM tradesync_read_uses", 0).await;
+    stage.until("reads", "SELECT COUNT(*) AS number FROM tradesync_reads WHERE since IS NOT NULL", 0).await;
+    stage
+        .until("uses", "SELECT COUNT(*) AS number FROM tradesync_read_uses WHERE read_id NOT IN (SELECT id FROM tradesync_reads)", 0)
+        .await;
+    assert!(stage.database.number("SELECT COUNT(*) AS number FROM tradesync_reads") > 0);
     stage.until("audit", "SELECT COUNT(*) AS number FROM tradesync_audit WHERE action = 'streams.create'", 0).await;
     assert!(stage.database.number("SELECT COUNT(*) AS number FROM tradesync_audit WHERE action = 'connections.create'") == 3);
     // Links stay for a successor, and runs for the history.

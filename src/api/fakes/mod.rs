@@ -13,6 +13,7 @@ use serde_json::Value;
 
 mod audit;
 mod flow;
+mod plans;
 mod retry_list;
 mod schedules;
 mod standing;
@@ -219,6 +220,7 @@ impl Runs for Memory {
             version: 1,
             attempts: 0,
             fence: 0,
+            plan: Default::default(),
         };
         runs.push(run.clone());
         Ok(self.acted(key, &render, run))
@@ -444,6 +446,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),
         standing: memory.clone(),
