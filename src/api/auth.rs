@@ -79,6 +79,7 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/runs/{id}/cancel", Needs::Operator),
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),
+    ("POST", "/sync/runs/{id}/undo", Needs::Operator),
     ("POST", "/sync/{flow}", Needs::Operator),
 ];
 

@@ -127,6 +127,7 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "undo_run" => &[Code::StreamBusy, Code::NothingToUndo, Code::UndoExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
         "readyz" => &[Code::DatabaseUnavailable],
         _ => &[],
     }
@@ -134,7 +135,10 @@ fn conflicts(operation: &str) -> &'static [Code] {
 
 /// Operations that take an `Idempotency-Key`.
 fn takes_key(operation: &str) -> bool {
-    matches!(operation, "create_connection" | "create_stream" | "confirm_link" | "start_sync" | "cancel_run" | "approve_run" | "reject_run")
+    matches!(
+        operation,
+        "create_connection" | "create_stream" | "confirm_link" | "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "undo_run"
+    )
 }
 
 /// The document as JSON text, pretty, in a stable order: what `openapi/openapi.json` holds and `/openapi.json` answers.

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 pub const CONNECTION: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5a";
 /// Stands for a run's id.
 pub const RUN: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5b";
+/// Stands for the id of an undo.
+pub const UNDO: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5c";
 /// Stands for a Billz 2 shop.
 pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 /// Stands for a source item.
@@ -49,6 +51,7 @@ pub fn response(operation: &str) -> Option<Value> {
         "list_links" => page(link()),
         "set_link" | "confirm_link" => link(),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
+        "undo_run" => undo(),
         "list_runs" => page(run()),
         "list_items" => page(item()),
         "livez" | "readyz" => json!({"status": "ok"}),
@@ -92,6 +95,16 @@ fn run() -> Value {
         "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
         "cancel_requested": false, "error": null,
     })
+}
+
+fn undo() -> Value {
+    let mut undo = run();
+    undo["undo_of"] = undo["id"].take();
+    undo["id"] = json!(UNDO);
+    undo["trigger"] = json!("undo");
+    undo["state"] = json!("queued");
+    undo["phase"] = json!("decide");
+    undo
 }
 
 fn item() -> Value {

@@ -111,5 +111,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)
+        .service(runs::undo_run)
         .service(sync::start_sync);
 }

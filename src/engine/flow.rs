@@ -302,4 +302,26 @@ pub trait Rules: Send + Sync {
 
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
+
+    /// What stands in the target for a field, whole and without ids that every save gives anew; in the form of a change's `new`, save where
+    /// [`Self::comes_to`] tells another one.
+    fn standing(&self, field: &str, observed: &Observation) -> Option<Value> {
+        observed.values.get(field).cloned()
+    }
+
+    /// The same as people see it in a report.
+    fn shown(&self, field: &str, observed: &Observation) -> Option<Value> {
+        self.standing(field, observed)
+    }
+
+    /// What [`Self::standing`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is
+    /// written must tell it, or it could not be undone.
+    fn comes_to(&self, _field: &FieldChange, _observed: &Observation) -> Option<Value> {
+        None
+    }
+
+    /// Settings that a rule or reason looks at, by name; for the answer to "why".
+    fn settings_of(&self, _code: &str) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 }

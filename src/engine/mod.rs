@@ -9,6 +9,7 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
+//! - [`undo`]: taking back what a run did, the pure part
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
@@ -20,4 +21,5 @@ pub mod run;
 pub mod secrets;
 pub mod service;
 pub mod space;
+pub mod undo;
 pub mod worker;

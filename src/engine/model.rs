@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::undo::{Keep, Mark};
 use crate::fault::FaultView;
 
 /// One pair of accounts for a flow.
@@ -193,6 +194,8 @@ pub struct Run {
     pub dry_run: bool,
     /// Only these source keys, if given.
     pub items: Option<Vec<String>>,
+    /// The run that this one takes back.
+    pub undo_of: Option<String>,
     /// Where it stands.
     pub state: State,
     /// The step it has reached.
@@ -252,6 +255,8 @@ pub struct NewRun {
     pub dry_run: bool,
     /// Only these source keys.
     pub items: Option<Vec<String>>,
+    /// The run that it takes back.
+    pub undo_of: Option<String>,
 }
 
 /// How keys begin that stand for no item: of rows whose own id cannot be read.
@@ -314,8 +319,12 @@ pub struct Link {
     pub written: BTreeMap<String, Value>,
     /// When the source state behind `written` was read.
     pub source_seen_at: Option<DateTime<Utc>>,
+    /// What an undo took back, by field: left alone until the source's value moves.
+    pub undone: BTreeMap<String, Mark>,
     /// The run that last wrote it.
     pub run: Option<String>,
+    /// Since when it has this target.
+    pub linked_at: Option<DateTime<Utc>>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -371,6 +380,8 @@ pub enum Op {
     Update,
     /// Hide it.
     Hide,
+    /// Put back what stood there before a run.
+    Restore,
     /// Send something that cannot be called back.
     Send,
     /// Nothing: the row only reports (skipped, failed, held).
@@ -440,6 +451,8 @@ pub struct NewChange {
     pub link_origin: Option<String>,
     /// When the source state behind it was read.
     pub source_seen_at: DateTime<Utc>,
+    /// What it must remember so that it can be undone.
+    pub keep: Keep,
 }
 
 /// A stored change.

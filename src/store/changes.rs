@@ -13,7 +13,7 @@ use diesel::{
 };
 
 use super::{
-    Store, changes_record,
+    Store, changes_past, changes_record,
     convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     runs_queue::hold,
@@ -23,15 +23,15 @@ use super::{
 use crate::{
     engine::{
         model::{Applied, Change, Counts, NewChange, Reason},
-        ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest},
+        ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest, PastChange},
     },
     fault::Fault,
 };
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tradesync_changes)]
-struct Row {
-    id: u64,
+pub(super) struct Row {
+    pub(super) id: u64,
     run_id: String,
     source_key: String,
     name: String,
@@ -45,10 +45,11 @@ struct Row {
     undo_rule: String,
     link_origin: Option<String>,
     source_seen_at: NaiveDateTime,
+    kept: Option<String>,
 }
 
 impl Row {
-    fn model(self) -> Result<Change, Fault> {
+    pub(super) fn model(self) -> Result<Change, Fault> {
         let state = from_word(&self.state)?;
         Ok(Change {
             id: self.id,
@@ -66,17 +67,23 @@ impl Row {
                 undo: self.undo_rule,
                 link_origin: self.link_origin,
                 source_seen_at: utc(self.source_seen_at),
+                keep: self.kept.as_deref().map(|kept| json("kept", kept)).transpose()?.unwrap_or_default(),
             },
             state,
         })
     }
 }
 
+/// What a change remembers, as its column holds it: most rows that only tell remember nothing.
+fn kept(change: &NewChange) -> Result<Option<String>, Problem> {
+    if change.keep.is_empty() { Ok(None) } else { Ok(Some(text(&change.keep)?)) }
+}
+
 fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
     for batch in changes.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at) VALUES {}",
-            rows(batch.len(), 13)
+            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at, kept) VALUES {}",
+            rows(batch.len(), 14)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for change in batch {
@@ -93,7 +100,8 @@ fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) ->
                 .bind::<Text, _>(word(change.state)?)
                 .bind::<Text, _>(&change.undo)
                 .bind::<Nullable<Text>, _>(&change.link_origin)
-                .bind::<Datetime, _>(change.source_seen_at.naive_utc());
+                .bind::<Datetime, _>(change.source_seen_at.naive_utc())
+                .bind::<Nullable<Text>, _>(kept(change)?);
         }
         query.execute(connection)?;
     }
@@ -272,13 +280,27 @@ impl Changes for Store {
                     hold(connection, &run, fence)?;
                     for change in &changes {
                         diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
-                            .set((c::fields.eq(text(&change.body.fields)?), c::witness.eq(&change.body.witness)))
+                            .set((
+                                c::fields.eq(text(&change.body.fields)?),
+                                c::witness.eq(&change.body.witness),
+                                c::kept.eq(kept(&change.body)?),
+                            ))
                             .execute(connection)?;
                     }
                     Ok(())
                 })
             })
             .await
+    }
+
+    async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| changes_past::applied(connection, &run, after, limit)).await
+    }
+
+    async fn of_item(&self, connection: &str, source: &str, limit: u32) -> Result<Vec<PastChange>, Fault> {
+        let (id, source) = (connection.to_owned(), source.to_owned());
+        self.pool.call(move |connection| changes_past::of_item(connection, &id, &source, limit)).await
     }
 
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault> {

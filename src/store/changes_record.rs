@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     domain::clock,
-    engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, Reason},
+    engine::{
+        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, Reason},
+        undo,
+    },
 };
 
 /// What a row says once its effect is known.
@@ -69,11 +72,7 @@ fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
 
 /// The link as it stands after a change was applied: what we wrote now over what we wrote before.
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
-    let mut written = before.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts are not kept: they are in the change, and every decision loads this.
-    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
-    written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
-    Link {
+    let mut link = Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),
         state: LinkState::Linked,
@@ -81,11 +80,15 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         witness: end.witness.clone().or_else(|| before.and_then(|link| link.witness.clone())),
         candidates: Vec::new(),
         origin: change.body.link_origin.clone().or_else(|| before.map(|link| link.origin.clone())).unwrap_or_else(|| "set".to_owned()),
-        written,
+        written: before.map(|link| link.written.clone()).unwrap_or_default(),
         source_seen_at: Some(change.body.source_seen_at),
+        undone: before.map(|link| link.undone.clone()).unwrap_or_default(),
         run: Some(change.run.clone()),
+        linked_at: before.and_then(|link| link.linked_at),
         updated_at: clock::now(),
-    }
+    };
+    undo::learn(&mut link, &change.body, LONGEST_WRITTEN);
+    link
 }
 
 /// Rows that went as planned need one statement for all; the others get one each.

@@ -9,6 +9,7 @@
 //! - [`transaction`]: transactions, idempotency keys inside them; [`convert`]: rows to model
 
 pub mod changes;
+mod changes_past;
 mod changes_record;
 pub mod connections;
 mod convert;

@@ -3,16 +3,38 @@
 use async_trait::async_trait;
 use diesel::{
     RunQueryDsl, sql_query,
-    sql_types::{BigInt, Text},
+    sql_types::{BigInt, Datetime, Integer, Text, Unsigned},
 };
 
-use super::{Store, fault, transaction::transact};
-use crate::{engine::ports::Retries, fault::Fault};
+use super::{
+    Store,
+    convert::{json, utc},
+    fault,
+    transaction::transact,
+};
+use crate::{
+    engine::ports::{Retries, WaitingItem},
+    fault::Fault,
+};
 
 #[derive(diesel::QueryableByName)]
 struct Waiting {
     #[diesel(sql_type = BigInt)]
     waiting: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct ItemRow {
+    #[diesel(sql_type = Text)]
+    stream: String,
+    #[diesel(sql_type = Text)]
+    reason: String,
+    #[diesel(sql_type = Unsigned<Integer>)]
+    attempts: u32,
+    #[diesel(sql_type = Datetime)]
+    first_at: chrono::NaiveDateTime,
+    #[diesel(sql_type = Datetime)]
+    last_at: chrono::NaiveDateTime,
 }
 
 #[async_trait]
@@ -40,6 +62,32 @@ impl Retries for Store {
                         .map_err(fault)?;
                     Ok(())
                 })
+            })
+            .await
+    }
+
+    async fn of_item(&self, connection: &str, source: &str) -> Result<Vec<WaitingItem>, Fault> {
+        let (id, source) = (connection.to_owned(), source.to_owned());
+        self.pool
+            .call(move |connection| {
+                let rows: Vec<ItemRow> = sql_query(
+                    "SELECT stream, reason, attempts, first_at, last_at FROM tradesync_retries WHERE connection_id = ? AND source_key = ? ORDER BY last_at DESC",
+                )
+                .bind::<Text, _>(&id)
+                .bind::<Text, _>(&source)
+                .load(connection)
+                .map_err(fault)?;
+                rows.into_iter()
+                    .map(|row| {
+                        Ok(WaitingItem {
+                            stream: row.stream,
+                            reason: json("reason", &row.reason)?,
+                            attempts: row.attempts,
+                            first_at: utc(row.first_at),
+                            last_at: utc(row.last_at),
+                        })
+                    })
+                    .collect()
             })
             .await
     }

@@ -19,3 +19,4 @@ mod secrets;
 mod shop;
 mod specials;
 mod swagger;
+mod undo;

@@ -31,6 +31,7 @@ const SERVED: &[(&str, &str)] = &[
     ("post", "/sync/runs/{id}/cancel"),
     ("post", "/sync/runs/{id}/approve"),
     ("post", "/sync/runs/{id}/reject"),
+    ("post", "/sync/runs/{id}/undo"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -372,7 +373,7 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
             }
         }
         // A dry run of one operation must not be in the way of the next.
-        if operation.id == "start_sync" || operation.id == "approve_run" {
+        if matches!(operation.id, "start_sync" | "approve_run" | "undo_run") {
             let runs = prepared.stage.rest.all("/sync/runs").await;
             for run in runs.iter().filter(|run| matches!(run["state"].as_str(), Some("queued" | "running"))) {
                 prepared.stage.rest.wait(run["id"].as_str().unwrap()).await;

@@ -43,6 +43,14 @@ const CODES: &[(&str, &[&str])] = &[
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
     ("remote_failed", &[]),
+    ("undone", &["run"]),
+    ("undone_by_hiding", &["run"]),
+    ("already_undone", &[]),
+    ("changed_since", &["now"]),
+    ("undo_never", &["why"]),
+    ("left_as_undone", &["fields", "run"]),
+    ("changed_but_undone", &["fields", "run"]),
+    ("unchanged", &[]),
 ];
 
 fn source(lang: Lang) -> String {

@@ -12,6 +12,7 @@ use crate::{
         flow::{Decision, EngineSettings, Item, LinkDecision, Lookup, Observation, Observe, Rules},
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase},
         ports::{Holder, StoredRecord},
+        undo::{self, HeldBack},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -71,11 +72,16 @@ impl Execution {
             let mut plan = Vec::new();
             let mut questions = Vec::new();
             let mut closed = Vec::new();
+            let mut released = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
                 let (decision, link) = decide_one(rules, stored, &chunk, &matches);
+                let HeldBack { decision, released: moved } = undo::hold_back(decision, link);
+                if !moved.is_empty() {
+                    released.push((stored.record.key.clone(), moved));
+                }
                 count(&mut counts, decision.outcome, self.run.dry_run);
                 match &decision.link {
                     LinkDecision::Propose(candidate) => {
@@ -91,11 +97,14 @@ impl Execution {
                     }
                 }
                 if decision.outcome != Outcome::Unchanged {
-                    plan.push(change(stored, decision, link, &chunk));
+                    plan.push(change(rules, stored, decision, link, &chunk));
                 }
             }
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
+            }
+            if !self.run.dry_run && !released.is_empty() {
+                self.ports.links.release(&self.connection.link_space, released).await?;
             }
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
@@ -193,7 +202,8 @@ impl Execution {
         let mut decided = HashMap::new();
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
             let (decision, link) = decide_one(rules, stored, &chunk, &nothing);
-            decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
+            let decision = undo::hold_back(decision, link).decision;
+            decided.insert(stored.record.key.clone(), change(rules, stored, decision, link, &chunk));
         }
         Ok(decided)
     }
@@ -219,7 +229,7 @@ fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, ma
     (rules.decide(&item), link)
 }
 
-fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
+fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
     let linked = link.filter(|link| link.state == LinkState::Linked);
     let (target, origin) = match &decision.link {
         LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
@@ -227,11 +237,8 @@ fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk:
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
     };
-    let witness = target
-        .as_ref()
-        .and_then(|target| chunk.observed.get(target))
-        .and_then(|seen| seen.witness.clone())
-        .or_else(|| linked.and_then(|link| link.witness.clone()));
+    let observed = target.as_ref().and_then(|target| chunk.observed.get(target));
+    let witness = observed.and_then(|seen| seen.witness.clone()).or_else(|| linked.and_then(|link| link.witness.clone()));
     let state = match (decision.op, decision.outcome) {
         (Op::None, Outcome::Failed) => ChangeState::Failed,
         (Op::None, Outcome::Held) | (_, Outcome::Held) => ChangeState::Held,
@@ -239,6 +246,7 @@ fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk:
         _ => ChangeState::Planned,
     };
     NewChange {
+        keep: undo::remember(rules, decision.op, &decision.fields, linked, observed),
         source: stored.record.key.clone(),
         name: stored.record.name.clone(),
         target,
@@ -265,7 +273,9 @@ fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>,
         origin: "proposed".to_owned(),
         written: Default::default(),
         source_seen_at: None,
+        undone: Default::default(),
         run: Some(run.to_owned()),
+        linked_at: None,
         updated_at: stored.seen_at,
     }
 }

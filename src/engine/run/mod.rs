@@ -3,6 +3,7 @@
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
 //! - [`apply`]: changes into the target, batch by batch
+//! - [`undo`]: instead of all three, taking back what another run applied
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
 pub mod apply;
@@ -10,6 +11,7 @@ pub mod decide;
 pub mod full_every;
 pub mod hold;
 pub mod read;
+pub mod undo;
 
 use std::{sync::Arc, time::Instant};
 
@@ -61,6 +63,12 @@ struct Worked {
     summary: ReadSummary,
 }
 
+/// What a run of either kind came to.
+enum Ended {
+    Worked(Worked),
+    Undone(Counts),
+}
+
 impl Execution {
     /// Prepares a claimed run: its connection, and the settings as they stood when it began.
     pub async fn prepare(ports: Ports, flows: &[Arc<dyn Flow>], sealer: &Sealer, run: Run, hold: Arc<Hold>) -> Result<Self, Fault> {
@@ -79,10 +87,14 @@ impl Execution {
     /// Runs it to its end and writes that end down.
     pub async fn execute(mut self) {
         let began = Instant::now();
-        let worked = self.work().await;
+        let worked = match self.run.undo_of.clone() {
+            Some(run) => self.undo(&run).await.map(Ended::Undone),
+            None => self.work().await.map(Ended::Worked),
+        };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
-            Ok(worked) => self.succeed(worked).await,
+            Ok(Ended::Worked(worked)) => self.succeed(worked).await,
+            Ok(Ended::Undone(counts)) => self.undone(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,
         };
         match outcome {

@@ -4,7 +4,7 @@
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`]: what stands under a connection
-//! - [`sync`]: start a run, look at runs, cancel, approve, reject
+//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod connections;
@@ -12,6 +12,7 @@ pub mod links;
 pub mod merge;
 pub mod streams;
 pub mod sync;
+pub mod undo;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@
 //! | 4.1 new goods | [`new`](mod@new) |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | writing | [`target`] |
+//! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
@@ -25,6 +26,7 @@ pub mod settings;
 pub mod source;
 pub mod stock;
 pub mod target;
+pub mod undo;
 
 use std::time::Duration;
 

@@ -11,12 +11,12 @@ use super::{
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
     settings::{LinkKey, Linking, Settings},
-    stock,
+    stock, undo,
 };
 use crate::{
     domain::number,
     engine::{
-        flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
     fault::{Code, Fault, FaultView},
@@ -95,6 +95,22 @@ impl Rules for BillzOpencart {
             Some(link) => existing::decide(self, &wanted, item.observed, Some(link)),
             None => self.unlinked(&wanted, item),
         }
+    }
+
+    fn standing(&self, field: &str, observed: &Observation) -> Option<Value> {
+        undo::standing(field, observed)
+    }
+
+    fn shown(&self, field: &str, observed: &Observation) -> Option<Value> {
+        undo::shown(self, field, observed)
+    }
+
+    fn comes_to(&self, field: &FieldChange, observed: &Observation) -> Option<Value> {
+        undo::comes_to(self, field, observed)
+    }
+
+    fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {
+        self.settings.behind(code)
     }
 }
 

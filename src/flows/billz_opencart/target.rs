@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     rules::money,
     settings::{LinkKey, Settings, Specials, SpecialsScope},
+    undo,
 };
 use crate::{
     domain::number,
@@ -65,7 +66,7 @@ impl Standing {
     }
 }
 
-fn special(row: &Value) -> Option<Special> {
+pub(super) fn special(row: &Value) -> Option<Special> {
     Some(Special {
         id: row.get(0)?.as_u64()?,
         customer_group_id: row.get(1)?.as_i64()?,
@@ -210,13 +211,16 @@ impl Writing {
             match field.field.as_str() {
                 "quantity" => update.quantity = both(field, |value| value.as_i64())?,
                 "price" => update.price = both(field, decimal)?,
+                "status" => update.status = both(field, undo::flag)?,
+                "special" if change.body.op == Op::Restore => update.special = Some(undo::special_wish(change)?),
                 "special" => update.special = Some(special_wish(field, &self.settings, &self.groups)),
                 _ => {}
             }
         }
         update.quantity = update.quantity.filter(|(old, new)| old != new);
         update.price = update.price.filter(|(old, new)| old != new);
-        let nothing = update.quantity.is_none() && update.price.is_none() && update.special.is_none();
+        update.status = update.status.filter(|(old, new)| old != new);
+        let nothing = update.quantity.is_none() && update.price.is_none() && update.status.is_none() && update.special.is_none();
         Ok((!nothing).then_some(update))
     }
 
@@ -352,14 +356,14 @@ impl Observe for Writing {
 #[async_trait]
 impl Apply for Writing {
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault> {
-        let of = |op: Op| batch.iter().filter(move |change| change.body.op == op).collect::<Vec<_>>();
-        let mut updated = self.apply_updates(&of(Op::Update)).await?.into_iter();
-        let mut created = self.apply_creations(&of(Op::Create), again).await?.into_iter();
+        let of = |ops: &[Op]| batch.iter().filter(|change| ops.contains(&change.body.op)).collect::<Vec<_>>();
+        let mut updated = self.apply_updates(&of(&[Op::Update, Op::Restore])).await?.into_iter();
+        let mut created = self.apply_creations(&of(&[Op::Create]), again).await?.into_iter();
         batch
             .iter()
             .map(|change| {
                 let answer = match change.body.op {
-                    Op::Update => updated.next(),
+                    Op::Update | Op::Restore => updated.next(),
                     Op::Create => created.next(),
                     Op::Hide | Op::Send | Op::None => None,
                 };

@@ -1,0 +1,78 @@
+//! Undo for this flow: what stands in the shop whole, so that it can be compared and put back. Pure.
+//!
+//! Only specials need more than a value: a product may have any number of them, for several customer groups, with dates and
+//! priorities, while a report shows the one that visitors see.
+
+use serde_json::{Value, json};
+
+use super::{
+    rules::{BillzOpencart, money},
+    target::{self, Standing},
+};
+use crate::{
+    domain::number,
+    engine::{
+        flow::Observation,
+        model::{Change, FieldChange},
+    },
+    fault::Fault,
+    systems::opencart::{
+        Ending, Scope, Special, SpecialWish, Want,
+        special::{specials_after, visible_special},
+    },
+};
+
+/// The field whose short form is the special that visitors see.
+const SPECIAL: &str = "special";
+
+/// Rows of specials without their ids, in an order of their own: a person's save gives every row a new id.
+fn whole(rows: &[Special]) -> Value {
+    let mut rows: Vec<&Special> = rows.iter().collect();
+    rows.sort_by(|one, other| {
+        let key = |row: &Special| (row.customer_group_id, row.priority, row.price);
+        key(one).cmp(&key(other)).then_with(|| (&one.date_start, &one.date_end).cmp(&(&other.date_start, &other.date_end)))
+    });
+    let row = |row: &&Special| json!([0, row.customer_group_id, row.priority, number::plain(row.price), row.date_start, row.date_end]);
+    Value::Array(rows.iter().map(row).collect())
+}
+
+/// What stands in the shop for a field.
+pub fn standing(field: &str, observed: &Observation) -> Option<Value> {
+    if field == SPECIAL {
+        return Standing::of(&observed.values).ok().map(|standing| whole(&standing.product.specials));
+    }
+    observed.values.get(field).cloned()
+}
+
+/// The same as a report shows it.
+pub fn shown(rules: &BillzOpencart, field: &str, observed: &Observation) -> Option<Value> {
+    if field != SPECIAL {
+        return standing(field, observed);
+    }
+    let specials = Standing::of(&observed.values).ok()?.product.specials;
+    let seen = rules.groups.iter().find_map(|group| visible_special(&specials, *group, rules.today));
+    Some(seen.map_or(Value::Null, |row| money(row.price)))
+}
+
+/// What will stand there once the change is carried out.
+pub fn comes_to(rules: &BillzOpencart, field: &FieldChange, observed: &Observation) -> Option<Value> {
+    if field.field != SPECIAL {
+        return None;
+    }
+    let standing = Standing::of(&observed.values).ok()?;
+    let wish = target::special_wish(field, &rules.settings, &rules.groups);
+    Some(whole(&specials_after(&standing.product.specials, &wish, rules.today)))
+}
+
+/// The wish that puts a product's specials back as they stood.
+pub(super) fn special_wish(change: &Change) -> Result<SpecialWish, Fault> {
+    let rows = change.body.keep.get(SPECIAL).and_then(|kept| kept.after.as_ref()).and_then(Value::as_array);
+    let rows = rows.and_then(|rows| rows.iter().map(target::special).collect::<Option<Vec<_>>>());
+    let rows = rows.ok_or_else(|| Fault::internal("the specials that stood there cannot be read back"))?;
+    Ok(SpecialWish { groups: Vec::new(), want: Want::Rows(rows), ending: Ending::Remove, scope: Scope::All })
+}
+
+/// Yes or no, as a creation and as an observation say it.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_i64().map(|number| number != 0))
+}
