@@ -9,6 +9,7 @@ mod support;
 mod api;
 mod concurrency;
 mod crash;
+mod deciding_again;
 mod dry_run;
 mod faults;
 mod first_sync;

@@ -96,6 +96,10 @@ fn special(
     moved: bool,
     base: Decimal,
 ) -> Option<FieldChange> {
+    // What the source does not speak of, it does not end.
+    if !wanted.priced.promo_told {
+        return None;
+    }
     let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
     let promo = wanted.priced.promo.as_ref().filter(|(price, _)| *price < base);
     let (want, scope, rule) = match promo {

@@ -64,6 +64,7 @@ fn good(product: Product) -> Good {
         properties,
         parent: product.parent_id,
         shops,
+        company: None,
         unreadable: None,
     }
 }

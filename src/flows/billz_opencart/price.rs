@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::{
-    record::{Good, ShopNames},
-    settings::Settings,
+    record::{Good, Promo, ShopNames},
+    settings::{Api, Settings},
 };
 use crate::{
     domain::number::{self, round_to_step},
@@ -23,8 +23,10 @@ pub struct Priced {
     pub price: Decimal,
     /// How it came about.
     pub rule: Reason,
-    /// Price of a promotion that is on, rounded, always above 0 and below `price`.
+    /// Price of a promotion or discount that is on, rounded, always above 0 and below `price`.
     pub promo: Option<(Decimal, Reason)>,
+    /// Whether the source says at all if a discount is on. A row of Billz 1 without that field says nothing, and ends no special.
+    pub promo_told: bool,
 }
 
 /// Why there is no price.
@@ -48,7 +50,9 @@ pub struct Currencies {
 /// The price of `good` by the shop `shop`.
 pub fn price(good: &Good, shop: &str, settings: &Settings, currencies: &Currencies, names: &ShopNames) -> Result<Priced, NoPrice> {
     let name = names.of(good, shop);
-    let row = good.shops.get(shop);
+    let named = good.shops.contains_key(shop);
+    // Billz 1 may leave out an office that holds nothing: its stock is 0 there, and the price is the company's.
+    let row = good.shops.get(shop).or(good.company.as_ref());
     let Some((row, text)) = row.and_then(|row| row.price.as_ref().map(|price| (row, price))) else {
         return Err(NoPrice::Skip(Reason::new("no_price").with("shop", name)));
     };
@@ -59,14 +63,47 @@ pub fn price(good: &Good, shop: &str, settings: &Settings, currencies: &Currenci
     if price <= Decimal::ZERO || price < min {
         return Err(NoPrice::Skip(Reason::new("price_below_minimum").with("price", number::plain(price)).with("min", number::plain(min))));
     }
-    let promo = row.promo.as_ref().and_then(|promo| {
-        let special = readable(&promo.price).filter(|special| *special > Decimal::ZERO && *special < retail)?;
+    let unrounded = |special: Decimal| number::plain(exchange.convert(special));
+    let promo = match (settings.api, &row.discount) {
+        (Api::Billz1, Some(discount)) => discounted(retail, discount)
+            .map_err(|()| {
+                let reason = Reason::new("discount_unusable").with("price", number::plain(retail)).with("discount", discount);
+                NoPrice::Fail(reason.with("shop", name))
+            })?
+            .map(|(special, amount)| {
+                let rule = Reason::new("discount").with("price", number::plain(retail)).with("amount", number::plain(amount));
+                (special, rule.with("unrounded", unrounded(special)))
+            }),
+        (Api::Billz1, None) => None,
+        (Api::Billz2, _) => row.promo.as_ref().and_then(|promo| promoted(retail, promo)).map(|(special, name)| {
+            let rule = Reason::new("promo").with("name", name).with("unrounded", unrounded(special));
+            (special, rule)
+        }),
+    };
+    let promo = promo.and_then(|(special, rule)| {
         let rounded = finished(special, &exchange, settings);
         // Never above the price, never 0, whatever rounding does.
-        (rounded > Decimal::ZERO && rounded < price)
-            .then(|| (rounded, Reason::new("promo").with("name", &promo.name).with("unrounded", number::plain(exchange.convert(special)))))
+        (rounded > Decimal::ZERO && rounded < price).then_some((rounded, rule))
     });
-    Ok(Priced { price, rule: exchange.rule(name, retail), promo })
+    let promo_told = settings.api == Api::Billz2 || row.discount.is_some();
+    Ok(Priced { price, rule: exchange.rule(name, named, retail), promo, promo_told })
+}
+
+/// Billz 1: price less «Сумма скидки», with that amount; none of 0. An amount that is no number, below 0, or leaves nothing of the
+/// price is refused (facts/billz-1.md section 6).
+fn discounted(retail: Decimal, discount: &str) -> Result<Option<(Decimal, Decimal)>, ()> {
+    let amount = readable(discount).ok_or(())?;
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    let special = retail.checked_sub(amount).filter(|special| *special > Decimal::ZERO).ok_or(())?;
+    Ok(Some((special, amount)))
+}
+
+/// Billz 2: the price of a promotion, with its name; none unless it is above 0 and below the price.
+fn promoted(retail: Decimal, promo: &Promo) -> Option<(Decimal, &str)> {
+    let special = readable(&promo.price).filter(|special| *special > Decimal::ZERO && *special < retail)?;
+    Some((special, &promo.name))
 }
 
 /// A decimal that fits the column.
@@ -85,9 +122,11 @@ impl Exchange {
         self.rate.map_or(amount, |rate| amount.checked_mul(rate).unwrap_or(amount))
     }
 
-    fn rule(&self, shop: &str, retail: Decimal) -> Reason {
+    /// `named`: the row names the shop itself, rather than the company alone.
+    fn rule(&self, shop: &str, named: bool, retail: Decimal) -> Reason {
         let unrounded = number::plain(self.convert(retail));
         match self.rate {
+            None if !named => Reason::new("price_of_company").with("shop", shop).with("unrounded", unrounded),
             None => Reason::new("price_of_shop").with("shop", shop).with("unrounded", unrounded),
             Some(rate) => Reason::new("price_converted")
                 .with("shop", shop)

@@ -36,6 +36,9 @@ pub struct Good {
     pub parent: Option<String>,
     /// What each shop of the company says. A shop that is absent holds nothing and has no price.
     pub shops: BTreeMap<String, Shop>,
+    /// Billz 1: what the row says for the whole company; its price counts where the row does not name the office. Absent in Billz 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub company: Option<Shop>,
     /// For [`Kind::Unreadable`]: which field, and what stood there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<(String, String)>,
@@ -88,6 +91,9 @@ pub struct Shop {
     /// Price of a promotion that is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promo: Option<Promo>,
+    /// Billz 1: «Сумма скидки в сумах», taken off the price; 0 = none. Absent in Billz 2, and where Billz 1 does not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount: Option<String>,
 }
 
 /// A promotion that is on.
@@ -100,6 +106,12 @@ pub struct Promo {
 }
 
 impl Good {
+    /// Whether Billz 1 names offices that hold the good, and none of `shops` is among them. A good that no office is named for may be
+    /// anybody's: whether offices without stock are listed is unknown (facts/billz-1.md section 4.2).
+    pub fn is_elsewhere(&self, shops: &[String]) -> bool {
+        self.company.is_some() && !self.shops.is_empty() && !shops.iter().any(|shop| self.shops.contains_key(shop))
+    }
+
     /// The JSON text that is stored; equal goods give equal text.
     pub fn to_payload(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

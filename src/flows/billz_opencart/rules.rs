@@ -127,6 +127,9 @@ impl BillzOpencart {
 
     /// Proposals come before creation: a shop that was filled from Excel must get no doubles.
     fn unlinked(&self, wanted: &Wanted<'_>, item: &Item<'_>) -> Decision {
+        if wanted.good.is_elsewhere(&self.shops) {
+            return skipped(Reason::new("not_in_shop"));
+        }
         match item.candidates {
             [] => new::decide(self, wanted, item.key),
             [only] if !item.contested => match self.settings.linking {

@@ -10,7 +10,7 @@ use super::{
     price::{Currencies, NoPrice, price},
     record::{Category, Good, Kind, Promo, Shop, ShopNames},
     rules::BillzOpencart,
-    settings::Settings,
+    settings::{Api, Settings},
     stock::quantity,
     target::{Standing, special_wish},
 };
@@ -47,6 +47,7 @@ fn shop(stock: &str, price: &str, promo: &str) -> Shop {
         price: given(price),
         currency: "UZS".into(),
         promo: given(promo).map(|price| Promo { price, name: "Bahor".into() }),
+        ..Shop::default()
     }
 }
 
@@ -545,5 +546,71 @@ proptest! {
             let other = quantity(&good, &keys, "s2", &rules.settings, &rules.names).map(|(quantity, _)| quantity);
             prop_assert_eq!(of(&keys), other);
         }
+    }
+}
+
+/// What Billz 1 says of an office, or of the whole company.
+fn office(stock: &str, price: &str, discount: Option<&str>) -> Shop {
+    Shop { discount: discount.map(str::to_owned), currency: String::new(), ..shop(stock, price, "") }
+}
+
+mod billz1 {
+    use super::*;
+
+    fn settings(over: Value) -> Settings {
+        Settings { api: Api::Billz1, ..super::settings(over) }
+    }
+
+    fn priced(row: Shop) -> Result<(String, bool), String> {
+        let good = good(&[("s1", row)]);
+        price(
+            &good,
+            "s1",
+            &settings(json!({"rounding": {"step": "100", "mode": "half-up"}})),
+            &Currencies::default(),
+            &ShopNames::default(),
+        )
+        .map(|priced| (priced.promo.map_or_else(String::new, |(special, rule)| format!("{special} {}", rule.code)), priced.promo_told))
+        .map_err(|refused| match refused {
+            NoPrice::Skip(reason) => format!("skip {}", reason.code),
+            NoPrice::Fail(reason) => format!("fail {}", reason.code),
+        })
+    }
+
+    /// «Сумма на этой вкладке = Цена - Сумма скидки»; 0 = none; what leaves nothing of the price is refused.
+    #[test]
+    fn the_special_is_the_price_less_the_amount_of_the_discount() {
+        for (price, discount, expected) in [
+            ("189000", Some("19000"), Ok(("170000 discount", true))),
+            ("189000", Some("19049.5"), Ok(("170000 discount", true))),
+            ("189000", Some("0"), Ok(("", true))),
+            ("189000", Some("0.00"), Ok(("", true))),
+            // Rounded up to the price itself: no special, but told.
+            ("189000", Some("20"), Ok(("", true))),
+            ("189000", None, Ok(("", false))),
+            ("189000", Some("189000"), Err("fail discount_unusable")),
+            ("189000", Some("200000"), Err("fail discount_unusable")),
+            ("189000", Some("-1"), Err("fail discount_unusable")),
+            ("189000", Some("10 %"), Err("fail discount_unusable")),
+            // Junk rows are junk whatever their discount.
+            ("1", Some("1"), Err("skip price_below_minimum")),
+            ("0", Some("0"), Err("skip price_below_minimum")),
+        ] {
+            let found = priced(office("5", price, discount));
+            let found = found.as_ref().map(|(promo, told)| (promo.as_str(), *told)).map_err(String::as_str);
+            assert_eq!(found, expected, "{price} less {discount:?}");
+        }
+    }
+
+    #[test]
+    fn an_office_that_is_not_named_holds_nothing_at_the_companys_price() {
+        let settings = settings(json!({}));
+        let good = Good { company: Some(office("7", "1000", Some("100"))), ..good(&[("s2", office("7", "1200", Some("0")))]) };
+        let priced = price(&good, "s1", &settings, &Currencies::default(), &ShopNames::default()).unwrap();
+        assert_eq!((priced.price, priced.rule.code.as_str()), (decimal("1000"), "price_of_company"));
+        assert_eq!(priced.promo.map(|(special, _)| special), Some(decimal("900")));
+        assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().0, 0);
+        assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
+        assert!(!Good { shops: BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }
 }
