@@ -80,6 +80,7 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),
     ("POST", "/sync/runs/{id}/undo", Needs::Operator),
+    ("GET", "/sync/explain", Needs::Reader),
     ("POST", "/sync/{flow}", Needs::Operator),
 ];
 

@@ -73,6 +73,9 @@ const TAGS: &[(&str, &str)] = &[
     ("Service", "Health, metrics, documents."),
 ];
 
+/// The one path whose query has a part that must be there.
+const EXPLAIN: &str = "/sync/explain";
+
 /// Parameters by name: description, schema, example.
 fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
     let text = json!({"type": "string"});
@@ -85,6 +88,9 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
         "flow" => ("Only of this flow", text, json!("billz-opencart")),
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
+        "connection" if path == EXPLAIN => ("Id of the connection", text, json!(examples::CONNECTION)),
+        "item" => ("The source's id of the item; give this or `target`", text, json!(examples::SOURCE)),
+        "target" => ("Id of the target item, instead of `item`", text, Value::Null),
         "connection" => ("Only runs of this connection", text, json!(examples::CONNECTION)),
         "owner" => ("Only runs of this owner's connections", text, json!("seller:42")),
         "state" if path.ends_with("/links") => {
@@ -110,6 +116,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_links" => &["state", "limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
+        "explain" => &["connection", "item", "target"],
         _ => &[],
     }
 }
@@ -128,6 +135,7 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
         "undo_run" => &[Code::StreamBusy, Code::NothingToUndo, Code::UndoExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "explain" => &[Code::NotFound],
         "readyz" => &[Code::DatabaseUnavailable],
         _ => &[],
     }
@@ -284,7 +292,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
         .chain(query(id).iter().map(|name| (*name, "query")))
         .map(|(name, place)| {
             let (description, schema, example) = parameter(name, path);
-            let mut made = json!({"name": name, "in": place, "required": place == "path", "description": description, "schema": schema});
+            let mut made = json!({"name": name, "in": place, "required": place == "path" || (path == EXPLAIN && name == "connection"), "description": description, "schema": schema});
             if let (false, Some(members)) = (example.is_null(), made.as_object_mut()) {
                 members.insert("example".to_owned(), example);
             }
@@ -306,7 +314,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
-    if id == "list_items" {
+    if matches!(id, "list_items" | "explain") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

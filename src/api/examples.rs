@@ -54,6 +54,7 @@ pub fn response(operation: &str) -> Option<Value> {
         "undo_run" => undo(),
         "list_runs" => page(run()),
         "list_items" => page(item()),
+        "explain" => explanation(),
         "livez" | "readyz" => json!({"status": "ok"}),
         _ => return None,
     })
@@ -112,5 +113,42 @@ fn item() -> Value {
         "key": SOURCE, "name": "T-shirt, white, M", "target": TARGET, "outcome": "updated",
         "reason": {"code": "changed", "text": "The product's data has changed."},
         "changes": [{"field": "quantity", "old": 3, "new": 5, "rule": "stock_sum", "rule_text": "Sum of the stock of the shops (Chilonzor): 5."}],
+    })
+}
+
+fn explanation() -> Value {
+    let changes = item()["changes"].take();
+    let reason = item()["reason"].take();
+    json!({
+        "connection": CONNECTION, "item": SOURCE,
+        "answer": [
+            {"code": "explain_seen", "text": "The source last showed the item at 2026-02-01T09:05:01Z."},
+            {"code": "explain_linked", "text": "It is linked to the product 50."},
+            {"code": "unchanged", "text": "Everything stands in the shop as it should: there is nothing to change."},
+        ],
+        "source": {
+            "name": "T-shirt, white, M", "values": {"kind": "goods", "name": "T-shirt, white, M", "sku": "TST-1"}, "seen_at": "2026-02-01T09:05:01Z", "run": RUN,
+            "changed_at": "2026-02-01T08:59:30Z", "gone_at": null,
+        },
+        "link": {
+            "state": "linked", "target": TARGET, "candidates": [], "origin": "created", "linked_at": "2026-01-20T09:05:08Z", "linked_by": RUN,
+            "written_by": RUN,
+        },
+        "target": {
+            "state": "seen", "values": {"quantity": 5, "price": "89000", "status": true}, "error": null,
+            "fields": [{
+                "field": "quantity", "now": 5, "written": 5, "author": "us", "run": RUN, "at": "2026-02-01T09:05:00Z", "undone_by": null,
+                "rule": {"code": "stock_sum", "text": "Sum of the stock of the shops (Chilonzor): 5."},
+            }],
+        },
+        "decisions": [{
+            "stream": STREAM, "name": "Chilonzor", "enabled": true, "outcome": "unchanged", "changes": [], "settings": {"update_fields": ["quantity", "price"]},
+            "reason": {"code": "unchanged", "text": "Everything stands in the shop as it should: there is nothing to change."}, "error": null,
+        }],
+        "waiting": [],
+        "changes": [{
+            "run": RUN, "stream": STREAM, "trigger": "schedule", "at": "2026-02-01T09:05:00Z", "state": "applied", "outcome": "updated", "reason": reason,
+            "changes": changes,
+        }],
     })
 }

@@ -3,7 +3,7 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`explain`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -13,6 +13,7 @@ pub mod connections;
 pub mod docs;
 pub mod etag;
 pub mod examples;
+pub mod explain;
 pub mod frame;
 pub mod health;
 pub mod idempotency;
@@ -112,5 +113,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::approve_run)
         .service(runs::reject_run)
         .service(runs::undo_run)
+        .service(explain::explain)
         .service(sync::start_sync);
 }

@@ -303,20 +303,21 @@ pub trait Rules: Send + Sync {
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
 
-    /// What stands in the target for a field, whole and without ids that every save gives anew; in the form of a change's `new`, save where
-    /// [`Self::comes_to`] tells another one.
-    fn standing(&self, field: &str, observed: &Observation) -> Option<Value> {
+    /// What stands in the target for a field, in the form of [`FieldChange::old`] (null = nothing); `None` if that cannot be told of
+    /// this field.
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
         observed.values.get(field).cloned()
     }
 
-    /// The same as people see it in a report.
-    fn shown(&self, field: &str, observed: &Observation) -> Option<Value> {
-        self.standing(field, observed)
+    /// The same whole, where the short form leaves something out, and without ids that every save gives anew: by it an undo tells whether
+    /// something was changed since.
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        self.standing(observed, field)
     }
 
-    /// What [`Self::standing`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is
+    /// What [`Self::whole`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is
     /// written must tell it, or it could not be undone.
-    fn comes_to(&self, _field: &FieldChange, _observed: &Observation) -> Option<Value> {
+    fn comes_to(&self, _observed: &Observation, _field: &FieldChange) -> Option<Value> {
         None
     }
 

@@ -19,9 +19,11 @@
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
 //! - [`undo`]: taking back what a run did, the pure part
+//! - [`explain`]: why an item is as it is, the pure part
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod explain;
 pub mod flow;
 pub mod model;
 pub mod ports;

@@ -112,8 +112,8 @@ pub fn same(one: &Value, other: &Value) -> bool {
 pub fn remember(rules: &dyn Rules, op: Op, fields: &[FieldChange], link: Option<&Link>, observed: Option<&Observation>) -> Keep {
     let Some(observed) = observed.filter(|_| matches!(op, Op::Update | Op::Hide)) else { return Keep::new() };
     let kept = |field: &FieldChange| {
-        let after = rules.comes_to(field, observed);
-        let before = after.as_ref().and_then(|_| rules.standing(&field.field, observed));
+        let after = rules.comes_to(observed, field);
+        let before = after.as_ref().and_then(|_| rules.whole(observed, &field.field));
         Kept { before, after, memory: Memory::of(link, &field.field), next: None }
     };
     fields.iter().map(|field| (field.field.clone(), kept(field))).filter(|(_, kept)| *kept != Kept::default()).collect()
@@ -277,8 +277,8 @@ impl Undoing<'_> {
     fn way(&self, rules: &dyn Rules, field: &FieldChange, observed: &Observation) -> Way {
         let kept = self.change.body.keep.get(&field.field).cloned().unwrap_or_default();
         let created = self.change.body.op == Op::Create;
-        let standing = rules.standing(&field.field, observed);
-        let is = standing.clone().unwrap_or(Value::Null);
+        let whole = rules.whole(observed, &field.field);
+        let is = whole.clone().unwrap_or(Value::Null);
         let former = if created { Some(Value::from(0)) } else { field.old.clone() };
         let (ours, before) = (kept.after.clone().unwrap_or_else(|| field.new.clone()), kept.before.clone().or_else(|| former.clone()));
         let before = before.unwrap_or(Value::Null);
@@ -291,8 +291,8 @@ impl Undoing<'_> {
         let change = FieldChange { field: field.field.clone(), old: Some(short(&is)), new: former.unwrap_or(Value::Null), rule };
         if !same(&is, &ours) {
             return Way::ChangedSince(FieldChange {
-                old: Some(rules.shown(&field.field, observed).unwrap_or(is)),
-                rule: Reason::new("changed_since").with("now", shown(rules.shown(&field.field, observed).as_ref().or(standing.as_ref()))),
+                old: Some(rules.standing(observed, &field.field).unwrap_or(is)),
+                rule: Reason::new("changed_since").with("now", shown(rules.standing(observed, &field.field).as_ref().or(whole.as_ref()))),
                 ..change
             });
         }

@@ -11,6 +11,7 @@ mod concurrency;
 mod crash;
 mod deciding_again;
 mod dry_run;
+mod explain;
 mod faults;
 mod first_sync;
 mod linking;

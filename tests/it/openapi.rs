@@ -32,6 +32,7 @@ const SERVED: &[(&str, &str)] = &[
     ("post", "/sync/runs/{id}/approve"),
     ("post", "/sync/runs/{id}/reject"),
     ("post", "/sync/runs/{id}/undo"),
+    ("get", "/sync/explain"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -343,11 +344,15 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
         }
         // Once plain, and once with the examples of its query.
         let query = parameters.iter().filter(|one| one["in"] == "query" && !one["example"].is_null());
+        let needs_query = parameters.iter().any(|one| one["in"] == "query" && one["required"] == true);
         let query =
             query.map(|one| format!("{}={}", one["name"].as_str().unwrap(), text(&real(&one["example"], &ids)))).collect::<Vec<_>>();
         let mut paths = vec![path.clone()];
         if !query.is_empty() {
             paths.push(format!("{path}?{}", query.join("&")));
+        }
+        if needs_query {
+            paths.remove(0);
         }
         let example = &operation.body["requestBody"]["content"]["application/json"]["example"];
         let body = (!example.is_null()).then(|| real(example, &ids).to_string().into_bytes());

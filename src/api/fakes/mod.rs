@@ -398,6 +398,19 @@ impl Changes for Memory {
 }
 
 #[async_trait]
+impl Retries for Memory {
+    async fn settle(&self, _: &str, _: &str, _: &str) -> Result<()> {
+        unused()
+    }
+    async fn of_item(&self, _: &str, _: &str) -> Result<Vec<WaitingItem>> {
+        unused()
+    }
+    async fn waiting(&self, _: &str) -> Result<u64> {
+        unused()
+    }
+}
+
+#[async_trait]
 impl Idempotent for Memory {
     async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>> {
         Ok(self.replay::<()>(&Some(key.clone()))?.and_then(|acted| match acted {
@@ -443,6 +456,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        retries: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

@@ -1,6 +1,7 @@
 //! What answers and bodies look like. The engine's types never leave the service as they are: the contract is here.
 
 pub mod connection;
+pub mod explain;
 pub mod link;
 pub mod run;
 pub mod stream;

@@ -54,6 +54,17 @@ const CODES: &[(&str, &[&str])] = &[
     ("left_as_undone", &["fields", "run"]),
     ("changed_but_undone", &["fields", "run"]),
     ("unchanged", &[]),
+    ("explain_seen", &["at"]),
+    ("explain_gone", &["since"]),
+    ("explain_never_seen", &[]),
+    ("explain_linked", &["target"]),
+    ("explain_not_linked", &[]),
+    ("explain_unreachable", &[]),
+    ("explain_hidden", &[]),
+    ("explain_somebody_else", &["fields"]),
+    ("explain_disabled", &[]),
+    ("explain_waits", &["attempts", "since"]),
+    ("explain_held", &["run"]),
 ];
 
 fn source(lang: Lang) -> String {

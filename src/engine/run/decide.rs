@@ -77,8 +77,7 @@ impl Execution {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let (decision, link) = decide_one(rules, stored, &chunk, &matches);
-                let HeldBack { decision, released: moved } = undo::hold_back(decision, link);
+                let Judged { decision, link, released: moved } = decide_one(rules, stored, &chunk, &matches);
                 if !moved.is_empty() {
                     released.push((stored.record.key.clone(), moved));
                 }
@@ -201,15 +200,22 @@ impl Execution {
         let chunk = self.chunk(target, records, &nothing).await?;
         let mut decided = HashMap::new();
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
-            let (decision, link) = decide_one(rules, stored, &chunk, &nothing);
-            let decision = undo::hold_back(decision, link).decision;
+            let Judged { decision, link, .. } = decide_one(rules, stored, &chunk, &nothing);
             decided.insert(stored.record.key.clone(), change(rules, stored, decision, link, &chunk));
         }
         Ok(decided)
     }
 }
 
-fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, matches: &Matches) -> (Decision, Option<&'a Link>) {
+/// What was decided about one item.
+struct Judged<'a> {
+    decision: Decision,
+    link: Option<&'a Link>,
+    /// Fields that an undo held back until now.
+    released: Vec<String>,
+}
+
+fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, matches: &Matches) -> Judged<'a> {
     let key = &stored.record.key;
     let link = chunk.links.get(key);
     let candidates = matches.of(key);
@@ -226,7 +232,8 @@ fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, ma
         candidates,
         contested: matches.contested(key),
     };
-    (rules.decide(&item), link)
+    let HeldBack { decision, released } = undo::hold_back(rules.decide(&item), link);
+    Judged { decision, link, released }
 }
 
 fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {

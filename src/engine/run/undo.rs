@@ -151,7 +151,7 @@ async fn leave_changed(
             seen.and_then(|seen| change.body.fields.iter().find(|field| !stands(rules, &change, field, seen)).map(|field| (field, seen)));
         match moved {
             Some((field, seen)) => {
-                let now = rules.shown(&field.field, seen).unwrap_or_default();
+                let now = rules.standing(seen, &field.field).unwrap_or_default();
                 let reason = Reason::new("changed_since").with("now", format!("{} = {now}", field.field));
                 left.push((change, Applied::Gone { reason }));
             }
@@ -164,7 +164,7 @@ async fn leave_changed(
 /// Whether a field stands as the plan saw it.
 fn stands(rules: &dyn Rules, change: &Change, field: &crate::engine::model::FieldChange, seen: &Observation) -> bool {
     let expected = change.body.keep.get(&field.field).and_then(|kept| kept.before.clone()).or_else(|| field.old.clone());
-    rules.standing(&field.field, seen).zip(expected).is_some_and(|(is, expected)| same(&is, &expected))
+    rules.whole(seen, &field.field).zip(expected).is_some_and(|(is, expected)| same(&is, &expected))
 }
 
 /// What changed under the writer's hands stays as it is: an undo overwrites nobody.

@@ -4,10 +4,11 @@
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`]: what stands under a connection
-//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]
+//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod connections;
+pub mod explain;
 pub mod links;
 pub mod merge;
 pub mod streams;
@@ -21,7 +22,7 @@ use secrecy::SecretString;
 use super::{
     flow::{Flow, Opened},
     model::{Connection, Stream},
-    ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
+    ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Retries, Runs},
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -47,6 +48,8 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// Failed items over all runs.
+    pub retries: Arc<dyn Retries>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.

@@ -97,16 +97,16 @@ impl Rules for BillzOpencart {
         }
     }
 
-    fn standing(&self, field: &str, observed: &Observation) -> Option<Value> {
-        undo::standing(field, observed)
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        undo::standing(self, observed, field)
     }
 
-    fn shown(&self, field: &str, observed: &Observation) -> Option<Value> {
-        undo::shown(self, field, observed)
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        undo::whole(observed, field)
     }
 
-    fn comes_to(&self, field: &FieldChange, observed: &Observation) -> Option<Value> {
-        undo::comes_to(self, field, observed)
+    fn comes_to(&self, observed: &Observation, field: &FieldChange) -> Option<Value> {
+        undo::comes_to(self, observed, field)
     }
 
     fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {

@@ -1,6 +1,5 @@
 //! The pure rules, by tables and by properties. Start reading at [`World`]: one good, one product, one link, and a run over them.
 
-
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -611,6 +610,6 @@ mod billz1 {
         assert_eq!(priced.promo.map(|(special, _)| special), Some(decimal("900")));
         assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().0, 0);
         assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
-        assert!(!Good { shops: BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
+        assert!(!Good { shops: std::collections::BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }
 }

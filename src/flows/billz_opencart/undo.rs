@@ -26,7 +26,7 @@ use crate::{
 const SPECIAL: &str = "special";
 
 /// Rows of specials without their ids, in an order of their own: a person's save gives every row a new id.
-fn whole(rows: &[Special]) -> Value {
+fn as_value(rows: &[Special]) -> Value {
     let mut rows: Vec<&Special> = rows.iter().collect();
     rows.sort_by(|one, other| {
         let key = |row: &Special| (row.customer_group_id, row.priority, row.price);
@@ -36,18 +36,18 @@ fn whole(rows: &[Special]) -> Value {
     Value::Array(rows.iter().map(row).collect())
 }
 
-/// What stands in the shop for a field.
-pub fn standing(field: &str, observed: &Observation) -> Option<Value> {
+/// All that stands in the shop for a field.
+pub fn whole(observed: &Observation, field: &str) -> Option<Value> {
     if field == SPECIAL {
-        return Standing::of(&observed.values).ok().map(|standing| whole(&standing.product.specials));
+        return Standing::of(&observed.values).ok().map(|standing| as_value(&standing.product.specials));
     }
     observed.values.get(field).cloned()
 }
 
 /// The same as a report shows it.
-pub fn shown(rules: &BillzOpencart, field: &str, observed: &Observation) -> Option<Value> {
+pub fn standing(rules: &BillzOpencart, observed: &Observation, field: &str) -> Option<Value> {
     if field != SPECIAL {
-        return standing(field, observed);
+        return whole(observed, field);
     }
     let specials = Standing::of(&observed.values).ok()?.product.specials;
     let seen = rules.groups.iter().find_map(|group| visible_special(&specials, *group, rules.today));
@@ -55,13 +55,13 @@ pub fn shown(rules: &BillzOpencart, field: &str, observed: &Observation) -> Opti
 }
 
 /// What will stand there once the change is carried out.
-pub fn comes_to(rules: &BillzOpencart, field: &FieldChange, observed: &Observation) -> Option<Value> {
+pub fn comes_to(rules: &BillzOpencart, observed: &Observation, field: &FieldChange) -> Option<Value> {
     if field.field != SPECIAL {
         return None;
     }
     let standing = Standing::of(&observed.values).ok()?;
     let wish = target::special_wish(field, &rules.settings, &rules.groups);
-    Some(whole(&specials_after(&standing.product.specials, &wish, rules.today)))
+    Some(as_value(&specials_after(&standing.product.specials, &wish, rules.today)))
 }
 
 /// The wish that puts a product's specials back as they stood.
