@@ -15,7 +15,7 @@ use crate::{
 /// Past changes that are looked through for who wrote what.
 const CHANGES: u32 = 100;
 /// Runs of a stream that are looked through for what the source told about itself.
-const RUNS: u32 = 20;
+const RUNS: u32 = 10;
 
 /// What is asked about.
 pub enum About {
