@@ -147,7 +147,8 @@ pub fn authors(rules: Option<&dyn Rules>, link: &Link, observed: Option<&Observa
     names.extend(ours.iter().flat_map(|past| past.change.body.fields.iter().map(|field| field.field.as_str())));
     names.sort_unstable();
     names.dedup();
-    names.into_iter().filter(|name| *name != "link").map(|name| story(rules, link, observed, &ours, name)).collect()
+    let of_target = |name: &&str| *name != "link" && rules.is_none_or(|rules| rules.beside(name).is_none());
+    names.into_iter().filter(of_target).map(|name| story(rules, link, observed, &ours, name)).collect()
 }
 
 fn story(rules: Option<&dyn Rules>, link: &Link, observed: Option<&Observation>, ours: &[&PastChange], name: &str) -> FieldStory {

@@ -227,6 +227,17 @@ pub struct LastSeen {
     pub gone_at: Option<DateTime<Utc>>,
 }
 
+/// A stored record of an item that the source does not list any more.
+#[derive(Clone, Debug)]
+pub struct GoneRecord {
+    /// As it was last seen.
+    pub stored: StoredRecord,
+    /// When a whole read first did not find it.
+    pub since: DateTime<Utc>,
+    /// How long ago that was, by the database's clock.
+    pub lasted: Duration,
+}
+
 /// What storing a page told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -260,6 +271,15 @@ pub trait Records: Send + Sync {
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// The last seen state of one item, also when it is taken as gone.
     async fn last(&self, connection: &str, key: &str) -> Result<Option<LastSeen>, Fault>;
+    /// Records taken as gone that have a link in `space` in state linked, in order of their key; of these keys only, if given.
+    async fn gone(
+        &self,
+        connection: &str,
+        space: &str,
+        only: Option<&[String]>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GoneRecord>, Fault>;
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).

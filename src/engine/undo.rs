@@ -156,16 +156,17 @@ pub struct HeldBack {
 
 /// Takes out of a decision what an undo took back. What was undone is left alone until the source's value moves: otherwise the
 /// schedule would write the very value again that a person has just undone.
-pub fn hold_back(mut decision: Decision, link: Option<&Link>) -> HeldBack {
+pub fn hold_back(rules: &dyn Rules, mut decision: Decision, link: Option<&Link>) -> HeldBack {
     // Only a decision that looked at every field tells that one of them has nothing to be done any more.
     let looked = matches!(decision.outcome, Outcome::Updated | Outcome::Unchanged);
     let Some(link) = link.filter(|link| looked && !link.undone.is_empty()) else {
         return HeldBack { decision, released: Vec::new() };
     };
-    let (held, open): (Vec<FieldChange>, Vec<FieldChange>) =
-        std::mem::take(&mut decision.fields).into_iter().partition(|field| link.leaves(&field.field, &field.new));
-    decision.fields = open;
-    let names: Vec<&str> = held.iter().map(|field| field.field.as_str()).collect();
+    let held: Vec<String> =
+        decision.fields.iter().filter(|field| link.leaves(&field.field, &field.new)).map(|field| field.field.clone()).collect();
+    let names: Vec<&str> = held.iter().map(String::as_str).collect();
+    let with_them = |field: &FieldChange| names.contains(&rules.beside(&field.field).unwrap_or(field.field.as_str()));
+    decision.fields.retain(|field| !with_them(field));
     let released = link.undone.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
     let Some(mark) = names.first().and_then(|name| link.undone.get(*name)) else {
         return HeldBack { decision, released };
@@ -221,7 +222,9 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
         return vec![undoing.left(Reason::new("foreign_owner"), Vec::new())];
     }
     let (mut back, mut keep, mut since) = (Vec::new(), Keep::new(), Vec::new());
-    for field in body.fields.iter().filter(|field| undoing.touches(field)) {
+    let (of_link, of_target): (Vec<&FieldChange>, Vec<&FieldChange>) =
+        body.fields.iter().filter(|field| undoing.touches(field)).partition(|field| rules.beside(&field.field).is_some());
+    for field in of_target {
         match undoing.way(rules, field, observed) {
             Way::Back(way) => {
                 let (field, kept) = *way;
@@ -230,6 +233,12 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
             }
             Way::ChangedSince(field) => since.push(field),
             Way::Stands => {}
+        }
+    }
+    for field in of_link {
+        if back.iter().any(|other: &FieldChange| rules.beside(&field.field) == Some(other.field.as_str())) {
+            keep.insert(field.field.clone(), undoing.forget(field));
+            back.push(undoing.reversed(field, field.new.clone(), field.old.clone()));
         }
     }
     let mut rows = Vec::new();
@@ -287,8 +296,7 @@ impl Undoing<'_> {
         }
         // Where a whole form is kept, people see the short one.
         let short = |whole: &Value| if kept.after.is_some() { field.new.clone() } else { whole.clone() };
-        let rule = Reason::new("undone").with("run", &self.change.run);
-        let change = FieldChange { field: field.field.clone(), old: Some(short(&is)), new: former.unwrap_or(Value::Null), rule };
+        let change = self.reversed(field, short(&is), former);
         if !same(&is, &ours) {
             return Way::ChangedSince(FieldChange {
                 old: Some(rules.standing(observed, &field.field).unwrap_or(is)),
@@ -310,6 +318,18 @@ impl Undoing<'_> {
                 next: Some(Memory { written: kept.memory.written.clone(), undone }),
             },
         )))
+    }
+
+    /// The change the other way round.
+    fn reversed(&self, field: &FieldChange, is: Value, former: Option<Value>) -> FieldChange {
+        let rule = Reason::new("undone").with("run", &self.change.run);
+        FieldChange { field: field.field.clone(), old: Some(is), new: former.unwrap_or(Value::Null), rule }
+    }
+
+    /// What the link remembers beside a field goes back with that field.
+    fn forget(&self, field: &FieldChange) -> Kept {
+        let before = self.change.body.keep.get(&field.field).map(|kept| kept.memory.clone()).unwrap_or_default();
+        Kept { memory: Memory::of(self.link, &field.field), next: Some(before), ..Kept::default() }
     }
 
     /// A row that only tells.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
-        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, Reason},
+        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
         undo,
     },
 };
@@ -62,7 +62,8 @@ const LONGEST_WRITTEN: usize = 300;
 /// Whether the link is still what the change was planned on: what a person linked or unlinked meanwhile is never put back.
 fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
     let linked = before.filter(|link| link.state == LinkState::Linked);
-    match (&change.body.link_origin, linked) {
+    match (change.body.link_origin.as_deref(), linked) {
+        (Some(RECREATED), Some(link)) => link.target == change.body.target || link.target == end.target,
         (Some(_), Some(link)) => link.target == end.target,
         (Some(_), None) => true,
         (None, Some(link)) => link.target == change.body.target,
@@ -72,6 +73,8 @@ fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
 
 /// The link as it stands after a change was applied: what we wrote now over what we wrote before.
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
+    // What was written to an item that is gone says nothing about the one in its place.
+    let same = before.filter(|_| change.body.link_origin.as_deref() != Some(RECREATED));
     let mut link = Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),
@@ -80,9 +83,9 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         witness: end.witness.clone().or_else(|| before.and_then(|link| link.witness.clone())),
         candidates: Vec::new(),
         origin: change.body.link_origin.clone().or_else(|| before.map(|link| link.origin.clone())).unwrap_or_else(|| "set".to_owned()),
-        written: before.map(|link| link.written.clone()).unwrap_or_default(),
+        written: same.map(|link| link.written.clone()).unwrap_or_default(),
         source_seen_at: Some(change.body.source_seen_at),
-        undone: before.map(|link| link.undone.clone()).unwrap_or_default(),
+        undone: same.map(|link| link.undone.clone()).unwrap_or_default(),
         run: Some(change.run.clone()),
         linked_at: before.and_then(|link| link.linked_at),
         updated_at: clock::now(),

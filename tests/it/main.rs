@@ -19,6 +19,8 @@ mod openapi;
 mod reading;
 mod secrets;
 mod shop;
+mod site_sales;
 mod specials;
 mod swagger;
 mod undo;
+mod vanished;

@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
+//! - [`vanished`]: the same for items that the source does not list any more
 //! - [`apply`]: changes into the target, batch by batch
 //! - [`undo`]: instead of all three, taking back what another run applied
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
@@ -12,6 +13,7 @@ pub mod full_every;
 pub mod hold;
 pub mod read;
 pub mod undo;
+pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
 

@@ -147,8 +147,14 @@ async fn leave_changed(
     let (mut open, mut left) = (Vec::new(), Vec::new());
     for change in batch {
         let seen = change.body.target.as_ref().and_then(|target| observed.get(target));
-        let moved =
-            seen.and_then(|seen| change.body.fields.iter().find(|field| !stands(rules, &change, field, seen)).map(|field| (field, seen)));
+        let moved = seen.and_then(|seen| {
+            change
+                .body
+                .fields
+                .iter()
+                .find(|field| rules.beside(&field.field).is_none() && !stands(rules, &change, field, seen))
+                .map(|field| (field, seen))
+        });
         match moved {
             Some((field, seen)) => {
                 let now = rules.standing(seen, &field.field).unwrap_or_default();

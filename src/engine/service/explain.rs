@@ -2,9 +2,10 @@
 
 use super::{Scope, Service, is_key};
 use crate::{
+    domain::clock,
     engine::{
         explain::{self, Explanation, Standing, StreamDecision},
-        flow::{Facts, Item, Lookup, Observation, Observe, Rules},
+        flow::{Facts, Gone, Item, Lookup, Observation, Observe, Rules},
         model::{Candidate, Connection, Link, LinkState, Stream, Values},
         ports::{LastSeen, PageRequest, RunFilter},
         undo,
@@ -187,7 +188,7 @@ impl Service {
         let decide = async {
             let facts = Facts { source: self.told_by_source(connection, stream).await?, target: look.facts.clone() };
             let rules = self.flow_of(connection)?.rules(&self.open(connection)?, &stream.stream, streams, facts)?;
-            let Some(seen) = source.filter(|seen| seen.gone_at.is_none()) else { return Ok((rules, None)) };
+            let Some(seen) = source else { return Ok((rules, None)) };
             let item = Item {
                 key: &seen.stored.record.key,
                 payload: &seen.stored.record.payload,
@@ -196,8 +197,15 @@ impl Service {
                 candidates: &look.candidates,
                 // Whether others want the same target was found out when all were decided on together.
                 contested: link.is_some_and(|link| link.state == LinkState::Ambiguous) && look.candidates.len() == 1,
+                seen_at: seen.stored.seen_at,
+                gone: seen.gone_at.map(|since| Gone {
+                    since,
+                    lasted: (clock::now() - since).to_std().unwrap_or_default(),
+                    // What is told only once is told here, too.
+                    found_now: true,
+                }),
             };
-            let decision = undo::hold_back(rules.decide(&item), link).decision;
+            let decision = undo::hold_back(&*rules, rules.decide(&item), link).decision;
             Ok::<_, Fault>((rules, Some(decision)))
         };
         decide.await.map_err(|fault| FaultView::from(&fault))

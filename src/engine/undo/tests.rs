@@ -174,22 +174,22 @@ fn what_cannot_be_called_back_and_what_is_gone_is_listed() {
 fn an_undone_value_is_left_alone_until_the_source_moves() {
     let mark = |value: Value| BTreeMap::from([("price".to_owned(), Mark { value, run: "u1".into() })]);
     let link = Link { undone: mark(json!("200")), ..link() };
-    let held = hold_back(decision(vec![field("price", "100", "200.00")]), Some(&link));
+    let held = hold_back(&Plain, decision(vec![field("price", "100", "200.00")]), Some(&link));
     assert_eq!(
         (held.decision.op, held.decision.outcome, held.decision.reason.code.as_str()),
         (Op::None, Outcome::Skipped, "left_as_undone")
     );
     assert_eq!((held.decision.reason.params["run"].as_str(), held.released.len()), ("u1", 0));
-    let both = hold_back(decision(vec![field("price", "100", "200"), field("quantity", 1, 2)]), Some(&link));
+    let both = hold_back(&Plain, decision(vec![field("price", "100", "200"), field("quantity", 1, 2)]), Some(&link));
     assert_eq!((both.decision.fields.len(), both.decision.reason.code.as_str()), (1, "changed_but_undone"));
     // The source moves, or somebody put its value there: there is nothing to hold back any more.
     for free in [decision(vec![field("price", "100", "300")]), decision(Vec::new())] {
-        let moved = hold_back(free.clone(), Some(&link));
+        let moved = hold_back(&Plain, free.clone(), Some(&link));
         assert_eq!((moved.decision, moved.released), (free, vec!["price".to_owned()]));
     }
     // An item that cannot be decided on says nothing about it.
     let skipped = Decision { outcome: Outcome::Skipped, op: Op::None, ..decision(Vec::new()) };
-    assert_eq!(hold_back(skipped.clone(), Some(&link)), HeldBack { decision: skipped, released: Vec::new() });
+    assert_eq!(hold_back(&Plain, skipped.clone(), Some(&link)), HeldBack { decision: skipped, released: Vec::new() });
 }
 
 #[test]
@@ -227,7 +227,7 @@ proptest! {
                 1 => {
                     let fields: Vec<FieldChange> = FIELDS.iter().take(at + 1).filter(|name| stands[**name] != json!(value))
                         .map(|name| field(name, stands[*name].clone(), value)).collect();
-                    let held = hold_back(decision(fields), Some(&link));
+                    let held = hold_back(&Plain, decision(fields), Some(&link));
                     held.released.iter().for_each(|name| drop(link.undone.remove(name)));
                     if held.decision.op == Op::None { continue }
                     let keep = remember(&Plain, Op::Update, &held.decision.fields, Some(&link), Some(&observation(&stands)));

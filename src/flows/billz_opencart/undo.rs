@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     rules::{BillzOpencart, money},
+    site_sales,
     target::{self, Standing},
+    vanished,
 };
 use crate::{
     domain::number,
@@ -52,6 +54,15 @@ pub fn standing(rules: &BillzOpencart, observed: &Observation, field: &str) -> O
     let specials = Standing::of(&observed.values).ok()?.product.specials;
     let seen = rules.groups.iter().find_map(|group| visible_special(&specials, *group, rules.today));
     Some(seen.map_or(Value::Null, |row| money(row.price)))
+}
+
+/// What the link remembers beside the quantity and the status.
+pub fn beside(field: &str) -> Option<&'static str> {
+    match field {
+        site_sales::FIELD => Some("quantity"),
+        vanished::FIELD => Some("status"),
+        _ => None,
+    }
 }
 
 /// What will stand there once the change is carried out.

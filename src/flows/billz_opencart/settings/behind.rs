@@ -18,6 +18,11 @@ fn names(code: &str) -> &'static [&'static str] {
         "new_product" | "new_products_off" | "new_hidden" | "new_live" => &["new_products"],
         "new_without_stock_off" => &["new_without_stock"],
         "category_unmapped" | "default_category" => &["unmapped_category", "default_category_id"],
+        "vanished" | "vanished_left" | "vanished_waiting" | "vanished_zero" | "vanished_disabled" | "vanished_returned" => {
+            &["vanished", "vanished_delay"]
+        }
+        "site_sales_kept" | "site_sales_net" | "site_sales_counted" | "site_returns_kept" => &["site_sales", "stock", "stock_buffer"],
+        "discount_ended" => &["specials", "specials_scope"],
         "service" | "bundle" => &["services"],
         "target_deleted" => &["deleted_in_shop"],
         _ => &[],
