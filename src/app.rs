@@ -77,6 +77,7 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
+            audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

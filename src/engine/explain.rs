@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{
     flow::{Decision, Observation, Rules},
     model::{ChangeState, FieldChange, Link, LinkState, Op, Reason},
-    ports::{LastSeen, PastChange, WaitingItem},
+    ports::{LastSeen, PastChange},
+    retry_list::RetryItem,
     undo::{Mark, same},
 };
 use crate::fault::FaultView;
@@ -120,7 +121,7 @@ pub struct Explanation {
     /// What each stream would do now.
     pub decisions: Vec<StreamDecision>,
     /// Its places in the retry list.
-    pub waiting: Vec<WaitingItem>,
+    pub waiting: Vec<RetryItem>,
     /// Its last changes, newest first.
     pub changes: Vec<PastChange>,
 }
@@ -156,16 +157,16 @@ fn story(rules: Option<&dyn Rules>, link: &Link, observed: Option<&Observation>,
         let field = past.change.body.fields.iter().find(|field| field.field == name)?;
         Some((*past, field))
     });
-    let whole = |past: &PastChange, field: &FieldChange| {
-        past.change.body.keep.get(name).and_then(|kept| kept.after.clone()).unwrap_or_else(|| field.new.clone())
-    };
     let looked = rules.zip(observed);
-    let is = looked.and_then(|(rules, observed)| rules.whole(observed, name));
+    // A creation remembers no whole form: then what people see of it is compared.
+    let whole = last.and_then(|(past, _)| past.change.body.keep.get(name)).and_then(|kept| kept.after.clone());
+    let is =
+        looked.and_then(|(rules, observed)| if whole.is_some() { rules.whole(observed, name) } else { rules.standing(observed, name) });
     let author = match (looked, &is, last, link.written.get(name)) {
         (None, ..) => Author::Unknown,
         // What cannot be observed cannot be compared either.
         (Some(_), None, ..) => Author::Unknown,
-        (Some(_), Some(is), Some((past, field)), _) if same(is, &whole(past, field)) => Author::Us,
+        (Some(_), Some(is), Some((_, field)), _) if same(is, whole.as_ref().unwrap_or(&field.new)) => Author::Us,
         (Some(_), Some(is), None, Some(written)) if same(is, written) => Author::Us,
         (Some(_), Some(_), None, None) => Author::NeverUs,
         (Some(_), Some(_), _, _) => Author::SomebodyElse,
@@ -199,7 +200,7 @@ impl Explanation {
         if !self.enabled {
             answer.push(Reason::new("explain_disabled"));
         }
-        for row in &self.waiting {
+        for row in self.waiting.iter().filter(|row| row.dismissed_at.is_none()) {
             answer.push(Reason::new("explain_waits").with("attempts", row.attempts).with("since", moment(row.first_at)));
         }
         // Only the newest row of each stream can still be waiting: a newer decision supersedes it.

@@ -13,21 +13,24 @@
 //! into [`flow::Facts`], and the next run of whichever stream carries it out from the records, without reading them from the source
 //! again. Only runs of named `items` look at less. `tests/it/deciding_again.rs` holds the engine to this promise.
 //!
-//! - [`model`]: connections, streams, runs, records, links, changes
+//! - [`model`]: connections, streams, runs, records, changes; [`link`]: links
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`undo`]: taking back what a run did, the pure part
 //! - [`explain`]: why an item is as it is, the pure part
-//! - [`space`]: where links live
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod explain;
 pub mod flow;
+pub mod link;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;

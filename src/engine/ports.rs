@@ -14,6 +14,8 @@ use super::model::{
 };
 use crate::fault::{Fault, FaultView};
 
+pub use super::retry_list::Retries;
+
 /// A page of a list: newest first, with where to go on.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {
@@ -421,32 +423,6 @@ pub struct ItemRow {
     pub state: ChangeState,
     /// How it ended, or is meant to.
     pub outcome: Outcome,
-}
-
-/// A failed item that waits for a later run.
-#[derive(Clone, Debug)]
-pub struct WaitingItem {
-    /// The stream that failed on it.
-    pub stream: String,
-    /// Why.
-    pub reason: Reason,
-    /// How many runs have failed on it.
-    pub attempts: u32,
-    /// When it first failed.
-    pub first_at: DateTime<Utc>,
-    /// When it last failed.
-    pub last_at: DateTime<Utc>,
-}
-
-/// Failed items over all runs.
-#[async_trait]
-pub trait Retries: Send + Sync {
-    /// Adds failures of a run (attempts grow) and takes away those that passed.
-    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
-    /// What waits of one item, one row a stream.
-    async fn of_item(&self, connection: &str, source: &str) -> Result<Vec<WaitingItem>, Fault>;
-    /// How many wait in all connections of a flow.
-    async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
 }
 
 /// Leases by compare-and-set on database time.

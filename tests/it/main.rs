@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod concurrency;
 mod crash;
 mod deciding_again;
@@ -17,6 +18,8 @@ mod first_sync;
 mod linking;
 mod openapi;
 mod reading;
+mod requirement;
+mod retry_list;
 mod secrets;
 mod shop;
 mod site_sales;

@@ -11,16 +11,20 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod flow;
+mod retry_list;
 
 use flow::Plain;
 
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::StreamNames,
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -36,6 +40,8 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -401,19 +407,6 @@ impl Changes for Memory {
 }
 
 #[async_trait]
-impl Retries for Memory {
-    async fn settle(&self, _: &str, _: &str, _: &str) -> Result<()> {
-        unused()
-    }
-    async fn of_item(&self, _: &str, _: &str) -> Result<Vec<WaitingItem>> {
-        unused()
-    }
-    async fn waiting(&self, _: &str) -> Result<u64> {
-        unused()
-    }
-}
-
-#[async_trait]
 impl Idempotent for Memory {
     async fn replay(&self, key: &Idempotency) -> Result<Option<StoredAnswer>> {
         Ok(self.replay::<()>(&Some(key.clone()))?.and_then(|acted| match acted {
@@ -460,6 +453,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         links: memory.clone(),
         changes: memory.clone(),
         retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

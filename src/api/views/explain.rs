@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     link::{CandidateView, LinkStateView},
+    retry_item::RetryItemView,
     run::{ErrorView, FieldChangeView, OutcomeView, ReasonView, TriggerView},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     engine::{
         explain::{Author, Explanation, FieldStory, Standing, StreamDecision},
         model::{ChangeState, FieldChange, Link, Reason},
-        ports::{LastSeen, PastChange, WaitingItem},
+        ports::{LastSeen, PastChange},
     },
 };
 
@@ -177,24 +178,6 @@ pub struct StreamDecisionView {
     pub error: Option<ErrorView>,
 }
 
-/// A place in the retry list.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Waiting)]
-pub struct WaitingView {
-    /// The stream that failed on it.
-    pub stream: String,
-    /// Why.
-    pub reason: ReasonView,
-    /// How many runs have failed on it.
-    pub attempts: u32,
-    /// When it first failed.
-    #[serde(serialize_with = "super::time")]
-    pub first_at: DateTime<Utc>,
-    /// When it last failed.
-    #[serde(serialize_with = "super::time")]
-    pub last_at: DateTime<Utc>,
-}
-
 /// A past change of the item.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PastChange)]
@@ -237,7 +220,7 @@ pub struct ExplanationView {
     /// What each stream would do now; nothing when the source does not show it.
     pub decisions: Vec<StreamDecisionView>,
     /// Its places in the retry list.
-    pub waiting: Vec<WaitingView>,
+    pub waiting: Vec<RetryItemView>,
     /// Its last changes, newest first.
     pub changes: Vec<PastChangeView>,
 }
@@ -315,16 +298,6 @@ fn decision(of: StreamDecision, lang: Lang) -> StreamDecisionView {
     }
 }
 
-fn waiting(row: WaitingItem, lang: Lang) -> WaitingView {
-    WaitingView {
-        stream: row.stream,
-        reason: reason(&row.reason, lang),
-        attempts: row.attempts,
-        first_at: row.first_at,
-        last_at: row.last_at,
-    }
-}
-
 fn past(past: PastChange, lang: Lang) -> PastChangeView {
     let body = past.change.body;
     PastChangeView {
@@ -368,7 +341,7 @@ impl ExplanationView {
                 error: explanation.unreachable.as_ref().map(ErrorView::from),
             },
             decisions: explanation.decisions.into_iter().map(|of| decision(of, lang)).collect(),
-            waiting: explanation.waiting.into_iter().map(|row| waiting(row, lang)).collect(),
+            waiting: explanation.waiting.into_iter().map(|row| RetryItemView::of(row, lang)).collect(),
             changes: explanation.changes.into_iter().take(CHANGES).map(|row| past(row, lang)).collect(),
             connection: explanation.connection,
             item: explanation.item,

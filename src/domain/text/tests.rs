@@ -78,6 +78,8 @@ const CODES: &[(&str, &[&str])] = &[
     ("explain_disabled", &[]),
     ("explain_waits", &["attempts", "since"]),
     ("explain_held", &["run"]),
+    ("retry_waits", &["at", "attempts"]),
+    ("retry_dismissed", &[]),
 ];
 
 fn source(lang: Lang) -> String {

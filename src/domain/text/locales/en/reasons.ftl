@@ -75,3 +75,5 @@ explain_somebody_else = Somebody else has changed it in the shop since we wrote 
 explain_disabled = The connection is disabled, so nothing is synchronised.
 explain_waits = It has failed { $attempts } times since { $since } and waits to be tried again.
 explain_held = A change of it waits for a person in the run { $run }.
+retry_waits = The product failed { $attempts } time(s) and is tried again at { $at }, or at once when the source changes it or somebody starts a run.
+retry_dismissed = A person took the product off the retry list. It comes back when the source changes it.

@@ -75,3 +75,5 @@ explain_somebody_else = Biz yozganimizdan keyin buni saytda boshqa kimdir oʻzga
 explain_disabled = Ulanish oʻchirilgan, shuning uchun hech narsa sinxronlanmaydi.
 explain_waits = { $since } dan beri { $attempts } marta muvaffaqiyatsiz boʻldi va qayta urinishni kutmoqda.
 explain_held = Uning oʻzgarishi { $run } ishga tushirishda inson qarorini kutmoqda.
+retry_waits = Mahsulotni qayta ishlab boʻlmadi (urinishlar: { $attempts }). Keyingi urinish — { $at }, yoki manbada oʻzgarsa yoki kimdir ishga tushirsa, darhol.
+retry_dismissed = Mahsulot takrorlash roʻyxatidan olib tashlangan. Manbada oʻzgarganda u qaytadi.
