@@ -16,6 +16,7 @@
 //! - [`model`]: connections, streams, runs, records, changes; [`link`]: links
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`undo`]: taking back what a run did, the pure part
@@ -24,6 +25,7 @@
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
+pub mod claims;
 pub mod explain;
 pub mod flow;
 pub mod link;

@@ -128,13 +128,22 @@ pub fn learn(link: &mut Link, change: &NewChange, longest: usize) {
                 put(&mut link.written, name, next.written);
                 put(&mut link.undone, name, next.undone);
             }
-            // Long texts are not kept: they are in the change, and every decision loads this.
-            None if field.new.as_str().is_none_or(|text| text.len() <= longest) => {
+            // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
+            None if length(&field.new) <= longest => {
                 link.written.insert(name.clone(), field.new.clone());
                 link.undone.remove(name);
             }
             None => drop(link.undone.remove(name)),
         }
+    }
+}
+
+/// How long a value is, in bytes, as far as it may be long at all.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Object(_) => value.to_string().len(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => 0,
     }
 }
 

@@ -15,6 +15,7 @@ mod dry_run;
 mod explain;
 mod faults;
 mod first_sync;
+mod goods;
 mod linking;
 mod openapi;
 mod reading;

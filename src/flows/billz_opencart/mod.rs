@@ -7,18 +7,22 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new) |
+//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
+pub mod details;
+pub mod dictionaries;
 pub mod existing;
 pub mod new;
 pub mod normalise;
 pub mod price;
+pub mod properties;
 pub mod record;
 pub mod rules;
 #[cfg(test)]
@@ -30,6 +34,7 @@ pub mod stock;
 #[cfg(test)]
 mod sync_tests;
 pub mod target;
+pub mod texts;
 pub mod undo;
 pub mod vanished;
 
@@ -47,10 +52,12 @@ use crate::{
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         model::Stream,
+        space,
     },
     fault::{Code, Fault, FieldError},
     systems::{billz2, opencart},
 };
+use dictionaries::Dictionaries;
 use price::Currencies;
 use record::ShopNames;
 use settings::{SECRETS, Settings};
@@ -133,6 +140,16 @@ impl BillzOpencartFlow {
     async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
         let mut reader = opencart::Reader::open(&self.shop(opened, settings)?).await?;
         let shop = reader.shop().await?;
+        if let Some(id) = settings.opencart.tax_class_id
+            && !reader.has_tax_class(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.tax_class_id: the shop has no tax class {id}")));
+        }
+        if let Some(id) = settings.opencart.stock_status_id
+            && !reader.has_stock_status(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.stock_status_id: the shop has no stock status {id}")));
+        }
         let notes = if shop.notes.is_empty() { String::new() } else { format!(" {}", shop.notes.join(" ")) };
         Ok(format!(
             "OpenCart answers: {} languages, {} customer groups, currency {}.{notes}",
@@ -235,8 +252,11 @@ impl Flow for BillzOpencartFlow {
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
-        Ok(Box::new(Writing::new(writer, settings)))
+        let shop = self.shop(opened, &settings)?;
+        let writer = opencart::Writer::open(&shop, &opened.connection).await?;
+        let target = space::target_name(&shop.identity());
+        let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
+        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {
@@ -258,6 +278,7 @@ impl Flow for BillzOpencartFlow {
             currencies,
             groups: shop.groups,
             today: shop.today,
+            rooms: shop.rooms,
         }))
     }
 }
