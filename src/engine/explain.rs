@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Decision, Observation, Rules},
-    model::{ChangeState, FieldChange, Link, LinkState, Op, Reason},
+    model::{ChangeState, Link, LinkState, Op, Reason},
     ports::{LastSeen, PastChange},
     retry_list::RetryItem,
     undo::{Mark, same},

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::engine::{
     flow::{Item, LinkDecision, Lookup},
-    model::{Change, NewChange, Trigger, Values},
+    model::{Change, FieldChange, NewChange, Trigger, Values},
     undo::{Keep, Kept},
 };
 
