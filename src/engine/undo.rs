@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{
     flow::{Decision, Observation, Rules},
     model::{Change, ChangeState, FieldChange, Link, NewChange, Op, Outcome, Reason},
+    pictures::remembered,
 };
 
 #[cfg(test)]
@@ -130,7 +131,7 @@ pub fn learn(link: &mut Link, change: &NewChange, longest: usize) {
             }
             // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
             None if length(&field.new) <= longest => {
-                link.written.insert(name.clone(), field.new.clone());
+                link.written.insert(name.clone(), remembered(&field.new));
                 link.undone.remove(name);
             }
             None => drop(link.undone.remove(name)),
@@ -199,6 +200,8 @@ enum Way {
     ChangedSince(FieldChange),
     /// It stands as it stood before the run.
     Stands,
+    /// What stands there cannot be looked at, so nobody can tell whether it is still ours.
+    Unseen,
 }
 
 /// One applied change and what stands in the target now.
@@ -230,7 +233,7 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
     if !observed.owned {
         return vec![undoing.left(Reason::new("foreign_owner"), Vec::new())];
     }
-    let (mut back, mut keep, mut since) = (Vec::new(), Keep::new(), Vec::new());
+    let (mut back, mut keep, mut since, mut unseen) = (Vec::new(), Keep::new(), Vec::new(), Vec::new());
     let (of_link, of_target): (Vec<&FieldChange>, Vec<&FieldChange>) =
         body.fields.iter().filter(|field| undoing.touches(field)).partition(|field| rules.beside(&field.field).is_some());
     for field in of_target {
@@ -241,6 +244,7 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
                 back.push(field);
             }
             Way::ChangedSince(field) => since.push(field),
+            Way::Unseen => unseen.push(field.field.as_str()),
             Way::Stands => {}
         }
     }
@@ -251,6 +255,10 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
         }
     }
     let mut rows = Vec::new();
+    if !unseen.is_empty() {
+        let why = format!("{} cannot be compared with what stands there", unseen.join(", "));
+        rows.push(undoing.left(Reason::new("undo_never").with("why", why), Vec::new()));
+    }
     if !since.is_empty() {
         let now = |field: &FieldChange| format!("{} = {}", field.field, shown(field.old.as_ref()));
         let reason = Reason::new("changed_since").with("now", since.iter().map(now).collect::<Vec<_>>().join(", "));
@@ -296,7 +304,7 @@ impl Undoing<'_> {
         let kept = self.change.body.keep.get(&field.field).cloned().unwrap_or_default();
         let created = self.change.body.op == Op::Create;
         let whole = rules.whole(observed, &field.field);
-        let is = whole.clone().unwrap_or(Value::Null);
+        let Some(is) = whole.clone() else { return Way::Unseen };
         let former = if created { Some(Value::from(0)) } else { field.old.clone() };
         let (ours, before) = (kept.after.clone().unwrap_or_else(|| field.new.clone()), kept.before.clone().or_else(|| former.clone()));
         let before = before.unwrap_or(Value::Null);

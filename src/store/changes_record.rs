@@ -12,7 +12,7 @@ use diesel::{
 
 use super::{
     convert::{places, text, word},
-    links, runs,
+    links, pictures, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
@@ -170,6 +170,8 @@ pub(super) fn record(
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
         .collect();
     links::upsert(connection, space, &changed)?;
+    let applied = ends.iter().filter(|(_, end)| end.state == ChangeState::Applied);
+    pictures::wish(connection, space, applied.map(|(change, end)| (*change, end.target.as_ref(), end.witness.as_ref())))?;
     let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
     for other in others {
         // A run that somebody else finished tells of it all the same.

@@ -18,6 +18,7 @@ mod first_sync;
 mod goods;
 mod linking;
 mod openapi;
+mod pictures;
 mod reading;
 mod requirement;
 mod retry_list;
