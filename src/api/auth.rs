@@ -84,6 +84,8 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/runs/{id}/cancel", Needs::Operator),
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),
+    ("POST", "/sync/runs/{id}/undo", Needs::Operator),
+    ("GET", "/sync/explain", Needs::Reader),
     ("POST", "/sync/runs/{id}/retry-failed", Needs::Operator),
     ("GET", "/sync/retry-list", Needs::Reader),
     ("POST", "/sync/retry-list/{id}/retry", Needs::Operator),

@@ -3,8 +3,8 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`retry_list`],
-//!   [`schedules`], [`audit`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
+//!   [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -16,6 +16,7 @@ pub mod connections;
 pub mod docs;
 pub mod etag;
 pub mod examples;
+pub mod explain;
 pub mod frame;
 pub mod health;
 pub mod idempotency;
@@ -132,6 +133,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(schedules::next_of_schedule)
         .service(schedules::runs_of_schedule)
         .service(schedules::skips_of_schedule)
+        .service(runs::undo_run)
+        .service(explain::explain)
         .service(audit::list_audit)
         .service(retry_list::retry_failed)
         .service(retry_list::list_retries)

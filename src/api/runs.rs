@@ -106,3 +106,18 @@ pub async fn reject_run(api: web::Data<Api>, caller: Caller, id: web::Path<Strin
     let work = |key, render| api.service.settle_run(&caller.scope, &id, false, key, render);
     idempotency::act(&api, key, &body.digest, accepted, work).await
 }
+
+/// Undo a run
+///
+/// Queues a run of its own (`trigger: undo`) that puts back what the run applied, where it still stands as the run left it. What somebody
+/// changed since stays, and its report lists it with the present value; created products are hidden, not deleted. It moves no cursor. Undone
+/// values are left alone by later runs until the source's value moves. An undo can be undone as well. It works while the connection is disabled.
+#[utoipa::path(
+    tag = "Runs",
+    responses((status = 202, description = "The queued undo", body = RunView, headers(("Location" = String, description = "Path of the run"))))
+)]
+#[post("/sync/runs/{id}/undo")]
+pub async fn undo_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
+    let work = |key, render| api.service.undo_run(&caller.scope, &id, key, render);
+    idempotency::act(&api, key, &body.digest, accepted, work).await
+}

@@ -336,4 +336,27 @@ pub trait Rules: Send + Sync {
     fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
         observed.values.get(field).cloned()
     }
+
+    /// The same whole, where the short form leaves something out, and without ids that every save gives anew: by it an undo tells whether
+    /// something was changed since.
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        self.standing(observed, field)
+    }
+
+    /// What [`Self::whole`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is
+    /// written must tell it, or it could not be undone.
+    fn comes_to(&self, _observed: &Observation, _field: &FieldChange) -> Option<Value> {
+        None
+    }
+
+    /// For a field that stands only in the link's memory: the field of the target that it speaks about. It goes with that one, when it is
+    /// written, undone or left alone.
+    fn beside(&self, _field: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// Settings that a rule or reason looks at, by name; for the answer to "why".
+    fn settings_of(&self, _code: &str) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 }

@@ -13,7 +13,7 @@
 //! into [`flow::Facts`], and the next run of whichever stream carries it out from the records, without reading them from the source
 //! again. Only runs of named `items` look at less. `tests/it/deciding_again.rs` holds the engine to this promise.
 //!
-//! - [`model`]: connections, streams, runs, records, links, changes
+//! - [`model`]: connections, streams, runs, records, changes; [`link`]: links
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`pictures`]: the second kind of work of a run
@@ -22,6 +22,7 @@
 //! - [`read_summary`]: what a read came to
 //! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
+//! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
@@ -29,7 +30,9 @@
 pub mod audit;
 pub mod brakes;
 pub mod claims;
+pub mod explain;
 pub mod flow;
+pub mod link;
 pub mod model;
 pub mod pictures;
 pub mod plans;
@@ -44,4 +47,5 @@ pub mod secrets;
 pub mod service;
 pub mod space;
 pub mod standing;
+pub mod undo;
 pub mod worker;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
-    Stream,
+    Stream, Trigger,
 };
 use crate::fault::{Fault, FaultView};
 
@@ -230,6 +230,17 @@ pub struct StoredRecord {
     pub seen_at: DateTime<Utc>,
 }
 
+/// The last seen state of one item, with what became of it.
+#[derive(Clone, Debug)]
+pub struct LastSeen {
+    /// What was read, and when.
+    pub stored: StoredRecord,
+    /// The run whose read saw it.
+    pub run: Option<String>,
+    /// Since when a whole read has not shown it.
+    pub gone_at: Option<DateTime<Utc>>,
+}
+
 /// A stored record of an item that the source does not list any more.
 #[derive(Clone, Debug)]
 pub struct GoneRecord {
@@ -264,14 +275,16 @@ pub struct PastRead {
 /// Last seen state of source items.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Stores a page of the read `read`, which began at `seen_at`. Equal states only move `seen_at` and the read.
-    async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
+    /// Stores a page of the read `read` of the run `run`, which began at `seen_at`. Equal states only move `seen_at`, the read and the run.
+    async fn store(&self, connection: &str, read: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
     /// Records in order of their key, those taken as gone left out.
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// Those of these keys that are not taken as gone, in order of their key.
     async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault>;
     /// The same as `page`, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// The last seen state of one item, also when it is taken as gone.
+    async fn last(&self, connection: &str, key: &str) -> Result<Option<LastSeen>, Fault>;
     /// Records taken as gone that have a link in `space` in state linked, in order of their key; of these keys only, if given.
     async fn gone(
         &self,
@@ -349,6 +362,8 @@ pub trait Links: Send + Sync {
     async fn linked(&self, space: &str) -> Result<u64, Fault>;
     /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.
     async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault>;
+    /// Ends the marks of undone fields, by source item: nothing is held back there any more.
+    async fn release(&self, space: &str, fields: Vec<(String, Vec<String>)>) -> Result<(), Fault>;
     /// Newest first.
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault>;
     /// Makes a link by hand, or turns a question into one. `InUse` when another source has the target.
@@ -386,8 +401,27 @@ pub trait Changes: Send + Sync {
     async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
+    /// What a run applied, in the order of its plan, from after a row on.
+    async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault>;
+    /// The last changes of one item over all runs of a connection, newest first.
+    async fn of_item(&self, connection: &str, source: &str, limit: u32) -> Result<Vec<PastChange>, Fault>;
     /// Newest last (order of the plan).
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault>;
+}
+
+/// A change of one item, with the run that decided it.
+#[derive(Clone, Debug)]
+pub struct PastChange {
+    /// What was decided, and where it stands.
+    pub change: Change,
+    /// Stream of the run.
+    pub stream: String,
+    /// What started the run.
+    pub trigger: Trigger,
+    /// Whether the run was a plan at first.
+    pub dry_run: bool,
+    /// When the run began, or was asked for.
+    pub at: DateTime<Utc>,
 }
 
 /// One item of a run's report.

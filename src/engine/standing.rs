@@ -113,6 +113,7 @@ mod tests {
             link_origin: None,
             source_seen_at: clock::now(),
             risks: 0,
+            keep: Default::default(),
         }
     }
 

@@ -47,6 +47,8 @@ struct Row {
     source_seen_at: Option<NaiveDateTime>,
     run_id: Option<String>,
     updated_at: NaiveDateTime,
+    undone: Option<String>,
+    linked_at: Option<NaiveDateTime>,
 }
 
 impl Row {
@@ -66,7 +68,9 @@ impl Row {
             witness: self.witness,
             origin: self.origin,
             source_seen_at: self.source_seen_at.map(utc),
+            undone: self.undone.as_deref().map(|undone| json("undone", undone)).transpose()?.unwrap_or_default(),
             run: self.run_id,
+            linked_at: self.linked_at.map(utc),
             updated_at: utc(self.updated_at),
         })
     }
@@ -97,13 +101,16 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
     let_go(connection, space, links)?;
     let now = clock::now().naive_utc();
     // The upsert meets two unique keys. Only a row of the same source may be changed, never that of another one with the same target.
-    let set = ["name", "state", "target_key", "witness", "candidates", "origin", "written", "source_seen_at", "run_id", "updated_at"]
-        .map(|column| format!("{column} = IF(space = VALUES(space) AND source_key = VALUES(source_key), VALUES({column}), {column})"))
-        .join(", ");
+    let own = "space = VALUES(space) AND source_key = VALUES(source_key)";
+    let columns =
+        ["name", "state", "target_key", "witness", "candidates", "origin", "written", "source_seen_at", "run_id", "undone", "updated_at"];
+    let set = columns.map(|column| format!("{column} = IF({own}, VALUES({column}), {column})")).join(", ");
+    // Assignments see what those before them have done, so this one comes first.
+    let set = format!("linked_at = IF({own} AND NOT (target_key <=> VALUES(target_key)), VALUES(linked_at), linked_at), {set}");
     for batch in links.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, updated_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
-            rows(batch.len(), 13)
+            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, undone, updated_at, linked_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
+            rows(batch.len(), 15)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for link in batch {
@@ -121,7 +128,9 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
                 .bind::<Text, _>(text(&link.written)?)
                 .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
                 .bind::<Nullable<Text>, _>(&link.run)
-                .bind::<Datetime, _>(now);
+                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) })
+                .bind::<Datetime, _>(now)
+                .bind::<Nullable<Datetime>, _>(linked.then_some(now));
         }
         query.execute(connection)?;
     }
@@ -241,6 +250,28 @@ impl Links for Store {
                                 .filter(l::state.ne("linked")),
                         )
                         .execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn release(&self, space: &str, fields: Vec<(String, Vec<String>)>) -> Result<(), Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    let sources: Vec<String> = fields.iter().map(|(source, _)| source.clone()).collect();
+                    let mut standing = lock_sources(connection, &space, &sources)?;
+                    for (source, names) in &fields {
+                        let Some(link) = standing.get_mut(source) else { continue };
+                        link.undone.retain(|name, _| !names.contains(name));
+                        let left = if link.undone.is_empty() { None } else { Some(text(&link.undone)?) };
+                        diesel::update(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(source)))
+                            .set(l::undone.eq(left))
+                            .execute(connection)?;
                     }
                     Ok(())
                 })

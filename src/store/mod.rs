@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod changes;
+mod changes_past;
 mod changes_record;
 mod claims;
 pub mod connections;

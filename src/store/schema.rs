@@ -59,6 +59,8 @@ table! {
         source_seen_at -> Nullable<Datetime>,
         run_id -> Nullable<Text>,
         updated_at -> Datetime,
+        undone -> Nullable<Text>,
+        linked_at -> Nullable<Datetime>,
     }
 }
 
@@ -95,6 +97,7 @@ table! {
         lease_holder -> Nullable<Text>,
         lease_until -> Nullable<Datetime>,
         live_stream -> Nullable<Text>,
+        undo_of -> Nullable<Text>,
     }
 }
 
@@ -118,6 +121,7 @@ table! {
         seen_at -> Datetime,
         read_id -> Text,
         gone_at -> Nullable<Datetime>,
+        run_id -> Nullable<Text>,
     }
 }
 
@@ -157,6 +161,7 @@ table! {
         source_seen_at -> Datetime,
         risks -> Unsigned<SmallInt>,
         held_reason -> Nullable<Text>,
+        kept -> Nullable<Text>,
     }
 }
 

@@ -201,6 +201,7 @@ impl Runs for Memory {
             mode: new.mode,
             dry_run: new.dry_run,
             items: new.items,
+            undo_of: new.undo_of,
             state: State::Queued,
             phase: Phase::Read,
             created_at: clock::now(),
@@ -287,7 +288,10 @@ impl Runs for Memory {
 
 #[async_trait]
 impl Records for Memory {
-    async fn store(&self, _: &str, _: &str, _: DateTime<Utc>, _: Vec<Record>) -> Result<Stored> {
+    async fn last(&self, _: &str, _: &str) -> Result<Option<LastSeen>> {
+        unused()
+    }
+    async fn store(&self, _: &str, _: &str, _: &str, _: DateTime<Utc>, _: Vec<Record>) -> Result<Stored> {
         unused()
     }
     async fn page(&self, _: &str, _: Option<&str>, _: u32) -> Result<Vec<StoredRecord>> {
@@ -344,6 +348,9 @@ impl Links for Memory {
     async fn linked(&self, space: &str) -> Result<u64> {
         Ok(self.links.lock().unwrap().iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked).count() as u64)
     }
+    async fn release(&self, _: &str, _: Vec<(String, Vec<String>)>) -> Result<()> {
+        unused()
+    }
     async fn ask(&self, _: &str, _: Vec<Link>, _: Vec<String>) -> Result<()> {
         unused()
     }
@@ -392,6 +399,12 @@ impl Changes for Memory {
         unused()
     }
     async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
+        unused()
+    }
+    async fn applied(&self, _: &str, _: Option<u64>, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
+    async fn of_item(&self, _: &str, _: &str, _: u32) -> Result<Vec<PastChange>> {
         unused()
     }
     async fn items(&self, _: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>> {

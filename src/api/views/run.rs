@@ -236,6 +236,9 @@ pub struct RunView {
     /// Only these items, if asked so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<String>>,
+    /// The run that this one takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
     /// Where it stands.
     pub state: StateView,
     /// The step it has reached.
@@ -302,6 +305,7 @@ impl RunView {
             mode: run.mode.into(),
             dry_run: run.dry_run,
             items: run.items.clone(),
+            undo_of: run.undo_of.clone(),
             state: run.state.into(),
             phase: run.phase.into(),
             created_at: run.created_at,

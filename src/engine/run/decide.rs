@@ -14,6 +14,7 @@ use crate::{
         ports::{Holder, StoredRecord},
         retry_list::{Listed, Patience, weigh},
         standing::{self, Standing},
+        undo::{self, HeldBack},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -94,12 +95,16 @@ impl Execution {
             let mut plan = Vec::new();
             let mut questions = Vec::new();
             let mut closed = Vec::new();
+            let mut released = Vec::new();
             let mut taken_up = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let (decision, link) = decide_one(rules, stored, &chunk, &matches, None);
+                let Judged { decision, link, released: moved } = decide_one(rules, stored, &chunk, &matches, None);
+                if !moved.is_empty() {
+                    released.push((stored.record.key.clone(), moved));
+                }
                 let (decision, taken) = weigh(decision, chunk.listed.get(&stored.record.key), patience);
                 if taken {
                     taken_up.push(stored.record.key.clone());
@@ -121,7 +126,7 @@ impl Execution {
                 let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
                 // Most items are unchanged and stand nowhere: they are not even put into the form of a change.
                 if decision.outcome != Outcome::Unchanged || chunk.standing.contains_key(&stored.record.key) {
-                    let change = NewChange { risks, ..change(stored, decision, link, &chunk) };
+                    let change = NewChange { risks, ..change(rules, stored, decision, link, &chunk) };
                     plan.extend(standing::told(change, &chunk.standing, everything)?);
                 }
             }
@@ -130,6 +135,9 @@ impl Execution {
             }
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
+            }
+            if !self.run.dry_run && !released.is_empty() {
+                self.ports.links.release(&self.connection.link_space, released).await?;
             }
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
@@ -264,11 +272,19 @@ impl Execution {
         let gone: Vec<String> = sources.iter().filter(|source| !standing.contains(*source)).cloned().collect();
         let mut decided = self.decide_vanished_again(target, rules, &gone).await?;
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
-            let (decision, link) = decide_one(rules, stored, &chunk, &nothing, None);
-            decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
+            let Judged { decision, link, .. } = decide_one(rules, stored, &chunk, &nothing, None);
+            decided.insert(stored.record.key.clone(), change(rules, stored, decision, link, &chunk));
         }
         Ok(decided)
     }
+}
+
+/// What was decided about one item.
+pub(super) struct Judged<'a> {
+    pub(super) decision: Decision,
+    pub(super) link: Option<&'a Link>,
+    /// Fields that an undo held back until now.
+    pub(super) released: Vec<String>,
 }
 
 pub(super) fn decide_one<'a>(
@@ -277,7 +293,7 @@ pub(super) fn decide_one<'a>(
     chunk: &'a Chunk,
     matches: &Matches,
     gone: Option<Gone>,
-) -> (Decision, Option<&'a Link>) {
+) -> Judged<'a> {
     let key = &stored.record.key;
     let link = chunk.links.get(key);
     let candidates = matches.of(key);
@@ -296,10 +312,11 @@ pub(super) fn decide_one<'a>(
         seen_at: stored.seen_at,
         gone,
     };
-    (rules.decide(&item), link)
+    let HeldBack { decision, released } = undo::hold_back(rules, rules.decide(&item), link);
+    Judged { decision, link, released }
 }
 
-pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
+pub(super) fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
     let linked = link.filter(|link| link.state == LinkState::Linked);
     let (target, origin) = match &decision.link {
         LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
@@ -308,11 +325,8 @@ pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Li
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
     };
-    let witness = target
-        .as_ref()
-        .and_then(|target| chunk.observed.get(target))
-        .and_then(|seen| seen.witness.clone())
-        .or_else(|| linked.and_then(|link| link.witness.clone()));
+    let observed = target.as_ref().and_then(|target| chunk.observed.get(target));
+    let witness = observed.and_then(|seen| seen.witness.clone()).or_else(|| linked.and_then(|link| link.witness.clone()));
     let state = match (decision.op, decision.outcome) {
         (Op::None, Outcome::Failed) => ChangeState::Failed,
         (Op::None, Outcome::Held) | (_, Outcome::Held) => ChangeState::Held,
@@ -320,6 +334,7 @@ pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Li
         _ => ChangeState::Planned,
     };
     NewChange {
+        keep: undo::remember(rules, decision.op, &decision.fields, linked, observed),
         source: stored.record.key.clone(),
         name: stored.record.name.clone(),
         target,
@@ -347,7 +362,9 @@ fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>,
         origin: "proposed".to_owned(),
         written: Default::default(),
         source_seen_at: None,
+        undone: Default::default(),
         run: Some(run.to_owned()),
+        linked_at: None,
         updated_at: stored.seen_at,
     }
 }

@@ -5,6 +5,7 @@
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`brake`]: what is over a limit waits for a person
 //! - [`apply`]: changes into the target, batch by batch; [`approved`]: the same for what a person has agreed to
+//! - [`undo`]: instead of all three, taking back what another run applied
 //! - `pictures`: what the changes wish to be shown, fetched and shown
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
@@ -16,6 +17,7 @@ pub mod full_every;
 pub mod hold;
 mod pictures;
 pub mod read;
+pub mod undo;
 pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
@@ -79,6 +81,12 @@ struct Worked {
     summary: ReadSummary,
 }
 
+/// What a run of either kind came to.
+enum Ended {
+    Worked(Worked),
+    Undone(Counts),
+}
+
 impl Execution {
     /// Prepares a claimed run: its connection, and the settings as they stood when it began.
     pub async fn prepare(ports: Ports, flows: &[Arc<dyn Flow>], sealer: &Sealer, run: Run, hold: Arc<Hold>) -> Result<Self, Fault> {
@@ -98,10 +106,14 @@ impl Execution {
     /// Runs it to its end and writes that end down.
     pub async fn execute(mut self) {
         let began = Instant::now();
-        let worked = self.work().await;
+        let worked = match self.run.undo_of.clone() {
+            Some(run) => self.undo(&run).await.map(Ended::Undone),
+            None => self.work().await.map(Ended::Worked),
+        };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
-            Ok(worked) => self.succeed(worked).await,
+            Ok(Ended::Worked(worked)) => self.succeed(worked).await,
+            Ok(Ended::Undone(counts)) => self.undone(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,
         };
         match outcome {

@@ -127,7 +127,8 @@ impl PageSink for Sink<'_> {
         execution.hold.go_on()?;
         self.rows += u64::try_from(page.records.len()).unwrap_or_default();
         self.total = page.total.or(self.total);
-        let stored = execution.ports.records.store(&execution.connection.id, &self.read, page.started_at, page.records).await?;
+        let stored =
+            execution.ports.records.store(&execution.connection.id, &self.read, &execution.run.id, page.started_at, page.records).await?;
         self.told.changed += stored.changed;
         self.told.silent += stored.silent;
         execution.ports.runs.progress(&execution.run.id, execution.hold.fence(), self.rows, self.total).await?;

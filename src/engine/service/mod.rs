@@ -5,18 +5,20 @@
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
-//! - [`sync`]: start a run, look at runs, cancel, approve, reject
+//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod brakes;
 pub mod connections;
+pub mod explain;
 pub mod links;
 pub mod merge;
 pub mod retry_list;
 pub mod schedules;
 pub mod streams;
 pub mod sync;
+pub mod undo;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
+//! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
@@ -37,6 +38,7 @@ pub mod stock;
 mod sync_tests;
 pub mod target;
 pub mod texts;
+pub mod undo;
 pub mod vanished;
 
 use std::time::Duration;

@@ -154,6 +154,16 @@ impl Database {
             .collect()
     }
 
+    /// A checksum of every table of ours but those that every request may touch (keys' memory, limits, leases).
+    pub fn our_state(&self) -> Vec<i64> {
+        let tables = self.words(
+            "SELECT table_name AS words FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'tradesync\\_%' \
+             AND table_name NOT IN ('tradesync_limits', 'tradesync_leases') ORDER BY table_name",
+        );
+        let mut connection = self.connect();
+        tables.iter().map(|table| checksum(&mut connection, table)).collect()
+    }
+
     fn shop_tables(&self) -> Vec<String> {
         self.words("SELECT table_name AS words FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT LIKE 'tradesync\\_%' ORDER BY table_name")
     }

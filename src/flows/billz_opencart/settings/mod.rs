@@ -1,5 +1,6 @@
 //! Settings of a `billz-opencart` connection: names and defaults of design.md section 5, checked field by field.
 
+mod behind;
 mod check;
 mod words;
 
