@@ -22,6 +22,7 @@ pub mod retries;
 pub mod runs;
 mod runs_queue;
 pub mod schema;
+mod succession;
 mod transaction;
 
 use async_trait::async_trait;

@@ -6,7 +6,9 @@
 
 mod support;
 
+mod acceptance;
 mod api;
+mod billz1;
 mod concurrency;
 mod crash;
 mod dry_run;
@@ -18,4 +20,5 @@ mod reading;
 mod secrets;
 mod shop;
 mod specials;
+mod succession;
 mod swagger;

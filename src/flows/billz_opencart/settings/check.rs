@@ -3,19 +3,24 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Api, DeletedInShop, Settings, UnmappedCategory, UpdateField, Vanished, Variants, complete, defaults};
+use super::{DeletedInShop, Settings, UnmappedCategory, UpdateField, Vanished, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
 };
+
+/// Longest `token_issuer`: it travels in a header with every call.
+const LONGEST_ISSUER: usize = 190;
 
 impl Settings {
     /// What no single field shows: values out of range, and fields that need each other.
     pub(super) fn rules(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, detail: String| errors.push(FieldError::new(format!("/settings{pointer}"), detail));
-        if self.api == Api::Billz1 {
-            wrong("/api", "billz1 is not served by this version; use billz2".into());
+        if let Some(issuer) = &self.token_issuer
+            && (issuer.trim().is_empty() || issuer.chars().count() > LONGEST_ISSUER || issuer.chars().any(char::is_control))
+        {
+            wrong("/token_issuer", format!("must be a text of 1 to {LONGEST_ISSUER} characters, such as kmall.uz"));
         }
         if let Some(address) = &self.base_url {
             match url::Url::parse(address) {
