@@ -76,6 +76,8 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            retries: store.clone(),
+            audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

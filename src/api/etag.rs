@@ -25,6 +25,14 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u64>, Fault> {
     Ok(Some(opaque.parse().unwrap_or(0)))
 }
 
+/// The version of an `If-Match` that must be there; `None` = any (`*`). `PreconditionRequired` without one.
+pub fn required(request: &HttpRequest) -> Result<Option<u64>, Fault> {
+    if request.headers().contains_key(header::IF_MATCH) {
+        return if_match(request);
+    }
+    Err(Fault::new(Code::PreconditionRequired, "send If-Match with the ETag of what you read, or * to replace whatever stands"))
+}
+
 /// Whether the caller has this version already.
 pub fn is_known(request: &HttpRequest, version: u64) -> bool {
     let own = tag(version);
@@ -58,5 +66,7 @@ mod tests {
             assert_eq!(read(malformed).unwrap_err().code, Code::InvalidHeader, "{malformed}");
         }
         assert_eq!(if_match(&TestRequest::get().to_http_request()).unwrap(), None);
+        assert_eq!(required(&TestRequest::get().to_http_request()).unwrap_err().code, Code::PreconditionRequired);
+        assert_eq!(required(&TestRequest::get().insert_header((header::IF_MATCH, "*")).to_http_request()).unwrap(), None);
     }
 }

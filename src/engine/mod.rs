@@ -4,18 +4,29 @@
 //! target into changes, **apply** the changes batch by batch: intent, effect, record. Each step is safe to repeat after
 //! `kill -9`.
 //!
+//! # Deciding again
+//!
+//! Nothing has to be marked for it. Every real run of any stream decides anew over **every** standing record of its connection, by
+//! the settings, streams, links and mappings of that moment, and compares with what stands in the target now; what the read of that
+//! run brought does not matter (an incremental read may bring nothing at all). So whatever changes an outcome (a category was mapped,
+//! a shop was added, disabled or removed, a setting was changed, a person edited a product) needs no hook: put what the rules must know
+//! into [`flow::Facts`], and the next run of whichever stream carries it out from the records, without reading them from the source
+//! again. Only runs of named `items` look at less. `tests/it/deciding_again.rs` holds the engine to this promise.
+//!
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
-//! - [`space`]: where links live
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod flow;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;

@@ -15,6 +15,8 @@ use super::model::{
 };
 use crate::fault::{Fault, FaultView};
 
+pub use super::retry_list::Retries;
+
 /// A page of a list: newest first, with where to go on.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {
@@ -224,6 +226,17 @@ pub struct StoredRecord {
     pub seen_at: DateTime<Utc>,
 }
 
+/// A stored record of an item that the source does not list any more.
+#[derive(Clone, Debug)]
+pub struct GoneRecord {
+    /// As it was last seen.
+    pub stored: StoredRecord,
+    /// When a whole read first did not find it.
+    pub since: DateTime<Utc>,
+    /// How long ago that was, by the database's clock.
+    pub lasted: Duration,
+}
+
 /// What storing a page told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -255,6 +268,15 @@ pub trait Records: Send + Sync {
     async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault>;
     /// The same as `page`, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// Records taken as gone that have a link in `space` in state linked, in order of their key; of these keys only, if given.
+    async fn gone(
+        &self,
+        connection: &str,
+        space: &str,
+        only: Option<&[String]>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GoneRecord>, Fault>;
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
@@ -377,15 +399,6 @@ pub struct ItemRow {
     pub state: ChangeState,
     /// How it ended, or is meant to.
     pub outcome: Outcome,
-}
-
-/// Failed items over all runs.
-#[async_trait]
-pub trait Retries: Send + Sync {
-    /// Adds failures of a run (attempts grow) and takes away those that passed.
-    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
-    /// How many wait in all connections of a flow.
-    async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
 }
 
 /// Leases by compare-and-set on database time.

@@ -59,6 +59,7 @@ codes! {
     RequestInProgress, "request-in-progress", Request, 409, "A request with the same Idempotency-Key is still being worked on.", "Wait for it to end and send it again to get its answer.";
     IdempotencyMismatch, "idempotency-mismatch", Request, 422, "This Idempotency-Key was used with another body.", "Use a new key for a new request.";
     PreconditionFailed, "precondition-failed", Request, 412, "The resource has changed since the ETag that you gave.", "Read it again and repeat the change on what stands now.";
+    PreconditionRequired, "precondition-required", Request, 428, "This replaces everything that stands, so it needs If-Match.", "Read the resource, change what you read, and send it with If-Match: its ETag.";
     TooLarge, "too-large", Request, 413, "The body is too large.", "Send less at a time.";
     UnsupportedMediaType, "unsupported-media-type", Request, 415, "The body is of a type we do not read.", "Send Content-Type: application/json.";
 

@@ -6,6 +6,7 @@ use diesel::{MysqlConnection, mysql::Mysql, prelude::*, sql_query, sql_types::Te
 
 use super::{
     Store,
+    audit::record,
     convert::{cut, id_cursor, json, rows, text, utc},
     fault, links,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
+        audit,
         flow::Discovered,
         model::{Connection, Stream},
         ports::{Acted, ConnectionFilter, Connections, Idempotency, Listing, PageRequest, RenderBox},
@@ -183,6 +185,7 @@ impl Connections for Store {
                         insert_stream(connection, stream)?;
                     }
                     links::take_up(connection, &new.link_space)?;
+                    record(connection, None, Some(audit::of_connection(&new, None)))?;
                     Ok(new.clone())
                 })
             })
@@ -229,16 +232,19 @@ impl Connections for Store {
                     row.version = version + 1;
                     row.updated_at = clock::now().naive_utc();
                     // Locked, so that no run begins between the look at live ones and the change.
-                    let standing: Option<String> = c::tradesync_connections
+                    let space: Option<String> = c::tradesync_connections
                         .find(&changed.id)
                         .filter(c::deleted_at.is_null())
                         .select(c::link_space)
                         .for_update()
                         .first(connection)
                         .optional()?;
-                    let moved = standing.filter(|space| *space != changed.link_space);
+                    let moved = space.filter(|space| *space != changed.link_space);
                     if moved.is_some() {
                         succession::call_off_plans(connection, &changed.id)?;
+                    }
+                    let standing = find(connection, &changed.id)?;
+                    if moved.is_some() {
                         refuse_if_live(connection, &changed.id, None)?;
                     }
                     let written = diesel::update(
@@ -261,6 +267,8 @@ impl Connections for Store {
                     if let Some(before) = moved {
                         succession::carry_out(connection, &before, &changed)?;
                     }
+                    let before = standing.as_ref().map(|standing| audit::of_connection(standing, None));
+                    record(connection, before, Some(audit::of_connection(&changed, standing.as_ref())))?;
                     Ok(row.model()?)
                 })
             })
@@ -274,6 +282,8 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     refuse_if_live(connection, &id, None)?;
+                    let standing = find(connection, &id)?;
+                    record(connection, standing.map(|standing| audit::of_connection(&standing, None)), None)?;
                     // Secrets go at once; links, runs and reports stay (design.md section 6).
                     let gone = diesel::update(c::tradesync_connections.find(&id).filter(c::deleted_at.is_null()))
                         .set((c::deleted_at.eq(Some(clock::now().naive_utc())), c::secrets.eq("{}"), c::version.eq(c::version + 1)))
@@ -325,6 +335,7 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     let row = StreamRow::of(&changed)?;
+                    let standing = find_stream(connection, &changed.connection, &changed.stream)?;
                     let written =
                         diesel::update(s::tradesync_streams.find((&changed.connection, &changed.stream)).filter(s::version.eq(version)))
                             .set((
@@ -342,6 +353,7 @@ impl Connections for Store {
                         )
                         .into());
                     }
+                    record(connection, standing.as_ref().map(audit::of_stream), Some(audit::of_stream(&changed)))?;
                     find_stream(connection, &changed.connection, &changed.stream)?
                         .ok_or_else(|| Fault::new(Code::NotFound, "there is no such stream").into())
                 })
@@ -355,6 +367,8 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     refuse_if_live(connection, &id, Some(&stream))?;
+                    let standing = find_stream(connection, &id, &stream)?;
+                    record(connection, standing.as_ref().map(audit::of_stream), None)?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
                         _ => Ok(()),

@@ -11,16 +11,20 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod flow;
+mod retry_list;
 
 use flow::Plain;
 
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::{Discovered, StreamNames},
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -36,6 +40,8 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -289,6 +295,9 @@ impl Records for Memory {
     async fn unlinked(&self, _: &str, _: &str, _: Option<&str>, _: u32) -> Result<Vec<StoredRecord>> {
         unused()
     }
+    async fn gone(&self, _: &str, _: &str, _: Option<&[String]>, _: Option<&str>, _: u32) -> Result<Vec<GoneRecord>> {
+        unused()
+    }
     async fn count(&self, _: &str) -> Result<u64> {
         unused()
     }
@@ -439,6 +448,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

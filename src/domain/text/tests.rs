@@ -38,6 +38,19 @@ const CODES: &[(&str, &[&str])] = &[
     ("discount", &["amount", "price", "unrounded"]),
     ("promo_ended", &[]),
     ("special_removed_price_changed", &[]),
+    ("site_sales_kept", &["billz", "sold", "value"]),
+    ("site_sales_net", &["billz", "sold", "value"]),
+    ("site_returns_kept", &["billz", "sold", "value"]),
+    ("site_sales_counted", &["billz", "sold"]),
+    ("vanished", &[]),
+    ("vanished_left", &[]),
+    ("vanished_waiting", &["delay", "since"]),
+    ("vanished_zero", &["since"]),
+    ("vanished_disabled", &["since"]),
+    ("vanished_returned", &[]),
+    ("recreated", &[]),
+    ("target_deleted_twin", &["candidates"]),
+    ("discount_ended", &[]),
     ("from_source", &[]),
     ("new_hidden", &[]),
     ("new_live", &[]),
@@ -46,6 +59,8 @@ const CODES: &[(&str, &[&str])] = &[
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
     ("remote_failed", &[]),
+    ("retry_waits", &["at", "attempts"]),
+    ("retry_dismissed", &[]),
 ];
 
 fn source(lang: Lang) -> String {

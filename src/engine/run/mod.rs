@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
+//! - [`vanished`]: the same for items that the source does not list any more
 //! - [`apply`]: changes into the target, batch by batch
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
@@ -10,12 +11,13 @@ pub mod decide;
 pub mod full_every;
 pub mod hold;
 pub mod read;
+pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
 
 use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
-    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream},
+    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
@@ -201,8 +203,9 @@ impl Execution {
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if self.is_complete() {
-            self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id).await?;
+        if applied && self.run.trigger != Trigger::Undo {
+            let whole = self.is_complete() && summary.proves_absence();
+            self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
         failpoint::hit("before-cursor");
         let engine = self.flow.engine_settings(&self.opened)?;

@@ -9,6 +9,7 @@
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new) |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
@@ -24,9 +25,13 @@ pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 pub mod settings;
+pub mod site_sales;
 pub mod source;
 pub mod stock;
+#[cfg(test)]
+mod sync_tests;
 pub mod target;
+pub mod vanished;
 
 use std::time::Duration;
 
@@ -262,7 +267,7 @@ impl Flow for BillzOpencartFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?)))
+        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?, settings)))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
@@ -282,6 +287,7 @@ impl Flow for BillzOpencartFlow {
             .map(|other| other.stream.clone())
             .collect();
         Ok(Box::new(rules::BillzOpencart {
+            vanished_delay: settings.vanished_delay(),
             settings,
             stream: stream.to_owned(),
             shops,

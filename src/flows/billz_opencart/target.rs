@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
     rules::money,
-    settings::{LinkKey, Settings, Specials, SpecialsScope},
+    settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope},
 };
 use crate::{
     domain::number,
@@ -21,8 +21,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want, Writer,
-        Written,
+        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish, Want,
+        Writer, Written,
     },
 };
 
@@ -30,6 +30,8 @@ use crate::{
 pub struct Standing {
     /// As the OpenCart system knows it.
     pub product: Product,
+    /// What the site's own orders have taken off its quantity.
+    pub sold: Sold,
 }
 
 impl Standing {
@@ -46,23 +48,39 @@ impl Standing {
                 owned: true,
                 specials: specials.iter().map(|row| special(row).ok_or("specials")).collect::<Result<_, _>>()?,
             },
+            sold: match values.get("sold") {
+                Some(sold) => sold_of(sold).ok_or("sold")?,
+                None => Sold::default(),
+            },
         })
     }
 
-    fn values(product: &Product) -> Values {
+    fn values(product: &Product, sold: Option<&Sold>) -> Values {
         let specials: Vec<Value> = product
             .specials
             .iter()
             .map(|row| json!([row.id, row.customer_group_id, row.priority, number::plain(row.price), row.date_start, row.date_end]))
             .collect();
-        Values::from([
+        let sold = sold.map(|sold| {
+            let recent: Vec<Value> = sold.recent.iter().map(|(at, pieces)| json!([at.timestamp(), pieces])).collect();
+            ("sold".to_owned(), json!([sold.total, recent]))
+        });
+        let mut values = Values::from([
             ("date_added".into(), Value::from(product.date_added.clone())),
             ("quantity".into(), Value::from(product.quantity)),
             ("price".into(), money(product.price)),
             ("status".into(), Value::from(product.status)),
             ("specials".into(), Value::Array(specials)),
-        ])
+        ]);
+        values.extend(sold);
+        values
     }
+}
+
+fn sold_of(value: &Value) -> Option<Sold> {
+    let recent =
+        value.get(1)?.as_array()?.iter().map(|row| Some((DateTime::from_timestamp(row.get(0)?.as_i64()?, 0)?, row.get(1)?.as_i64()?)));
+    Some(Sold { total: value.get(0)?.as_i64()?, recent: recent.collect::<Option<_>>()? })
 }
 
 fn special(row: &Value) -> Option<Special> {
@@ -111,15 +129,25 @@ fn product_id(target: &str) -> Result<u64, Fault> {
     target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
-async fn observe(reader: &mut Reader, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
+async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -> Result<HashMap<String, Observation>, Fault> {
     let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
-    let products = reader.products(&ids).await?;
+    let (products, sold) = match reader.products_and_sales(&ids).await {
+        // Who ignores the site's sales need not let us read its orders.
+        Err(fault) if settings.site_sales == SiteSales::Ignore && matches!(fault.code, Code::RemoteForbidden | Code::TargetSchema) => {
+            (reader.products(&ids).await?, HashMap::new())
+        }
+        read => read?,
+    };
     Ok(products
         .into_iter()
         .map(|(id, product)| {
             (
                 id.to_string(),
-                Observation { witness: Some(product.date_added.clone()), owned: product.owned, values: Standing::values(&product) },
+                Observation {
+                    witness: Some(product.date_added.clone()),
+                    owned: product.owned,
+                    values: Standing::values(&product, sold.get(&id)),
+                },
             )
         })
         .collect())
@@ -154,12 +182,13 @@ async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<S
 /// The target for looking only.
 pub struct Looking {
     reader: Reader,
+    settings: Settings,
 }
 
 impl Looking {
     /// Looks through this session.
-    pub fn new(reader: Reader) -> Self {
-        Self { reader }
+    pub fn new(reader: Reader, settings: Settings) -> Self {
+        Self { reader, settings }
     }
 }
 
@@ -170,7 +199,7 @@ impl Observe for Looking {
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.reader, targets).await
+        observe(&mut self.reader, targets, &self.settings).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -210,13 +239,14 @@ impl Writing {
             match field.field.as_str() {
                 "quantity" => update.quantity = both(field, |value| value.as_i64())?,
                 "price" => update.price = both(field, decimal)?,
+                "status" => update.status = both(field, |value| Some(value.as_u64()? == 1))?,
                 "special" => update.special = Some(special_wish(field, &self.settings, &self.groups)),
                 _ => {}
             }
         }
         update.quantity = update.quantity.filter(|(old, new)| old != new);
         update.price = update.price.filter(|(old, new)| old != new);
-        let nothing = update.quantity.is_none() && update.price.is_none() && update.special.is_none();
+        let nothing = update.quantity.is_none() && update.price.is_none() && update.status.is_none() && update.special.is_none();
         Ok((!nothing).then_some(update))
     }
 
@@ -337,7 +367,7 @@ impl Observe for Writing {
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.writer, targets).await
+        observe(&mut self.writer, targets, &self.settings).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
