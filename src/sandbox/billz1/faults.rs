@@ -188,7 +188,7 @@ pub struct Queue {
 
 impl Queue {
     /// The fault for this request, if any.
-    pub fn next(&mut self) -> Option<Fault> {
+    pub fn due(&mut self) -> Option<Fault> {
         for rule in self.rules.iter_mut().filter(|rule| rule.times > 0) {
             if rule.skip > 0 {
                 rule.skip -= 1;
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn rules_skip_then_fire_then_rest() {
         let mut queue = Queue { rules: vec![Rule { skip: 1, ..Rule::new(2, Fault::Drop) }] };
-        let fired: Vec<bool> = (0..5).map(|_| queue.next().is_some()).collect();
+        let fired: Vec<bool> = (0..5).map(|_| queue.due().is_some()).collect();
         assert_eq!(fired, [false, true, true, false, false]);
     }
 

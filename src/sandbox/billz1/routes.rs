@@ -54,7 +54,7 @@ pub async fn front(request: HttpRequest, body: Bytes, handle: Data<Handle>) -> H
     let arrived = Instant::now();
     let switches = handle.switches();
     let question: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let fault = locked(&handle.inner.faults).next();
+    let fault = locked(&handle.inner.faults).due();
     let outcome = handle.decide(&request, &question, fault.as_ref(), &switches);
     let status = if outcome.cut == Some(0) { 0 } else { outcome.status };
     tracing::debug!(sandbox.system = "billz1", http.method = %request.method(), http.target = %request.path(), http.status = status,
