@@ -16,12 +16,14 @@
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
+pub mod claims;
 pub mod flow;
 pub mod model;
 pub mod ports;

@@ -5,12 +5,13 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
 pub mod changes;
 mod changes_record;
+mod claims;
 pub mod connections;
 mod convert;
 pub mod keys;

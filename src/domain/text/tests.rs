@@ -55,6 +55,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("new_hidden", &[]),
     ("new_live", &[]),
     ("default_category", &[]),
+    ("attribute_group", &["group"]),
     ("model_from_source", &[]),
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),

@@ -1,9 +1,11 @@
 //! A good that the shop has: which of quantity, price and special differ from what stands there now (requirement section 4.2).
+//! Texts, manufacturer and attributes are compared in [`details`].
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    details,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
@@ -25,7 +27,8 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         Ok(standing) => standing,
         Err(reason) => return skipped(reason),
     };
-    let fields = changes(rules, wanted, &standing, link);
+    let mut fields = changes(rules, wanted, &standing, link);
+    fields.extend(observed.into_iter().flat_map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values)));
     if fields.is_empty() {
         return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
     }

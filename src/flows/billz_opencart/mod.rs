@@ -7,19 +7,23 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise_billz1`], [`normalise`] (Billz 2), [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new) |
+//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
 pub mod check;
+pub mod details;
+pub mod dictionaries;
 pub mod existing;
 pub mod new;
 pub mod normalise;
 pub mod normalise_billz1;
 pub mod price;
+pub mod properties;
 pub mod record;
 pub mod rules;
 #[cfg(test)]
@@ -31,6 +35,7 @@ pub mod stock;
 #[cfg(test)]
 mod sync_tests;
 pub mod target;
+pub mod texts;
 pub mod vanished;
 
 use std::time::Duration;
@@ -48,10 +53,12 @@ use crate::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         model::Stream,
         run::full_every::FIRST as FIRST_FULL_EVERY,
+        space,
     },
     fault::{Code, Fault, FieldError},
     systems::{billz1, billz2, opencart},
 };
+use dictionaries::Dictionaries;
 use price::Currencies;
 use record::ShopNames;
 use settings::{Api, SECRETS, Settings};
@@ -121,6 +128,16 @@ impl BillzOpencartFlow {
     async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
         let mut reader = opencart::Reader::open(&self.shop(opened, settings)?).await?;
         let shop = reader.shop().await?;
+        if let Some(id) = settings.opencart.tax_class_id
+            && !reader.has_tax_class(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.tax_class_id: the shop has no tax class {id}")));
+        }
+        if let Some(id) = settings.opencart.stock_status_id
+            && !reader.has_stock_status(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.stock_status_id: the shop has no stock status {id}")));
+        }
         let notes = if shop.notes.is_empty() { String::new() } else { format!(" {}", shop.notes.join(" ")) };
         Ok(format!(
             "OpenCart answers: {} languages, {} customer groups, currency {}.{notes}",
@@ -272,8 +289,11 @@ impl Flow for BillzOpencartFlow {
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
-        Ok(Box::new(Writing::new(writer, settings)))
+        let shop = self.shop(opened, &settings)?;
+        let writer = opencart::Writer::open(&shop, &opened.connection).await?;
+        let target = space::target_name(&shop.identity());
+        let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
+        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {
@@ -295,6 +315,7 @@ impl Flow for BillzOpencartFlow {
             currencies,
             groups: shop.groups,
             today: shop.today,
+            rooms: shop.rooms,
         }))
     }
 }

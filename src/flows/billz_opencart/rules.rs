@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    details::Rooms,
     existing, new,
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
@@ -41,6 +42,8 @@ pub struct BillzOpencart {
     pub groups: Vec<i64>,
     /// The day in the shop's time zone.
     pub today: NaiveDate,
+    /// What the shop's columns of text can hold, if it told.
+    pub rooms: Option<Rooms>,
     /// How long a good must be gone from Billz before anything is done about it.
     pub vanished_delay: Duration,
 }

@@ -78,6 +78,7 @@ pub(super) fn rules(over: Value) -> BillzOpencart {
         currencies: Currencies { shop: sums.clone(), company: sums },
         groups: vec![1, 2],
         today: today(),
+        rooms: None,
         vanished_delay: Duration::from_secs(3_600),
     }
 }

@@ -7,10 +7,13 @@ use super::{Settings, UnmappedCategory, UpdateField, Variants, complete, default
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
+    systems::opencart::escape as escape_html,
 };
 
 /// Longest `token_issuer`: it travels in a header with every call.
 const LONGEST_ISSUER: usize = 190;
+/// Length of `oc_attribute_group_description.name`.
+const GROUP: usize = 64;
 
 impl Settings {
     /// What no single field shows: values out of range, and fields that need each other.
@@ -75,6 +78,9 @@ impl Settings {
         {
             wrong("/default_category_id", format!("`{}` is no category id; it is a whole number", category.0));
         }
+        if self.attribute_group.trim().is_empty() || escape_html(&self.attribute_group).chars().count() > GROUP {
+            wrong("/attribute_group", format!("must be a name of 1 to {GROUP} characters"));
+        }
         if self.images.dir.is_some() {
             wrong("/images/dir", "this version writes no pictures".into());
         }
@@ -82,8 +88,8 @@ impl Settings {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price and special only".into());
+            if matches!(field, UpdateField::Images | UpdateField::Categories) {
+                wrong(&format!("/update_fields/{place}"), "this version updates neither images nor categories".into());
             }
         }
         if self.variants != Variants::Separate {

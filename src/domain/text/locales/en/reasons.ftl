@@ -52,6 +52,7 @@ from_source = Taken from the source.
 new_hidden = A new product is created hidden: look at it and switch it on.
 new_live = A new product is shown in the shop at once.
 default_category = The default category of the settings.
+attribute_group = Attribute group “{ $group }”.
 model_from_source = The model is taken from the source.
 stock_rounded_down = The fractional stock { $value } is rounded down.
 stock_negative = The negative stock { $value } counts as zero.

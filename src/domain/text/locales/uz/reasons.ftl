@@ -52,6 +52,7 @@ from_source = Manbadan olindi.
 new_hidden = Yangi mahsulot yashirin yaratiladi: uni tekshirib, yoqing.
 new_live = Yangi mahsulot saytda darhol koʻrsatiladi.
 default_category = Sozlamalardagi standart toifa.
+attribute_group = “{ $group }” xususiyatlar guruhi.
 model_from_source = Model manbadan olindi.
 stock_rounded_down = Kasrli { $value } qoldigʻi pastga yaxlitlandi.
 stock_negative = Manfiy { $value } qoldigʻi nol deb olinadi.
