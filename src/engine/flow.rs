@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
+    pictures::Gallery,
     secrets::Sealer,
 };
 use crate::fault::{Fault, FaultView, FieldError};
@@ -127,6 +128,11 @@ pub trait Flow: Send + Sync {
 
     /// The target for writing. Takes the target's own lock; the caller holds the lease that allows to end a former holder.
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault>;
+
+    /// Where pictures come from and go to; `None` when this flow, or this connection, has none.
+    async fn gallery(&self, _opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        Ok(None)
+    }
 
     /// The pure rules for one run of `stream`. `streams` are all streams of the connection; `facts` are what the target and
     /// source told about themselves (languages, customer groups, currencies).

@@ -16,6 +16,7 @@
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
@@ -26,6 +27,7 @@ pub mod audit;
 pub mod claims;
 pub mod flow;
 pub mod model;
+pub mod pictures;
 pub mod ports;
 pub mod reaction;
 pub mod retry_list;

@@ -108,7 +108,10 @@ pub async fn start(options: Options) -> io::Result<Running> {
     let (url, server) = listen(options.listen, {
         let handle = web::Data::new(billz2.clone());
         move |app: &mut web::ServiceConfig| {
-            app.app_data(handle.clone()).service(billz2::control::scope()).default_service(web::to(billz2::routes::front));
+            app.app_data(handle.clone())
+                .service(billz2::control::scope())
+                .service(billz2::pictures::scope())
+                .default_service(web::to(billz2::routes::front));
         }
     })
     .await?;

@@ -5,7 +5,7 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`]
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
@@ -19,6 +19,7 @@ pub mod leases;
 pub mod limits;
 pub mod links;
 pub mod migrate;
+pub mod pictures;
 pub mod records;
 pub mod retries;
 pub mod runs;

@@ -233,6 +233,37 @@ table! {
 }
 
 table! {
+    tradesync_pictures (place, address_hash) {
+        place -> Text,
+        address_hash -> Text,
+        address -> Text,
+        content_hash -> Nullable<Text>,
+        path -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        checked_at -> Nullable<Datetime>,
+        reason -> Nullable<Text>,
+        attempts -> Unsigned<Integer>,
+        next_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_picture_wishes (space, source_key) {
+        space -> Text,
+        source_key -> Text,
+        name -> Text,
+        target_key -> Text,
+        witness -> Nullable<Text>,
+        addresses -> Text,
+        ours -> Text,
+        state -> Text,
+        version -> Unsigned<BigInt>,
+        next_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
     tradesync_claims (target, kind, claim_key) {
         target -> Text,
         kind -> Text,

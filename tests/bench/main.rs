@@ -1,7 +1,7 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else;
-//! `ARGS=billz1` measures the long answer of Billz 1 alone. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
+//! `ARGS=pictures` measures nothing but pictures, `ARGS=billz1` the long answer of Billz 1 alone. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -11,6 +11,7 @@ mod support;
 mod first_import;
 mod model_replay;
 mod opencart_write;
+mod pictures;
 mod whole_job;
 
 use std::process::ExitCode;
@@ -47,6 +48,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let asked_for = |area: &str| std::env::args().any(|argument| argument == area);
     let rows = runtime.block_on(async {
+        if asked_for("pictures") {
+            return pictures::run().await;
+        }
         if asked_for("billz1") {
             return whole_job::billz1().await;
         }
@@ -65,11 +69,12 @@ fn main() -> ExitCode {
             .collect();
         let import = first_import::run(&support::database::server()).await;
         rows.push(Row::least("first import of 10,000, statements / plain INSERTs of the same rows", import, "x", 1.0 / 3.0));
-        if std::env::args().any(|argument| argument == "statements") {
+        if asked_for("statements") {
             return rows;
         }
         rows.extend(whole_job::run(true).await);
         rows.extend(whole_job::billz1().await);
+        rows.extend(pictures::run().await);
         rows
     });
     let mut table = comfy_table::Table::new();

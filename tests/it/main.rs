@@ -19,6 +19,7 @@ mod first_sync;
 mod goods;
 mod linking;
 mod openapi;
+mod pictures;
 mod reading;
 mod requirement;
 mod retry_list;

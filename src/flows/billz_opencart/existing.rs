@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    details,
+    details, pictures,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
@@ -86,6 +86,7 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     {
         fields.push(change);
     }
+    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link));
     fields
 }
 

@@ -8,6 +8,7 @@
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise_billz1`], [`normalise`] (Billz 2), [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
+//! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
@@ -19,9 +20,11 @@ pub mod check;
 pub mod details;
 pub mod dictionaries;
 pub mod existing;
+pub mod gallery;
 pub mod new;
 pub mod normalise;
 pub mod normalise_billz1;
+pub mod pictures;
 pub mod price;
 pub mod properties;
 pub mod record;
@@ -52,6 +55,7 @@ use crate::{
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         model::Stream,
+        pictures::Gallery,
         run::full_every::FIRST as FIRST_FULL_EVERY,
         space,
     },
@@ -190,13 +194,17 @@ impl Flow for BillzOpencartFlow {
     }
 
     fn validate(&self, settings: &Value, secrets: &[&str]) -> Result<(), Vec<FieldError>> {
-        match Settings::read(settings)?.api {
-            Api::Billz1 if !secrets.contains(&"username") => Err(vec![FieldError::new(
-                "/secrets/username",
-                "is required with api billz1: the «USERNAME billz» that Billz gave the seller",
-            )]),
-            Api::Billz1 | Api::Billz2 => Ok(()),
+        let settings = Settings::read(settings)?;
+        let mut errors = Vec::new();
+        if settings.api == Api::Billz1 && !secrets.contains(&"username") {
+            let detail = "is required with api billz1: the «USERNAME billz» that Billz gave the seller";
+            errors.push(FieldError::new("/secrets/username", detail));
         }
+        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
+        if let Some(Err(detail)) = dir {
+            errors.push(FieldError::new("/settings/images/dir", detail));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>> {
@@ -241,6 +249,10 @@ impl Flow for BillzOpencartFlow {
             Api::Billz2 => check::billz2(self.billz2(opened, &settings, stop)).await,
         };
         rows.push(check::row("opencart.database", self.check_shop(opened, &settings).await));
+        rows.push(match gallery::check(&self.parts, &settings, opened).await {
+            Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
+            Err(detail) => Check { name: "pictures".into(), ok: false, detail },
+        });
         rows
     }
 
@@ -294,6 +306,12 @@ impl Flow for BillzOpencartFlow {
         let target = space::target_name(&shop.identity());
         let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
         Ok(Box::new(Writing::new(writer, settings, dictionaries)))
+    }
+
+    async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        let settings = read(opened)?;
+        let gallery = gallery::BillzGallery::new(&self.parts, &settings, opened, self.shop(opened, &settings)?)?;
+        Ok(gallery.map(|gallery| Box::new(gallery) as Box<dyn Gallery>))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {

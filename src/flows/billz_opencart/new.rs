@@ -13,7 +13,7 @@
 use serde_json::Value;
 
 use super::{
-    properties,
+    pictures, properties,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{NewProducts, UnmappedCategory},
     texts,
@@ -80,6 +80,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     }
     set("category", Value::from(category.0.clone()), Reason::new("default_category"));
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
+    fields.extend(pictures::of_new(settings, good));
     Decision {
         outcome: Outcome::Created,
         op: Op::Create,

@@ -53,6 +53,7 @@ fn good(product: Product) -> Good {
         parent: None,
         shops: product.offices.iter().map(|office| (office.id.clone(), shop(office, &company))).collect(),
         company: Some(company),
+        unit: String::new(),
         sku: product.sku,
         barcode: product.barcode,
         unreadable: None,

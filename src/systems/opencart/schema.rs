@@ -25,6 +25,7 @@ pub(super) struct Tables {
     pub(super) to_category: Ident,
     pub(super) to_layout: Ident,
     pub(super) special: Ident,
+    pub(super) image: Ident,
     pub(super) language: Ident,
     pub(super) customer_group: Ident,
     pub(super) setting: Ident,
@@ -57,6 +58,7 @@ impl Tables {
             to_category: name("product_to_category")?,
             to_layout: name("product_to_layout")?,
             special: name("product_special")?,
+            image: name("product_image")?,
             language: name("language")?,
             customer_group: name("customer_group")?,
             setting: name("setting")?,
@@ -79,7 +81,7 @@ impl Tables {
     }
 
     /// Those that every shop has.
-    pub(super) fn all(&self) -> [&Ident; 22] {
+    pub(super) fn all(&self) -> [&Ident; 23] {
         [
             &self.product,
             &self.description,
@@ -87,6 +89,7 @@ impl Tables {
             &self.to_category,
             &self.to_layout,
             &self.special,
+            &self.image,
             &self.language,
             &self.customer_group,
             &self.setting,

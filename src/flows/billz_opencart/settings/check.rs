@@ -7,11 +7,14 @@ use super::{Settings, UnmappedCategory, UpdateField, Variants, complete, default
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
+    remote::guard::host_form,
     systems::opencart::escape as escape_html,
 };
 
 /// Longest `token_issuer`: it travels in a header with every call.
 const LONGEST_ISSUER: usize = 190;
+/// Most that `images.max_bytes` may be: a file is held in memory while it is checked.
+const MOST_BYTES: u64 = 50_000_000;
 /// Length of `oc_attribute_group_description.name`.
 const GROUP: usize = 64;
 
@@ -81,15 +84,31 @@ impl Settings {
         if self.attribute_group.trim().is_empty() || escape_html(&self.attribute_group).chars().count() > GROUP {
             wrong("/attribute_group", format!("must be a name of 1 to {GROUP} characters"));
         }
-        if self.images.dir.is_some() {
-            wrong("/images/dir", "this version writes no pictures".into());
+        for (place, host) in self.images.allow_hosts.iter().enumerate() {
+            if host_form(host).is_none() || host.contains('/') {
+                wrong(
+                    &format!("/images/allow_hosts/{place}"),
+                    format!("`{host}` is no host; write for example pictures.example, without port"),
+                );
+            }
+        }
+        if !(1..=MOST_BYTES).contains(&self.images.max_bytes) {
+            wrong("/images/max_bytes", format!("must be from 1 to {MOST_BYTES}"));
+        }
+        if let Some(address) = &self.opencart.bridge_url
+            && !url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+        {
+            wrong(
+                "/opencart/bridge_url",
+                format!("`{address}` is no address; write for example https://shop.example/index.php?route=extension/module/tradesync"),
+            );
         }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if matches!(field, UpdateField::Images | UpdateField::Categories) {
-                wrong(&format!("/update_fields/{place}"), "this version updates neither images nor categories".into());
+            if matches!(field, UpdateField::Categories) {
+                wrong(&format!("/update_fields/{place}"), "this version does not update categories".into());
             }
         }
         if self.variants != Variants::Separate {
