@@ -8,7 +8,7 @@ use super::{
     Store,
     audit::record,
     convert::{cut, id_cursor, json, rows, text, utc},
-    fault, links,
+    fault, links, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
     succession,
     transaction::{Problem, act_once, transact},
@@ -291,7 +291,7 @@ impl Connections for Store {
                     if gone == 0 {
                         return Err(Fault::new(Code::NotFound, "there is no such connection").into());
                     }
-                    Ok(())
+                    schedules::delete_all(connection, &id, None)
                 })
             })
             .await
@@ -371,7 +371,7 @@ impl Connections for Store {
                     record(connection, standing.as_ref().map(audit::of_stream), None)?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
-                        _ => Ok(()),
+                        _ => schedules::delete_all(connection, &id, Some(&stream)),
                     }
                 })
             })

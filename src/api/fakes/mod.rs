@@ -14,6 +14,7 @@ use serde_json::Value;
 mod audit;
 mod flow;
 mod retry_list;
+mod schedules;
 
 use flow::Plain;
 
@@ -451,6 +452,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        schedules: memory.clone(),
         retries: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),

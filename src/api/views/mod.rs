@@ -5,6 +5,7 @@ pub mod connection;
 pub mod link;
 pub mod retry_item;
 pub mod run;
+pub mod schedule;
 pub mod stream;
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -4,6 +4,7 @@
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`]: what stands under a connection
+//! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
@@ -12,6 +13,7 @@ pub mod connections;
 pub mod links;
 pub mod merge;
 pub mod retry_list;
+pub mod schedules;
 pub mod streams;
 pub mod sync;
 
@@ -26,6 +28,7 @@ use super::{
     ports::{
         ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
     },
+    schedule::Schedules,
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -51,6 +54,8 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// When streams run by themselves.
+    pub schedules: Arc<dyn Schedules>,
     /// Failed items over all runs.
     pub retries: Arc<dyn Retries>,
     /// Who did what.
