@@ -338,4 +338,10 @@ pub trait Rules: Send + Sync {
 
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
+
+    /// What stands in the target for a field, in the form of [`FieldChange::old`] (null = nothing); `None` if that cannot be told of
+    /// this field. By it an approved plan sees what has changed since.
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        observed.values.get(field).cloned()
+    }
 }

@@ -5,8 +5,8 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], `claims`, [`retries`], [`leases`], [`limits`], [`keys`],
-//!   [`schedules`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
+//!   [`leases`], [`limits`], [`keys`], [`schedules`]; `events`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
@@ -15,12 +15,15 @@ mod changes_record;
 mod claims;
 pub mod connections;
 mod convert;
+mod events;
 pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod links;
 pub mod migrate;
 pub mod pictures;
+pub mod plans;
+mod plans_held;
 pub mod records;
 pub mod retries;
 pub mod runs;

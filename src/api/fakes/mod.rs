@@ -13,6 +13,7 @@ use serde_json::Value;
 
 mod audit;
 mod flow;
+mod plans;
 mod retry_list;
 mod schedules;
 
@@ -224,6 +225,7 @@ impl Runs for Memory {
             version: 1,
             attempts: 0,
             fence: 0,
+            plan: Default::default(),
         };
         runs.push(run.clone());
         Ok(self.acted(key, &render, run))
@@ -452,6 +454,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),
         audit: memory.clone(),

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::number,
     engine::{
-        flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
     fault::{Code, Fault, FaultView},
@@ -82,6 +82,14 @@ impl Rules for BillzOpencart {
             .filter(|(_, value)| !value.is_empty())
             .collect();
         Some(Lookup { source: key.to_owned(), keys })
+    }
+
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        match field {
+            "special" => existing::visible_price(self, observed),
+            "status" => observed.values.get(field).and_then(Value::as_bool).map(|shown| Value::from(u8::from(shown))),
+            _ => observed.values.get(field).cloned(),
+        }
     }
 
     fn recreates(&self) -> bool {
