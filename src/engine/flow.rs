@@ -102,14 +102,20 @@ pub trait Flow: Send + Sync {
     /// Checks key and settings of a stream. Pointers are `/stream` and `/settings/…`.
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>>;
 
+    /// Whether a source with the settings `after` is the successor of one with `before`: the same goods under other ids. Such a change is
+    /// allowed in a connection that has links; they are set aside, and goods are recognised anew.
+    fn succeeds(&self, _before: &Value, _after: &Value) -> bool {
+        false
+    }
+
     /// What identifies both ends.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault>;
 
     /// Calls the remotes and changes nothing.
     async fn check(&self, opened: &Opened) -> Vec<Check>;
 
-    /// What streams the remote offers.
-    async fn discover(&self, opened: &Opened) -> Result<Vec<Discovered>, Fault>;
+    /// What streams the remote offers. `known` are those that its answers have named so far ([`ReadEnd::offered`]).
+    async fn discover(&self, opened: &Opened, known: Vec<Discovered>) -> Result<Vec<Discovered>, Fault>;
 
     /// Settings that the engine itself needs.
     fn engine_settings(&self, opened: &Opened) -> Result<EngineSettings, Fault>;
@@ -179,6 +185,8 @@ pub struct ReadEnd {
     pub started_at: DateTime<Utc>,
     /// `None` when totals, last page and distinct ids agreed; else why it is in doubt.
     pub doubt: Option<Fault>,
+    /// Streams that the answer named, where the remote has no list of them; remembered for [`Flow::discover`].
+    pub offered: Vec<Discovered>,
 }
 
 /// The reading side.

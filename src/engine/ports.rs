@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::flow::Discovered;
 use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
     Stream, Trigger,
@@ -90,6 +91,9 @@ pub trait Connections: Send + Sync {
     /// Filtered by flows and owner.
     async fn list(&self, filter: ConnectionFilter, page: PageRequest) -> Result<Listing<Connection>, Fault>;
     /// Replaces name, owner, enabled, settings, secrets and link space if the version still is `version`; else `PreconditionFailed`.
+    ///
+    /// Another link space means another source or target: links of the former one are set aside (they come back with it), and what was read
+    /// of the former source is forgotten, cursors included. `InUse` while a run is live, or while another connection needs those links.
     async fn update(&self, connection: Connection, version: u64) -> Result<Connection, Fault>;
     /// Marks it deleted; links stay. `InUse` while a run is live.
     async fn delete(&self, id: &str) -> Result<(), Fault>;
@@ -105,6 +109,10 @@ pub trait Connections: Send + Sync {
     async fn delete_stream(&self, connection: &str, stream: &str) -> Result<(), Fault>;
     /// The account that the source itself named, for this link space; stored at the first call. Returns the stored one.
     async fn remember_account(&self, space: &str, account: &str) -> Result<String, Fault>;
+    /// Adds streams that the source named while it was read; a known one gets its latest name.
+    async fn remember_offered(&self, connection: &str, offered: &[Discovered]) -> Result<(), Fault>;
+    /// The streams that the source has named so far, by key.
+    async fn offered(&self, connection: &str) -> Result<Vec<Discovered>, Fault>;
 }
 
 /// Owned form of [`Render`], for work that runs on another thread.
@@ -358,8 +366,10 @@ pub trait Links: Send + Sync {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
     /// Which of these targets are linked already, in any space of the same target; with the link that has each.
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
-    /// How many stand in this space.
+    /// How many stand in this space and hold a target.
     async fn linked(&self, space: &str) -> Result<u64, Fault>;
+    /// Whether links of this space are set aside.
+    async fn has_aside(&self, space: &str) -> Result<bool, Fault>;
     /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.
     async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault>;
     /// Ends the marks of undone fields, by source item: nothing is held back there any more.

@@ -102,8 +102,20 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
     let now = clock::now().naive_utc();
     // The upsert meets two unique keys. Only a row of the same source may be changed, never that of another one with the same target.
     let own = "space = VALUES(space) AND source_key = VALUES(source_key)";
-    let columns =
-        ["name", "state", "target_key", "witness", "candidates", "origin", "written", "source_seen_at", "run_id", "undone", "updated_at"];
+    let columns = [
+        "name",
+        "state",
+        "target_space",
+        "target_key",
+        "witness",
+        "candidates",
+        "origin",
+        "written",
+        "source_seen_at",
+        "run_id",
+        "undone",
+        "updated_at",
+    ];
     let set = columns.map(|column| format!("{column} = IF({own}, VALUES({column}), {column})")).join(", ");
     // Assignments see what those before them have done, so this one comes first.
     let set = format!("linked_at = IF({own} AND NOT (target_key <=> VALUES(target_key)), VALUES(linked_at), linked_at), {set}");
@@ -134,6 +146,29 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
         }
         query.execute(connection)?;
     }
+    Ok(())
+}
+
+/// Sets the links of a space aside: they are kept, but hold nothing in the target. Open questions are asked anew when it comes to that.
+pub(super) fn set_aside(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::state.ne("linked"))).execute(connection)?;
+    diesel::update(l::tradesync_links.filter(l::space.eq(space))).set(l::target_space.eq(None::<String>)).execute(connection)?;
+    Ok(())
+}
+
+/// Takes up what was set aside. A link whose target another one has meanwhile is gone: its item is recognised anew.
+pub(super) fn take_up(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    sql_query(
+        "UPDATE tradesync_links aside LEFT JOIN tradesync_links holder ON holder.target_space = ? AND holder.target_key = aside.target_key \
+         SET aside.target_space = ? WHERE aside.space = ? AND aside.target_space IS NULL AND holder.id IS NULL",
+    )
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(space)
+    .execute(connection)?;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::target_space.is_null())).execute(connection)?;
     Ok(())
 }
 
@@ -214,10 +249,22 @@ impl Links for Store {
                 let count: i64 = l::tradesync_links
                     .filter(l::space.eq(&space))
                     .filter(l::state.eq("linked"))
+                    .filter(l::target_space.is_not_null())
                     .count()
                     .get_result(connection)
                     .map_err(fault)?;
                 Ok(u64::try_from(count).unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn has_aside(&self, space: &str) -> Result<bool, Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                let aside = l::tradesync_links.filter(l::space.eq(&space)).filter(l::target_space.is_null()).select(l::id).limit(1);
+                Ok(aside.first::<u64>(connection).optional().map_err(fault)?.is_some())
             })
             .await
     }

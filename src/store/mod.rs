@@ -34,6 +34,7 @@ mod schedule_ticks;
 pub mod schedules;
 pub mod schema;
 pub mod standing;
+mod succession;
 mod transaction;
 
 use async_trait::async_trait;

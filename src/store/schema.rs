@@ -37,6 +37,14 @@ table! {
 }
 
 table! {
+    tradesync_offered_streams (connection_id, stream) {
+        connection_id -> Text,
+        stream -> Text,
+        name -> Text,
+    }
+}
+
+table! {
     tradesync_link_spaces (id) {
         id -> Text,
         account -> Text,
@@ -50,7 +58,7 @@ table! {
         source_key -> Text,
         name -> Text,
         state -> Text,
-        target_space -> Text,
+        target_space -> Nullable<Text>,
         target_key -> Nullable<Text>,
         witness -> Nullable<Text>,
         candidates -> Text,

@@ -6,8 +6,10 @@
 
 mod support;
 
+mod acceptance;
 mod api;
 mod audit;
+mod billz1;
 mod brakes;
 mod concurrency;
 mod crash;
@@ -30,6 +32,7 @@ mod secrets;
 mod shop;
 mod site_sales;
 mod specials;
+mod succession;
 mod swagger;
 mod undo;
 mod vanished;

@@ -24,7 +24,7 @@ use crate::{
     domain::{clock, ids},
     engine::{
         audit::Entry,
-        flow::StreamNames,
+        flow::{Discovered, StreamNames},
         model::*,
         ports::*,
         retry_list::RetryItem,
@@ -176,6 +176,12 @@ impl Connections for Memory {
     }
     async fn remember_account(&self, _: &str, account: &str) -> Result<String> {
         Ok(account.to_owned())
+    }
+    async fn remember_offered(&self, _: &str, _: &[Discovered]) -> Result<()> {
+        unused()
+    }
+    async fn offered(&self, _: &str) -> Result<Vec<Discovered>> {
+        Ok(Vec::new())
     }
 }
 
@@ -344,6 +350,9 @@ impl Links for Memory {
                 Some((target, Holder { space: space.to_owned(), source: link.source.clone(), witness: link.witness.clone() }))
             })
             .collect())
+    }
+    async fn has_aside(&self, _: &str) -> Result<bool> {
+        Ok(false)
     }
     async fn linked(&self, space: &str) -> Result<u64> {
         Ok(self.links.lock().unwrap().iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked).count() as u64)

@@ -68,6 +68,9 @@ impl Execution {
                 missed += self.ports.records.mark_gone(&self.connection.id, &read, &self.run.id, self.hold.fence()).await?;
             }
             self.ports.records.drop_nameless(&self.connection.id, &read).await?;
+            if !end.offered.is_empty() {
+                self.ports.connections.remember_offered(&self.connection.id, &end.offered).await?;
+            }
             let summary = ReadSummary {
                 mode: if since.is_none() { Mode::Full } else { Mode::Incremental },
                 reused: false,
