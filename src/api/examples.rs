@@ -171,11 +171,8 @@ fn run() -> Value {
 
 fn undo() -> Value {
     let mut undo = run();
-    undo["undo_of"] = undo["id"].take();
-    undo["id"] = json!(UNDO);
-    undo["trigger"] = json!("undo");
-    undo["state"] = json!("queued");
-    undo["phase"] = json!("decide");
+    let own = [("id", UNDO), ("undo_of", RUN), ("trigger", "undo"), ("state", "queued"), ("phase", "decide")];
+    undo.as_object_mut().into_iter().for_each(|members| members.extend(own.map(|(name, value)| (name.to_owned(), json!(value)))));
     undo
 }
 
@@ -211,8 +208,8 @@ fn item() -> Value {
 }
 
 fn explanation() -> Value {
-    let changes = item()["changes"].take();
-    let reason = item()["reason"].take();
+    let part = |name: &str| item().get(name).cloned().unwrap_or_default();
+    let (changes, reason) = (part("changes"), part("reason"));
     json!({
         "connection": CONNECTION, "item": SOURCE,
         "answer": [

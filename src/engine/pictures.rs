@@ -157,6 +157,7 @@ pub trait Pictures: Send + Sync {
     async fn intend(&self, run: &str, fence: u64, space: &str, ours: &[(String, Vec<String>)]) -> Result<(), Fault>;
     /// After showing: how wishes ended, lines for the run's report, and its figures (fetched, failed and shown are added, waiting is
     /// counted), in one transaction.
+    #[expect(clippy::too_many_arguments, reason = "what one transaction writes; a type of its own would be made and taken apart once")]
     async fn settle(
         &self,
         run: &str,

@@ -245,7 +245,7 @@ fn period_beat(every: &str, period: Duration) -> Result<Beat, String> {
     if period < DAY {
         return Ok(Beat::Within(period));
     }
-    if period.as_secs() % DAY.as_secs() != 0 || period.subsec_nanos() != 0 {
+    if !period.as_secs().is_multiple_of(DAY.as_secs()) || period.subsec_nanos() != 0 {
         return Err(format!("`{every}` is longer than a day, so it must be whole days, such as 48h or 7d"));
     }
     Ok(Beat::Days(period.as_secs() / DAY.as_secs()))

@@ -34,7 +34,7 @@ fn period(lang: Lang, period: Duration) -> String {
     let seconds = period.as_secs();
     let (unit, count) = [("days", 86_400), ("hours", 3_600), ("minutes", 60)]
         .into_iter()
-        .find(|(_, length)| seconds >= *length && seconds % length == 0)
+        .find(|(_, length)| seconds >= *length && seconds.is_multiple_of(*length))
         .map_or(("seconds", seconds), |(unit, length)| (unit, seconds / length));
     counted_text(lang, &format!("schedule_every_{unit}"), count)
 }
