@@ -63,7 +63,10 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
-            leases: store,
+            leases: store.clone(),
+            mappings: store.clone(),
+            inbox: store.clone(),
+            locks: store,
         }
     }
 
@@ -76,6 +79,9 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            mappings: store.clone(),
+            inbox: store.clone(),
+            lock_store: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

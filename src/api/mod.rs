@@ -3,7 +3,7 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`sync`], [`runs`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -18,6 +18,8 @@ pub mod health;
 pub mod idempotency;
 pub mod json;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod page;
 pub mod problem;
 pub mod runs;
@@ -105,6 +107,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(links::confirm_link)
         .service(links::set_link)
         .service(links::remove_link)
+        .service(mappings::list_unmapped_categories)
+        .service(mappings::list_category_mappings)
+        .service(mappings::replace_category_mappings)
+        .service(locks::list_locks)
+        .service(locks::replace_locks)
         .service(runs::list_runs)
         .service(runs::get_run)
         .service(runs::list_items)

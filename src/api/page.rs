@@ -90,6 +90,16 @@ impl Params {
         read
     }
 
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let text = self.text(name)?;
+        let read = text.parse().ok();
+        if read.is_none() {
+            self.wrong(name, "must be true or false");
+        }
+        read
+    }
+
     /// `limit` and `cursor`.
     pub fn page(&mut self) -> PageRequest {
         let limit = match self.text("limit").map(|text| u32::from_str(&text)) {

@@ -16,12 +16,15 @@
 //! - [`model`]: connections, streams, runs, records, links, changes
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run
 //! - [`space`]: where links live
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod flow;
+pub mod locks;
+pub mod mapping;
 pub mod model;
 pub mod ports;
 pub mod reaction;

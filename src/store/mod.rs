@@ -5,17 +5,21 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`]
-//! - [`transaction`]: transactions, idempotency keys inside them; [`convert`]: rows to model
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`],
+//!   [`mappings`], [`inbox`], [`locks`]
+//! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`convert`]: rows to model
 
 pub mod changes;
 mod changes_record;
 pub mod connections;
 mod convert;
+pub mod inbox;
 pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod migrate;
 pub mod records;
 pub mod retries;
@@ -23,6 +27,7 @@ pub mod runs;
 mod runs_queue;
 pub mod schema;
 mod transaction;
+mod versions;
 
 use async_trait::async_trait;
 

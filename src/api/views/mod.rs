@@ -2,6 +2,8 @@
 
 pub mod connection;
 pub mod link;
+pub mod lock;
+pub mod mapping;
 pub mod run;
 pub mod stream;
 

@@ -10,6 +10,7 @@ use super::Execution;
 use crate::{
     engine::{
         flow::{Decision, EngineSettings, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        mapping::{Group, Span, Waiting},
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase},
         ports::{Holder, StoredRecord},
     },
@@ -65,17 +66,25 @@ impl Execution {
         loop {
             self.hold.go_on()?;
             let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
-            let Some(last) = records.last() else { break };
-            after = Some(last.record.key.clone());
+            let from = after.clone();
+            after = records.last().map(|last| last.record.key.clone());
+            if after.is_none() {
+                self.settle_inbox(Span::Keys(from, None), Vec::new()).await?;
+                break;
+            }
             let chunk = self.chunk(target, records, &matches).await?;
             let mut plan = Vec::new();
             let mut questions = Vec::new();
             let mut closed = Vec::new();
+            let mut waiting = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let (decision, link) = decide_one(rules, stored, &chunk, &matches);
+                let (decision, link, waits_for) = decide_one(rules, stored, &chunk, &matches);
+                if !waits_for.is_empty() {
+                    waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
+                }
                 count(&mut counts, decision.outcome, self.run.dry_run);
                 match &decision.link {
                     LinkDecision::Propose(candidate) => {
@@ -97,6 +106,7 @@ impl Execution {
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
             }
+            self.settle_inbox(self.decided_span(from, after.clone(), &chunk.records), waiting).await?;
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
                 failpoint::hit("after-plan");
@@ -192,14 +202,19 @@ impl Execution {
         let chunk = self.chunk(target, records, &nothing).await?;
         let mut decided = HashMap::new();
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
-            let (decision, link) = decide_one(rules, stored, &chunk, &nothing);
+            let (decision, link, _) = decide_one(rules, stored, &chunk, &nothing);
             decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
         }
         Ok(decided)
     }
 }
 
-fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, matches: &Matches) -> (Decision, Option<&'a Link>) {
+fn decide_one<'a>(
+    rules: &dyn Rules,
+    stored: &StoredRecord,
+    chunk: &'a Chunk,
+    matches: &Matches,
+) -> (Decision, Option<&'a Link>, Vec<Group>) {
     let key = &stored.record.key;
     let link = chunk.links.get(key);
     let candidates = matches.of(key);
@@ -216,7 +231,9 @@ fn decide_one<'a>(rules: &dyn Rules, stored: &StoredRecord, chunk: &'a Chunk, ma
         candidates,
         contested: matches.contested(key),
     };
-    (rules.decide(&item), link)
+    let decision = rules.decide(&item);
+    let waits_for = if decision.outcome == Outcome::Skipped { rules.waits_for(&item, &decision) } else { Vec::new() };
+    (decision, link, waits_for)
 }
 
 fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {

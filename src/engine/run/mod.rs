@@ -3,18 +3,23 @@
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
 //! - [`apply`]: changes into the target, batch by batch
+//! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
 pub mod apply;
 pub mod decide;
 pub mod full_every;
+pub mod groups;
 pub mod hold;
+pub mod locks;
 pub mod read;
 
 use std::{sync::Arc, time::Instant};
 
 use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
+    locks::{Guarded, Locks},
+    mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream},
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
@@ -43,6 +48,12 @@ pub struct Ports {
     pub retries: Arc<dyn Retries>,
     /// Leases.
     pub leases: Arc<dyn Leases>,
+    /// What was mapped, and the source's tree of groups.
+    pub mappings: Arc<dyn MappingStore>,
+    /// What waits for a mapping.
+    pub inbox: Arc<dyn Inbox>,
+    /// Locks.
+    pub locks: Arc<dyn Locks>,
 }
 
 /// One run in a worker's hands.
@@ -173,8 +184,11 @@ impl Execution {
     /// The rules, made under the target's lease: which shops count in a sum depends on the runs before this one.
     async fn rules<O: Observe + ?Sized>(&self, target: &mut O, summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
         let streams = self.ports.connections.streams(&self.connection.id).await?;
-        let facts = Facts { source: summary.facts.clone(), target: target.facts().await? };
-        self.flow.rules(&self.opened, &self.run.stream, &streams, facts)
+        let locks = self.ports.locks.locks(&self.connection.id).await?;
+        let facts =
+            Facts { source: summary.facts.clone(), target: target.facts().await?, mappings: self.mappings().await?, locks: locks.clone() };
+        let rules = self.flow.rules(&self.opened, &self.run.stream, &streams, facts)?;
+        Ok(Box::new(Guarded::new(rules, locks)))
     }
 
     pub(super) async fn stream(&self) -> Result<Stream, Fault> {

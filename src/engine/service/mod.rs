@@ -3,12 +3,14 @@
 //! Start at [`Service`]. [`Scope`] says what a caller may see; every use case takes it, and what lies outside is not found.
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
-//! - [`streams`], [`links`]: what stands under a connection
+//! - [`streams`], [`links`], [`mappings`], [`locks`]: what stands under a connection
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod connections;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod merge;
 pub mod streams;
 pub mod sync;
@@ -19,6 +21,8 @@ use secrecy::SecretString;
 
 use super::{
     flow::{Flow, Opened},
+    locks::Locks,
+    mapping::{Inbox, MappingStore},
     model::{Connection, Stream},
     ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
     secrets::{self, Sealer},
@@ -46,6 +50,12 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// What was mapped.
+    pub mappings: Arc<dyn MappingStore>,
+    /// What waits for a mapping.
+    pub inbox: Arc<dyn Inbox>,
+    /// What is never touched.
+    pub lock_store: Arc<dyn Locks>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.
