@@ -63,6 +63,17 @@ pub struct LockSet {
 }
 
 impl LockSet {
+    /// The same with these fields locked for every item, as the connection's settings say.
+    #[must_use]
+    pub fn with_fields(mut self, fields: &[impl ToString]) -> Self {
+        if !fields.is_empty() {
+            let fields = fields.iter().map(ToString::to_string).collect();
+            let set_at = DateTime::UNIX_EPOCH;
+            self.rows.push(Lock { source: None, target: None, fields, note: String::new(), set_by: "settings".into(), set_at });
+        }
+        self
+    }
+
     /// The lock that holds a whole item, if one does.
     pub fn whole(&self, source: &str, target: Option<&str>) -> Option<&Lock> {
         self.rows.iter().find(|lock| lock.fields.is_empty() && lock.is_about(source, target))

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod documents;
 mod flow;
 
 use flow::Plain;
@@ -36,6 +37,7 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    documents: documents::Documents,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -430,6 +432,9 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        mappings: memory.clone(),
+        inbox: memory.clone(),
+        lock_store: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

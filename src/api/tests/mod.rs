@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{domain::ids, engine::ports::Role, engine::service::Service, fault::Code, telemetry::Metrics};
 
+mod documents;
 mod work;
 
 struct World {
@@ -188,7 +189,7 @@ async fn the_document_and_the_table_of_routes_are_the_same() {
 
 #[actix_web::test]
 async fn every_example_can_be_read() {
-    use crate::api::views::{connection::*, link::*, run::*, stream::*};
+    use crate::api::views::{connection::*, link::*, lock::*, mapping::*, run::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {
         super::json::parse::<T>(value).unwrap_or_else(|fault| panic!("{operation}: {fault}"));
     }
@@ -206,11 +207,13 @@ async fn every_example_can_be_read() {
             "patch_stream" => reads::<StreamPatchBody>(id, example),
             "set_link" => reads::<LinkBody>(id, example),
             "confirm_link" => reads::<ConfirmBody>(id, example),
+            "replace_category_mappings" => reads::<MappingsBody>(id, example),
+            "replace_locks" => reads::<LocksBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 7);
+    assert_eq!(found, 9);
 }
 
 #[actix_web::test]

@@ -148,6 +148,13 @@ impl Mappings {
         if group.key.is_empty() { String::new() } else { self.path(group).join(SOURCE_PATH) }
     }
 
+    /// The same without what goes to other targets than these.
+    #[must_use]
+    pub fn only(mut self, known: impl Fn(&str) -> bool) -> Self {
+        self.rows.retain(|_, row| known(&row.target));
+        self
+    }
+
     /// What was mapped, by source.
     pub fn rows(&self) -> impl Iterator<Item = &Mapping> {
         self.rows.values()

@@ -1,8 +1,8 @@
 //! Which groups of the target look like a group of the source, by their names. A person confirms; nothing is mapped by likeness alone.
 //!
-//! Names come from many hands and in two scripts, so they are compared in a plain form ([`plain`]): small letters, `ё` as `е`, without
-//! Uzbek apostrophes and punctuation. The likeness of two names is the better of their common pairs of letters (which does not mind
-//! the order of words) and their edit distance (which minds a misprint less in short words). The groups above count for the rest, since
+//! Names come from many hands and in two scripts, so they are compared in a plain form ([`plain`]): small Latin letters, `ё` as `е`,
+//! without Uzbek apostrophes and punctuation. The likeness of two names is the better of their common pairs of letters (which does not
+//! mind the order of words) and their edit distance (which minds a misprint less in short words). The groups above count for the rest, since
 //! «Аксессуары» stand under clothes and under electronics alike.
 
 use super::TargetGroup;
@@ -28,14 +28,14 @@ pub struct Proposal {
 /// A name in the form in which names are compared.
 pub fn plain(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
-    for letter in name.chars().flat_map(char::to_lowercase) {
-        match letter {
-            'ё' => plain.push('е'),
-            // oʻ, gʼ and their like are typed with whatever the keyboard has.
-            '\'' | '`' | '´' | '‘' | '’' | 'ʻ' | 'ʼ' | '′' => {}
-            letter if letter.is_alphanumeric() => plain.push(letter),
-            _ if plain.ends_with(' ') || plain.is_empty() => {}
-            _ => plain.push(' '),
+    for letter in name.chars().map(|letter| if matches!(letter, 'ё' | 'Ё') { 'е' } else { letter }) {
+        // oʻ, gʼ and their like are typed with whatever the keyboard has, and all become this one; so do the soft signs.
+        for letter in deunicode::deunicode_char(letter).unwrap_or_default().chars().filter(|letter| !matches!(letter, '\'' | '`')) {
+            if letter.is_ascii_alphanumeric() {
+                plain.push(letter.to_ascii_lowercase());
+            } else if !plain.is_empty() && !plain.ends_with(' ') {
+                plain.push(' ');
+            }
         }
     }
     plain.trim_end().to_owned()
@@ -114,8 +114,11 @@ mod tests {
 
     #[test]
     fn names_are_compared_in_a_plain_form() {
-        assert_eq!(plain("  Ko'ylaklar &  Ро́бы  "), plain("koʻylaklar, ро́бы"));
-        assert_eq!(plain("ЁЛКИ"), "елки");
+        for spelling in ["Ko'ylaklar", "koʻylaklar", "KOʼYLAKLAR", "ko`ylaklar ", "Ko’ylaklar"] {
+            assert_eq!(plain(spelling), "koylaklar", "{spelling}");
+        }
+        assert_eq!(plain("  Дом &  сад, кухня  "), "dom sad kukhnia");
+        assert_eq!(plain("ЁЛКИ"), plain("елки"));
         assert_eq!(plain(" — "), "");
     }
 
@@ -139,6 +142,7 @@ mod tests {
         assert_eq!(first(&["Игрушки ёлочные"]), "60");
         assert_eq!(first(&["елочные игрушки"]), "60");
         assert_eq!(first(&["Электроника", "Наушнки"]), "42");
+        assert_eq!(first(&["Odezhda", "Futbolki"]), "26");
     }
 
     #[test]

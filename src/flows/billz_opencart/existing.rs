@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    categories,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Specials, SpecialsScope, UpdateField},
     target::Standing,
@@ -12,6 +13,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, LinkDecision, Observation},
+        locks,
         model::{FieldChange, Link, Op, Outcome, Reason},
     },
     systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, visible_special},
@@ -34,7 +36,20 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         Ok(standing) => standing,
         Err(field) => return skipped(Reason::new("unreadable").with("field", field).with("value", "")),
     };
-    let fields = changes(rules, wanted, &standing, link);
+    let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
+    let (mut fields, kept) = if rules.locks.rows.is_empty() {
+        (changes(rules, wanted, &standing, link, &|_| false), Vec::new())
+    } else {
+        let free = changes(rules, wanted, &standing, link, &|_| false);
+        let kept = free.into_iter().filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock)));
+        (changes(rules, wanted, &standing, link, &|field| lock_of(field).is_some()), kept.collect())
+    };
+    if fields.is_empty()
+        && let Some(first) = kept.first()
+    {
+        return Decision { fields: kept.clone(), ..skipped(first.rule.clone()) };
+    }
+    fields.extend(kept);
     if fields.is_empty() {
         return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
     }
@@ -49,8 +64,15 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
     }
 }
 
-fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>) -> Vec<FieldChange> {
-    let follows = |field: UpdateField| rules.settings.update_fields.contains(&field);
+/// Fields that differ and follow Billz. A locked one does not, and what hangs on it goes by what stands there.
+fn changes(
+    rules: &BillzOpencart,
+    wanted: &Wanted<'_>,
+    standing: &Standing,
+    link: Option<&Link>,
+    locked: &dyn Fn(&str) -> bool,
+) -> Vec<FieldChange> {
+    let follows = |field: UpdateField| rules.settings.update_fields.contains(&field) && !locked(field.name());
     let mut fields = Vec::new();
     let (quantity, rule) = &wanted.quantity;
     if follows(UpdateField::Quantity) && standing.product.quantity != *quantity {
@@ -79,6 +101,12 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     let base = if follows(UpdateField::Price) { price } else { standing.product.price };
     if follows(UpdateField::Special)
         && let Some(change) = special(rules, wanted, standing, link, moved, base)
+    {
+        fields.push(change);
+    }
+    if follows(UpdateField::Categories)
+        && let Some(standing) = &standing.categories
+        && let Some(change) = categories::change(wanted.good, &rules.mappings, standing, link)
     {
         fields.push(change);
     }

@@ -7,12 +7,13 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new) |
+//! | 4.1 new goods | [`new`](mod@new); the mapping of categories: [`categories`] |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
+pub mod categories;
 pub mod existing;
 pub mod new;
 pub mod normalise;
@@ -39,6 +40,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
+        mapping::{Group, Grouping, TargetGroup},
         model::Stream,
     },
     fault::{Code, Fault, FieldError},
@@ -46,7 +48,7 @@ use crate::{
 };
 use price::Currencies;
 use record::ShopNames;
-use settings::{SECRETS, Settings};
+use settings::{SECRETS, Settings, UpdateField};
 use target::{Looking, ShopFacts, Writing};
 
 /// The flow's name in the contract.
@@ -149,6 +151,21 @@ fn base_url(settings: &Settings) -> Result<Url, Fault> {
 }
 
 #[async_trait]
+impl Grouping for BillzOpencartFlow {
+    async fn source_groups(&self, opened: &Opened, stop: CancellationToken) -> Result<Option<Vec<Group>>, Fault> {
+        let categories = self.client(opened, &read(opened)?, stop)?.categories().await?;
+        let group = |category: billz2::wire::Category| Group { key: category.id, name: category.name, parent: category.parent_id };
+        Ok(Some(categories.into_iter().map(group).collect()))
+    }
+
+    async fn target_groups(&self, opened: &Opened) -> Result<Vec<TargetGroup>, Fault> {
+        let mut reader = opencart::Reader::open(&self.shop(opened, &read(opened)?)?).await?;
+        let categories = reader.categories().await?;
+        Ok(categories.into_iter().map(|category| TargetGroup { key: category.id.to_string(), path: category.path }).collect())
+    }
+}
+
+#[async_trait]
 impl Flow for BillzOpencartFlow {
     fn name(&self) -> &'static str {
         NAME
@@ -223,13 +240,21 @@ impl Flow for BillzOpencartFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?)))
+        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?, &settings)))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
         let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
         Ok(Box::new(Writing::new(writer, settings)))
+    }
+
+    fn grouping(&self) -> Option<&dyn Grouping> {
+        Some(self)
+    }
+
+    fn lockable(&self) -> &'static [&'static str] {
+        UpdateField::NAMES
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {
@@ -243,13 +268,20 @@ impl Flow for BillzOpencartFlow {
             .map(|other| other.stream.clone())
             .collect();
         Ok(Box::new(rules::BillzOpencart {
-            settings,
             stream: stream.to_owned(),
             shops,
             names: ShopNames::new(streams.iter().map(|stream| (stream.stream.clone(), stream.name.clone()))),
             currencies,
             groups: shop.groups,
             today: shop.today,
+            // What is mapped to a category that was deleted in the shop counts as not mapped.
+            mappings: match &shop.categories {
+                Some(known) => facts.mappings.only(|target| target.parse().is_ok_and(|id| known.contains(&id))),
+                None => facts.mappings,
+            },
+            categories: shop.categories,
+            locks: facts.locks.with_fields(&settings.locks),
+            settings,
         }))
     }
 }

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
+    categories,
     rules::{BillzOpencart, Wanted, money, skipped},
-    settings::{NewProducts, UnmappedCategory},
+    settings::NewProducts,
 };
 use crate::engine::{
     flow::{Decision, LinkDecision},
@@ -23,12 +24,9 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if !settings.new_without_stock && wanted.quantity.0 == 0 {
         return skipped(Reason::new("new_without_stock_off"));
     }
-    let category = match (settings.unmapped_category, &settings.default_category_id) {
-        (UnmappedCategory::Default, Some(category)) => category,
-        (UnmappedCategory::Inbox | UnmappedCategory::Default, _) => {
-            let names: Vec<&str> = wanted.good.categories.iter().map(|category| category.name.as_str()).collect();
-            return skipped(Reason::new("category_unmapped").with("category", names.join(" / ")));
-        }
+    let filed = match categories::of_new(rules, wanted.good) {
+        Ok(filed) => filed,
+        Err(reason) => return skipped(reason),
     };
     let live = settings.new_products == NewProducts::Live;
     let source = || Reason::new("from_source");
@@ -54,7 +52,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if let Some((special, rule)) = &wanted.priced.promo {
         set("special", money(*special), rule.clone());
     }
-    set("category", Value::from(category.0.clone()), Reason::new("default_category"));
+    set(categories::FIELD, categories::value(&filed.targets), filed.rule);
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
     Decision {
         outcome: Outcome::Created,

@@ -3,11 +3,13 @@
 //! Order of questions: can it be read? is it something to sell? what does it cost, how many are there? is it linked? From there
 //! [`existing`](super::existing) compares with what stands in the shop, or [`new`](super::new) decides about a creation.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{
-    existing, new,
+    categories, existing, new,
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
     settings::{LinkKey, Linking, Settings},
@@ -17,6 +19,8 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        locks::LockSet,
+        mapping::{Group, Mappings},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
     fault::{Code, Fault, FaultView},
@@ -38,10 +42,21 @@ pub struct BillzOpencart {
     pub groups: Vec<i64>,
     /// The day in the shop's time zone.
     pub today: NaiveDate,
+    /// Which category of Billz goes to which category of the shop.
+    pub mappings: Mappings,
+    /// Categories that the shop has; `None` = not known.
+    pub categories: Option<BTreeSet<i64>>,
+    /// Fields that are never touched.
+    pub locks: LockSet,
 }
 
 /// A good with its price and stock by the rules.
+#[derive(Clone)]
 pub struct Wanted<'a> {
+    /// The source's id.
+    pub key: &'a str,
+    /// The product, if it has one.
+    pub target: Option<&'a str>,
     /// The good.
     pub good: &'a Good,
     /// Price and special.
@@ -90,11 +105,17 @@ impl Rules for BillzOpencart {
             Ok(quantity) => quantity,
             Err(reason) => return failed(reason),
         };
-        let wanted = Wanted { good: &good, priced, quantity };
-        match item.link.filter(|link| link.state == LinkState::Linked) {
+        let linked = item.link.filter(|link| link.state == LinkState::Linked);
+        let target = linked.and_then(|link| link.target.as_deref());
+        let wanted = Wanted { key: item.key, target, good: &good, priced, quantity };
+        match linked {
             Some(link) => existing::decide(self, &wanted, item.observed, Some(link)),
             None => self.unlinked(&wanted, item),
         }
+    }
+
+    fn waits_for(&self, item: &Item<'_>, decision: &Decision) -> Vec<Group> {
+        if decision.reason.code == "category_unmapped" { categories::groups(&Good::of_payload(item.payload)) } else { Vec::new() }
     }
 }
 
@@ -132,7 +153,8 @@ impl BillzOpencart {
     }
 
     fn link_at_once(&self, wanted: &Wanted<'_>, item: &Item<'_>, only: &Candidate) -> Decision {
-        let decision = existing::decide(self, wanted, item.observed, None);
+        let wanted = Wanted { target: Some(&only.target), ..wanted.clone() };
+        let decision = existing::decide(self, &wanted, item.observed, None);
         let linked = FieldChange {
             field: "link".into(),
             old: None,

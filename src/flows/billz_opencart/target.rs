@@ -2,7 +2,7 @@
 //!
 //! [`Looking`] can only look (its session is read only), [`Writing`] holds the shop's lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -10,8 +10,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
+    categories,
     rules::money,
-    settings::{LinkKey, Settings, Specials, SpecialsScope},
+    settings::{LinkKey, Settings, Specials, SpecialsScope, UpdateField},
 };
 use crate::{
     domain::number,
@@ -21,8 +22,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want, Writer,
-        Written,
+        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want,
+        Writer, Written,
     },
 };
 
@@ -30,6 +31,8 @@ use crate::{
 pub struct Standing {
     /// As the OpenCart system knows it.
     pub product: Product,
+    /// The categories that it stands in; `None` = not looked at.
+    pub categories: Option<BTreeSet<i64>>,
 }
 
 impl Standing {
@@ -38,6 +41,7 @@ impl Standing {
         let text = |field: &'static str| values.get(field).and_then(Value::as_str).ok_or(field);
         let specials = values.get("specials").and_then(Value::as_array).ok_or("specials")?;
         Ok(Self {
+            categories: values.get(categories::FIELD).map(|ids| categories::ids(ids).into_iter().collect()),
             product: Product {
                 date_added: text("date_added")?.to_owned(),
                 quantity: values.get("quantity").and_then(Value::as_i64).ok_or("quantity")?,
@@ -77,11 +81,12 @@ fn special(row: &Value) -> Option<Special> {
 }
 
 /// What the rules must know of the shop.
-fn facts(shop: &Shop) -> Values {
+fn facts(shop: &Shop, categories: &BTreeSet<i64>) -> Values {
     Values::from([
         ("currency".into(), shop.currency.clone().map_or(Value::Null, Value::String)),
         ("customer_groups".into(), json!(shop.customer_groups)),
         ("today".into(), Value::String(shop.today.to_string())),
+        (categories::FIELD.into(), json!(categories)),
     ])
 }
 
@@ -93,6 +98,8 @@ pub struct ShopFacts {
     pub groups: Vec<i64>,
     /// The day there.
     pub today: NaiveDate,
+    /// Its categories.
+    pub categories: Option<BTreeSet<i64>>,
 }
 
 impl ShopFacts {
@@ -102,6 +109,7 @@ impl ShopFacts {
         Ok(Self {
             currency: values.get("currency").and_then(Value::as_str).map(str::to_owned),
             groups: values.get("customer_groups").and_then(Value::as_array).ok_or_else(missing)?.iter().filter_map(Value::as_i64).collect(),
+            categories: values.get(categories::FIELD).and_then(Value::as_array).map(|ids| ids.iter().filter_map(Value::as_i64).collect()),
             today: values.get("today").and_then(Value::as_str).and_then(|day| day.parse().ok()).ok_or_else(missing)?,
         })
     }
@@ -111,18 +119,26 @@ fn product_id(target: &str) -> Result<u64, Fault> {
     target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
-async fn observe(reader: &mut Reader, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
+/// `with_categories` costs a query more, so it is asked only where categories follow Billz.
+async fn observe(reader: &mut Reader, targets: &[String], with_categories: bool) -> Result<HashMap<String, Observation>, Fault> {
     let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
     let products = reader.products(&ids).await?;
+    let mut filed = if with_categories { reader.filed(&ids).await? } else { HashMap::new() };
     Ok(products
         .into_iter()
         .map(|(id, product)| {
-            (
-                id.to_string(),
-                Observation { witness: Some(product.date_added.clone()), owned: product.owned, values: Standing::values(&product) },
-            )
+            let mut values = Standing::values(&product);
+            if with_categories {
+                let categories: Vec<i64> = filed.remove(&id).unwrap_or_default().into_iter().collect();
+                values.insert(categories::FIELD.into(), categories::value(&categories));
+            }
+            (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
         })
         .collect())
+}
+
+fn follows_categories(settings: &Settings) -> bool {
+    settings.update_fields.contains(&UpdateField::Categories)
 }
 
 async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -154,23 +170,24 @@ async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<S
 /// The target for looking only.
 pub struct Looking {
     reader: Reader,
+    with_categories: bool,
 }
 
 impl Looking {
     /// Looks through this session.
-    pub fn new(reader: Reader) -> Self {
-        Self { reader }
+    pub fn new(reader: Reader, settings: &Settings) -> Self {
+        Self { reader, with_categories: follows_categories(settings) }
     }
 }
 
 #[async_trait]
 impl Observe for Looking {
     async fn facts(&mut self) -> Result<Values, Fault> {
-        Ok(facts(&self.reader.shop().await?))
+        Ok(facts(&self.reader.shop().await?, &self.reader.category_ids().await?))
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.reader, targets).await
+        observe(&mut self.reader, targets, self.with_categories).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -235,7 +252,7 @@ impl Writing {
             price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
             special: field("special").and_then(decimal),
             live: field("status").and_then(Value::as_u64) == Some(1),
-            category_ids: text("category").split(',').filter_map(|id| id.parse().ok()).collect(),
+            category_ids: field(categories::FIELD).map(categories::ids).unwrap_or_default(),
             name: text("name"),
             description: ammonia::clean(&text("description")),
             meta_description: String::new(),
@@ -264,7 +281,38 @@ impl Writing {
                 *answer = ended;
             }
         }
+        self.file(changes, &mut answers).await?;
         Ok(answers)
+    }
+
+    /// Puts the products whose other fields went well into their categories.
+    async fn file(&mut self, changes: &[&Change], answers: &mut [Applied]) -> Result<(), Fault> {
+        let mut filings = Vec::new();
+        for (change, answer) in changes.iter().zip(answers.iter()) {
+            let field = change.body.fields.iter().find(|field| field.field == categories::FIELD);
+            let (Some(field), Applied::Done { target, .. }) = (field, answer) else { continue };
+            let (old, new) = (field.old.as_ref().map(categories::ids).unwrap_or_default(), categories::ids(&field.new));
+            filings.push(Filing {
+                product_id: product_id(target)?,
+                date_added: change.body.witness.clone().unwrap_or_default(),
+                add: new.iter().copied().filter(|id| !old.contains(id)).collect(),
+                remove: old.into_iter().filter(|id| !new.contains(id)).collect(),
+            });
+        }
+        let now = self.writer.file(&filings).await?;
+        let filed: HashMap<u64, &Filing> = filings.iter().map(|filing| (filing.product_id, filing)).collect();
+        for answer in answers {
+            let Applied::Done { target, .. } = &*answer else { continue };
+            let Some(filing) = target.parse().ok().and_then(|id: u64| filed.get(&id)) else { continue };
+            let gone = |reason: &str| Applied::Gone { reason: Reason::new(reason) };
+            match now.get(&filing.product_id) {
+                None => *answer = gone("target_deleted"),
+                Some(now) if now.date_added != filing.date_added => *answer = gone("target_replaced"),
+                Some(now) if !now.owned => *answer = gone("foreign_owner"),
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 
     async fn apply_creations(&mut self, changes: &[&Change], again: bool) -> Result<Vec<Applied>, Fault> {
@@ -333,11 +381,11 @@ impl Observe for Writing {
     async fn facts(&mut self) -> Result<Values, Fault> {
         let shop = self.writer.shop().await?;
         self.groups.clone_from(&shop.customer_groups);
-        Ok(facts(&shop))
+        Ok(facts(&shop, &self.writer.category_ids().await?))
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.writer, targets).await
+        observe(&mut self.writer, targets, follows_categories(&self.settings)).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {

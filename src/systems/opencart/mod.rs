@@ -6,6 +6,7 @@
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
 //! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
+//! | which categories there are, and which products stand in them | `categories` |
 //! | how products are made | `create`, `create_rows`, `text` |
 //! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
@@ -21,6 +22,7 @@
 mod batch;
 mod cache;
 mod candidates;
+mod categories;
 mod create;
 mod create_rows;
 #[cfg(test)]
@@ -45,6 +47,7 @@ mod zone;
 pub use crate::db::DatabaseUrl;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
+pub use categories::{Filing, ShopCategory};
 pub use create::{Created, NewProduct, Note};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};

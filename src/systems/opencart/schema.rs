@@ -29,6 +29,8 @@ pub(super) struct Tables {
     pub(super) customer_group: Ident,
     pub(super) setting: Ident,
     pub(super) stock_status: Ident,
+    pub(super) category: Ident,
+    pub(super) category_description: Ident,
 }
 
 impl Tables {
@@ -45,10 +47,12 @@ impl Tables {
             customer_group: name("customer_group")?,
             setting: name("setting")?,
             stock_status: name("stock_status")?,
+            category: name("category")?,
+            category_description: name("category_description")?,
         })
     }
 
-    pub(super) fn all(&self) -> [&Ident; 10] {
+    pub(super) fn all(&self) -> [&Ident; 12] {
         [
             &self.product,
             &self.description,
@@ -60,6 +64,8 @@ impl Tables {
             &self.customer_group,
             &self.setting,
             &self.stock_status,
+            &self.category,
+            &self.category_description,
         ]
     }
 }

@@ -77,8 +77,8 @@ impl Settings {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price and special only".into());
+            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special | UpdateField::Categories) {
+                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price, special and categories only".into());
             }
         }
         for (pointer, served) in [
