@@ -275,6 +275,21 @@ pub struct Item<'a> {
     pub candidates: &'a [Candidate],
     /// Other unlinked source items that want the same candidate.
     pub contested: bool,
+    /// When its state was read, by the source's clock.
+    pub seen_at: DateTime<Utc>,
+    /// Set when the source does not list it any more.
+    pub gone: Option<Gone>,
+}
+
+/// An item that whole reads do not find any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// When a whole read first did not find it.
+    pub since: DateTime<Utc>,
+    /// How long that is now; decided on the database's clock alone.
+    pub lasted: std::time::Duration,
+    /// Whether this very run found out.
+    pub found_now: bool,
 }
 
 /// What is to be done with one item.
@@ -309,6 +324,8 @@ pub enum LinkDecision {
     Auto(Candidate),
     /// Linked when created.
     Created,
+    /// The linked target item was deleted: the link goes to the one that is created in its place.
+    Recreated,
 }
 
 /// Pure rules of a flow: no I/O, no clock.
@@ -316,12 +333,17 @@ pub trait Rules: Send + Sync {
     /// Key values for finding the item in the target; `None` when it is not to be looked for.
     fn lookup(&self, key: &str, payload: &str) -> Option<Lookup>;
 
+    /// Whether linked items whose target was deleted may be created again: then possible targets are looked for before.
+    fn recreates(&self) -> bool {
+        false
+    }
+
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
 
     /// The groups that an item which was left alone waits for: it goes nowhere until one of them is mapped. One with an empty key stands
     /// for no group at all. Empty = it waits for none.
-    fn waits_for(&self, _item: &Item<'_>, _decision: &Decision) -> Vec<Group> {
+    fn waits_for(&self, _payload: &str, _decision: &Decision) -> Vec<Group> {
         Vec::new()
     }
 }

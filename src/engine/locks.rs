@@ -139,6 +139,10 @@ impl Rules for Guarded {
         self.rules.lookup(key, payload)
     }
 
+    fn recreates(&self) -> bool {
+        self.rules.recreates()
+    }
+
     fn decide(&self, item: &Item<'_>) -> Decision {
         let linked = item.link.filter(|link| link.state == LinkState::Linked).and_then(|link| link.target.as_deref());
         // The only match may be linked and changed in this very decision.
@@ -160,8 +164,8 @@ impl Rules for Guarded {
         }
     }
 
-    fn waits_for(&self, item: &Item<'_>, decision: &Decision) -> Vec<Group> {
-        self.rules.waits_for(item, decision)
+    fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {
+        self.rules.waits_for(payload, decision)
     }
 }
 

@@ -172,6 +172,13 @@ pub struct ReadSummary {
     pub facts: Values,
 }
 
+impl ReadSummary {
+    /// Whether what it did not find is really not there: everything was asked for, and all of it came.
+    pub fn proves_absence(&self) -> bool {
+        self.mode == Mode::Full && self.whole && !self.empty
+    }
+}
+
 /// One execution of one stream.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -308,7 +315,7 @@ pub struct Link {
     pub witness: Option<String>,
     /// Possible targets of a question.
     pub candidates: Vec<Candidate>,
-    /// How it came about: `created`, `auto`, `confirmed`, `set`, `proposed`.
+    /// How it came about: `created`, `recreated`, `auto`, `confirmed`, `set`, `proposed`.
     pub origin: String,
     /// What we last wrote, by field.
     pub written: BTreeMap<String, Value>,
@@ -377,6 +384,13 @@ pub enum Op {
     None,
 }
 
+/// [`NewChange::link_origin`] of a creation that takes the place of a target item that was deleted; `target` is the deleted one until
+/// the new one stands.
+pub const RECREATED: &str = "recreated";
+
+/// Code of the reason of every change that is made because the source does not list the item any more.
+pub const VANISHED: &str = "vanished";
+
 /// Where a change stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -436,7 +450,7 @@ pub struct NewChange {
     pub state: ChangeState,
     /// How it can be undone: `restore`, `hide`, `never:<reason>`.
     pub undo: String,
-    /// How a link comes about when it is applied: `created`, `auto`.
+    /// How a link comes about when it is applied: `created`, `recreated`, `auto`.
     pub link_origin: Option<String>,
     /// When the source state behind it was read.
     pub source_seen_at: DateTime<Utc>,

@@ -216,6 +216,17 @@ pub struct StoredRecord {
     pub seen_at: DateTime<Utc>,
 }
 
+/// A stored record of an item that the source does not list any more.
+#[derive(Clone, Debug)]
+pub struct GoneRecord {
+    /// As it was last seen.
+    pub stored: StoredRecord,
+    /// When a whole read first did not find it.
+    pub since: DateTime<Utc>,
+    /// How long ago that was, by the database's clock.
+    pub lasted: Duration,
+}
+
 /// What storing a page told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -247,6 +258,15 @@ pub trait Records: Send + Sync {
     async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault>;
     /// The same as `page`, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// Records taken as gone that have a link in `space` in state linked, in order of their key; of these keys only, if given.
+    async fn gone(
+        &self,
+        connection: &str,
+        space: &str,
+        only: Option<&[String]>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GoneRecord>, Fault>;
     /// How many are not taken as gone.
     async fn count(&self, connection: &str) -> Result<u64, Fault>;
     /// After a whole read: those that it did not see are taken as gone (they come back when seen again).

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::clock,
-    engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, Reason},
+    engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
 };
 
 /// What a row says once its effect is known.
@@ -59,7 +59,8 @@ const LONGEST_WRITTEN: usize = 300;
 /// Whether the link is still what the change was planned on: what a person linked or unlinked meanwhile is never put back.
 fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
     let linked = before.filter(|link| link.state == LinkState::Linked);
-    match (&change.body.link_origin, linked) {
+    match (change.body.link_origin.as_deref(), linked) {
+        (Some(RECREATED), Some(link)) => link.target == change.body.target || link.target == end.target,
         (Some(_), Some(link)) => link.target == end.target,
         (Some(_), None) => true,
         (None, Some(link)) => link.target == change.body.target,
@@ -69,7 +70,9 @@ fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
 
 /// The link as it stands after a change was applied: what we wrote now over what we wrote before.
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
-    let mut written = before.map(|link| link.written.clone()).unwrap_or_default();
+    // What was written to an item that is gone says nothing about the one in its place.
+    let same = before.filter(|_| change.body.link_origin.as_deref() != Some(RECREATED));
+    let mut written = same.map(|link| link.written.clone()).unwrap_or_default();
     // Long texts are not kept: they are in the change, and every decision loads this.
     let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
     written.extend(short.map(|field| (field.field.clone(), field.new.clone())));

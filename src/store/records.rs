@@ -24,7 +24,7 @@ use super::{
 use crate::{
     engine::{
         model::{NAMELESS, Record},
-        ports::{PastRead, Records, Stored, StoredRecord},
+        ports::{GoneRecord, PastRead, Records, Stored, StoredRecord},
     },
     fault::Fault,
 };
@@ -130,6 +130,20 @@ impl RecordRow {
     }
 }
 
+#[derive(Queryable)]
+struct GoneRow {
+    record: RecordRow,
+    since: Option<NaiveDateTime>,
+    lasted_us: i64,
+}
+
+impl GoneRow {
+    fn model(self) -> Option<GoneRecord> {
+        let lasted = Duration::from_micros(u64::try_from(self.lasted_us).unwrap_or_default());
+        Some(GoneRecord { stored: self.record.model(), since: utc(self.since?), lasted })
+    }
+}
+
 /// The connection's records that are not taken as gone, in order of their key, from after a key on.
 fn standing<'a>(id: &'a str, after: Option<&'a str>, limit: u32) -> tradesync_records::BoxedQuery<'a, Mysql> {
     use tradesync_records::dsl as r;
@@ -187,6 +201,41 @@ impl Records for Store {
                 let linked =
                     l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
                 load(standing(&id, after.as_deref(), limit).filter(diesel::dsl::not(diesel::dsl::exists(linked))), connection)
+            })
+            .await
+    }
+
+    async fn gone(
+        &self,
+        connection: &str,
+        space: &str,
+        only: Option<&[String]>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GoneRecord>, Fault> {
+        use tradesync_links::dsl as l;
+        use tradesync_records::dsl as r;
+        let (id, space, after) = (connection.to_owned(), space.to_owned(), after.unwrap_or_default().to_owned());
+        let only = only.map(<[String]>::to_vec);
+        self.pool
+            .call(move |connection| {
+                let linked =
+                    l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(r::source_key)).filter(l::state.eq("linked"));
+                let lasted = diesel::dsl::sql::<BigInt>("CAST(TIMESTAMPDIFF(MICROSECOND, gone_at, UTC_TIMESTAMP(6)) AS SIGNED)");
+                let mut query = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_not_null())
+                    .filter(r::source_key.gt(&after))
+                    .filter(diesel::dsl::exists(linked))
+                    .select(((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at), r::gone_at, lasted))
+                    .order(r::source_key.asc())
+                    .limit(i64::from(limit))
+                    .into_boxed();
+                if let Some(only) = &only {
+                    query = query.filter(r::source_key.eq_any(only));
+                }
+                let found: Vec<GoneRow> = query.load(connection).map_err(fault)?;
+                Ok(found.into_iter().filter_map(GoneRow::model).collect())
             })
             .await
     }

@@ -24,6 +24,11 @@ const SERVED: &[(&str, &str)] = &[
     ("put", "/connections/{id}/links/{source}"),
     ("delete", "/connections/{id}/links/{source}"),
     ("post", "/connections/{id}/links/{source}/confirm"),
+    ("get", "/connections/{id}/category-mappings"),
+    ("put", "/connections/{id}/category-mappings"),
+    ("get", "/connections/{id}/category-mappings/unmapped"),
+    ("get", "/connections/{id}/locks"),
+    ("put", "/connections/{id}/locks"),
     ("post", "/sync/{flow}"),
     ("get", "/sync/runs"),
     ("get", "/sync/runs/{id}"),
@@ -270,6 +275,15 @@ impl Prepared {
         let linked = pairs(stage.rest.all(&format!("/connections/{connection}/links?state=linked")).await).remove(0);
         let proposed = pairs(stage.rest.all(&format!("/connections/{connection}/links?state=proposed")).await);
         assert!(!proposed.is_empty(), "no question about a link to be answered");
+        // A mapping, a lock, and a good that waits: lists are to show something.
+        let put = async |path: &str, item: Value| {
+            stage.rest.put_matching(&format!("/connections/{connection}/{path}"), "*", &json!({"items": [item]})).await.ok(200)
+        };
+        put("category-mappings", json!({"source": "mapped", "target": "20"})).await;
+        put("locks", json!({"fields": ["name"]})).await;
+        stage.database.run(&format!(
+            "INSERT INTO tradesync_inbox (connection_id, kind, source_key, group_key, group_name) VALUES ('{connection}', 'category', 'good', 'new', 'New')"
+        ));
         let free_shops = stage.billz.billz2.shops().into_iter().map(|shop| shop.id.to_string()).filter(|shop| *shop != stream).collect();
         Self { stage, connection, stream, free_shops, run, linked, proposed }
     }
@@ -352,7 +366,9 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
         let body = (!example.is_null()).then(|| real(example, &ids).to_string().into_bytes());
         let (status, media, schema) = success(operation);
         for path in paths {
-            let rest: &Rest = &prepared.stage.rest;
+            // What a document that is replaced as a whole must have.
+            let replaces = parameters.iter().any(|one| one["name"] == "If-Match") && operation.method == "put";
+            let rest: Rest = if replaces { prepared.stage.rest.with_header("If-Match", "*") } else { prepared.stage.rest.clone() };
             let answer = rest.send(operation.method.to_ascii_uppercase().parse().unwrap(), &path, body.clone()).await;
             sent += 1;
             if answer.status != status {

@@ -285,6 +285,9 @@ impl Records for Memory {
     async fn unlinked(&self, _: &str, _: &str, _: Option<&str>, _: u32) -> Result<Vec<StoredRecord>> {
         unused()
     }
+    async fn gone(&self, _: &str, _: &str, _: Option<&[String]>, _: Option<&str>, _: u32) -> Result<Vec<GoneRecord>> {
+        unused()
+    }
     async fn count(&self, _: &str) -> Result<u64> {
         unused()
     }

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         flow::{Apply, Lookup, Rules},
         locks,
-        model::{Applied, Candidate, Change, Counts, LinkState, Op, Outcome, Reason},
+        model::{Applied, Candidate, Change, Counts, LinkState, Op, Outcome, RECREATED, Reason, VANISHED},
     },
     fault::{Fault, failpoint},
 };
@@ -67,7 +67,8 @@ impl Execution {
         if at_once {
             let relinked = |change: &Change| {
                 let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
-                match &change.body.link_origin {
+                match change.body.link_origin.as_deref() {
+                    Some(RECREATED) => link.is_none_or(|link| link.target != change.body.target),
                     Some(_) => link.is_some(),
                     None => link.is_none_or(|link| link.target != change.body.target),
                 }
@@ -79,9 +80,14 @@ impl Execution {
         let taken = self.taken(target, &targets).await?;
         // What an earlier attempt made itself is found by its reference, not taken for a twin.
         let twins = if again { HashSet::new() } else { self.twins(target, rules, &batch).await? };
+        let back = self.listed_again(&batch).await?;
         let overtaken = |change: &Change| {
             let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
-            match (change.body.op, &change.body.link_origin) {
+            match (change.body.op, change.body.link_origin.as_deref()) {
+                _ if back.contains(&change.body.source) => true,
+                (Op::Create, Some(RECREATED)) => {
+                    link.is_none_or(|link| link.target != change.body.target) || twins.contains(&change.body.source)
+                }
                 (Op::Create, _) => link.is_some() || twins.contains(&change.body.source),
                 (_, Some(_)) => link.is_some() || change.body.target.as_ref().is_some_and(|target| taken.contains(target)),
                 (_, None) => link.is_none_or(|link| {
@@ -93,6 +99,17 @@ impl Execution {
             }
         };
         Ok(set_aside(batch, overtaken))
+    }
+
+    /// Items that were planned as gone, though the source lists them by now.
+    async fn listed_again(&self, batch: &[Change]) -> Result<HashSet<String>, Fault> {
+        let vanished = batch.iter().filter(|change| change.body.reason.code == VANISHED);
+        let sources: Vec<String> = vanished.map(|change| change.body.source.clone()).collect();
+        if sources.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let standing = self.ports.records.by_keys(&self.connection.id, &sources).await?;
+        Ok(standing.into_iter().map(|stored| stored.record.key).collect())
     }
 
     /// Source items that are to be created, though by now something in the target matches them.

@@ -9,24 +9,24 @@ use std::collections::{HashMap, HashSet};
 use super::Execution;
 use crate::{
     engine::{
-        flow::{Decision, EngineSettings, Item, LinkDecision, Lookup, Observation, Observe, Rules},
-        mapping::{Group, Span, Waiting},
-        model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase},
+        flow::{Decision, EngineSettings, Gone, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        mapping::{Span, Waiting},
+        model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
     },
     fault::{Code, Fault, failpoint},
 };
 
 /// Records looked at together: large enough that set-based queries pay, small enough that memory stays flat.
-const CHUNK: u32 = 1_000;
+pub(super) const CHUNK: u32 = 1_000;
 /// Unlinked records matched together: the target has no index on sku, so each query scans it once.
 const LOOKUP_CHUNK: usize = 1_000;
 /// Failures below this number never stop a run, whatever their share.
 const FEW_FAILURES: u64 = 20;
 
-/// Possible targets of unlinked source items.
+/// Possible targets of source items without a target.
 #[derive(Default)]
-struct Matches {
+pub(super) struct Matches {
     by_source: HashMap<String, Vec<Candidate>>,
     /// How many source items want a target.
     wanted: HashMap<String, u32>,
@@ -43,8 +43,8 @@ impl Matches {
 }
 
 /// A chunk of records with everything the rules look at.
-struct Chunk {
-    records: Vec<StoredRecord>,
+pub(super) struct Chunk {
+    pub(super) records: Vec<StoredRecord>,
     links: HashMap<String, Link>,
     observed: HashMap<String, Observation>,
 }
@@ -59,7 +59,7 @@ impl Execution {
     ) -> Result<Counts, Fault> {
         let fence = self.hold.fence();
         self.ports.changes.clear(&self.run.id, fence).await?;
-        let matches = self.match_unlinked(target, rules).await?;
+        let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
         let mut counts = Counts::default();
         let mut after: Option<String> = None;
@@ -73,6 +73,9 @@ impl Execution {
                 break;
             }
             let chunk = self.chunk(target, records, &matches).await?;
+            if rules.recreates() {
+                self.match_deleted(target, rules, &chunk, &mut matches).await?;
+            }
             let mut plan = Vec::new();
             let mut questions = Vec::new();
             let mut closed = Vec::new();
@@ -81,7 +84,8 @@ impl Execution {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let (decision, link, waits_for) = decide_one(rules, stored, &chunk, &matches);
+                let (decision, link) = decide_one(rules, stored, &chunk, &matches, None);
+                let waits_for = rules.waits_for(&stored.record.payload, &decision);
                 if !waits_for.is_empty() {
                     waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
                 }
@@ -93,7 +97,7 @@ impl Execution {
                     LinkDecision::Ambiguous(candidates) => {
                         questions.push(question(stored, LinkState::Ambiguous, candidates.clone(), &self.run.id))
                     }
-                    LinkDecision::Keep | LinkDecision::Auto(_) | LinkDecision::Created => {
+                    LinkDecision::Keep | LinkDecision::Auto(_) | LinkDecision::Created | LinkDecision::Recreated => {
                         if link.is_some_and(|link| link.state != LinkState::Linked) {
                             closed.push(stored.record.key.clone());
                         }
@@ -111,6 +115,9 @@ impl Execution {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
                 failpoint::hit("after-plan");
             }
+        }
+        if self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
+            self.decide_vanished(target, rules, only.as_ref(), &mut counts).await?;
         }
         let refused = too_many_failures(counts, engine.max_failed_share);
         let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
@@ -146,6 +153,25 @@ impl Execution {
         }
     }
 
+    /// A person who deleted a product may have made it anew by hand: what is to be created again is looked for like a new item.
+    async fn match_deleted<O: Observe + ?Sized>(
+        &self,
+        target: &mut O,
+        rules: &dyn Rules,
+        chunk: &Chunk,
+        matches: &mut Matches,
+    ) -> Result<(), Fault> {
+        let deleted =
+            |link: &Link| link.state == LinkState::Linked && link.target.as_ref().is_none_or(|target| !chunk.observed.contains_key(target));
+        let lookups: Vec<Lookup> = chunk
+            .records
+            .iter()
+            .filter(|stored| chunk.links.get(&stored.record.key).is_some_and(deleted))
+            .filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload))
+            .collect();
+        if lookups.is_empty() { Ok(()) } else { self.match_some(target, &lookups, matches).await }
+    }
+
     async fn match_some<O: Observe + ?Sized>(&self, target: &mut O, lookups: &[Lookup], matches: &mut Matches) -> Result<(), Fault> {
         let found = target.candidates(lookups).await?;
         let targets: Vec<String> =
@@ -175,7 +201,12 @@ impl Execution {
         Ok(holders.into_iter().filter(|(item, holder)| holds(item, holder)).map(|(item, _)| item).collect())
     }
 
-    async fn chunk<O: Observe + ?Sized>(&self, target: &mut O, records: Vec<StoredRecord>, matches: &Matches) -> Result<Chunk, Fault> {
+    pub(super) async fn chunk<O: Observe + ?Sized>(
+        &self,
+        target: &mut O,
+        records: Vec<StoredRecord>,
+        matches: &Matches,
+    ) -> Result<Chunk, Fault> {
         let sources: Vec<String> = records.iter().map(|stored| stored.record.key.clone()).collect();
         let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
         let mut targets: Vec<String> =
@@ -199,22 +230,25 @@ impl Execution {
         let wanted: HashSet<&str> = sources.iter().map(String::as_str).collect();
         let records = self.ports.records.by_keys(&self.connection.id, sources).await?;
         let nothing = Matches::default();
+        let standing: HashSet<String> = records.iter().map(|stored| stored.record.key.clone()).collect();
         let chunk = self.chunk(target, records, &nothing).await?;
-        let mut decided = HashMap::new();
+        let gone: Vec<String> = sources.iter().filter(|source| !standing.contains(*source)).cloned().collect();
+        let mut decided = self.decide_vanished_again(target, rules, &gone).await?;
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
-            let (decision, link, _) = decide_one(rules, stored, &chunk, &nothing);
+            let (decision, link) = decide_one(rules, stored, &chunk, &nothing, None);
             decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
         }
         Ok(decided)
     }
 }
 
-fn decide_one<'a>(
+pub(super) fn decide_one<'a>(
     rules: &dyn Rules,
     stored: &StoredRecord,
     chunk: &'a Chunk,
     matches: &Matches,
-) -> (Decision, Option<&'a Link>, Vec<Group>) {
+    gone: Option<Gone>,
+) -> (Decision, Option<&'a Link>) {
     let key = &stored.record.key;
     let link = chunk.links.get(key);
     let candidates = matches.of(key);
@@ -230,17 +264,18 @@ fn decide_one<'a>(
         observed: target.and_then(|target| chunk.observed.get(target)),
         candidates,
         contested: matches.contested(key),
+        seen_at: stored.seen_at,
+        gone,
     };
-    let decision = rules.decide(&item);
-    let waits_for = if decision.outcome == Outcome::Skipped { rules.waits_for(&item, &decision) } else { Vec::new() };
-    (decision, link, waits_for)
+    (rules.decide(&item), link)
 }
 
-fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
+pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
     let linked = link.filter(|link| link.state == LinkState::Linked);
     let (target, origin) = match &decision.link {
         LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
         LinkDecision::Created => (None, Some("created".to_owned())),
+        LinkDecision::Recreated => (linked.and_then(|link| link.target.clone()), Some(RECREATED.to_owned())),
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
     };
@@ -287,7 +322,7 @@ fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>,
     }
 }
 
-fn count(counts: &mut Counts, outcome: Outcome, dry_run: bool) {
+pub(super) fn count(counts: &mut Counts, outcome: Outcome, dry_run: bool) {
     match outcome {
         // What is still to be applied is counted when it is.
         Outcome::Created => counts.created += u64::from(dry_run),

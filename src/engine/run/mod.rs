@@ -2,6 +2,7 @@
 //!
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
+//! - [`vanished`]: the same for items that the source does not list any more
 //! - [`apply`]: changes into the target, batch by batch
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
@@ -13,6 +14,7 @@ pub mod groups;
 pub mod hold;
 pub mod locks;
 pub mod read;
+pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
 

@@ -6,42 +6,34 @@ use serde_json::Value;
 use super::{
     categories,
     rules::{BillzOpencart, Wanted, money, skipped},
-    settings::{Specials, SpecialsScope, UpdateField},
+    settings::{Api, Specials, SpecialsScope, UpdateField},
+    site_sales,
     target::Standing,
+    vanished,
 };
 use crate::{
     domain::number,
     engine::{
         flow::{Decision, LinkDecision, Observation},
         locks,
-        model::{FieldChange, Link, Op, Outcome, Reason},
+        model::{FieldChange, Link, Op, Outcome, Reason, Values},
     },
     systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, visible_special},
 };
 
 /// What to do with a linked good. `link` is absent when it is linked in this very decision.
 pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Observation>, link: Option<&Link>) -> Decision {
-    let Some(seen) = observed else {
-        return skipped(Reason::new("target_deleted"));
-    };
-    if let (Some(was), Some(is)) = (link.and_then(|link| link.witness.as_ref()), &seen.witness)
-        && was != is
-    {
-        return skipped(Reason::new("target_replaced"));
-    }
-    if !seen.owned {
-        return skipped(Reason::new("foreign_owner"));
-    }
-    let standing = match Standing::of(&seen.values) {
+    let standing = match standing(observed, link) {
         Ok(standing) => standing,
-        Err(field) => return skipped(Reason::new("unreadable").with("field", field).with("value", "")),
+        Err(reason) => return skipped(reason),
     };
     let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
     let (mut fields, kept) = if rules.locks.rows.is_empty() {
         (changes(rules, wanted, &standing, link, &|_| false), Vec::new())
     } else {
         let free = changes(rules, wanted, &standing, link, &|_| false);
-        let kept = free.into_iter().filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock)));
+        let differs = free.into_iter().filter(|change| change.old.as_ref() != Some(&change.new));
+        let kept = differs.filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock)));
         (changes(rules, wanted, &standing, link, &|field| lock_of(field).is_some()), kept.collect())
     };
     if fields.is_empty()
@@ -64,6 +56,20 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
     }
 }
 
+/// The linked product as it stands, if it may be touched; else why not.
+pub fn standing(observed: Option<&Observation>, link: Option<&Link>) -> Result<Standing, Reason> {
+    let Some(seen) = observed else { return Err(Reason::new("target_deleted")) };
+    if let (Some(was), Some(is)) = (link.and_then(|link| link.witness.as_ref()), &seen.witness)
+        && was != is
+    {
+        return Err(Reason::new("target_replaced"));
+    }
+    if !seen.owned {
+        return Err(Reason::new("foreign_owner"));
+    }
+    Standing::of(&seen.values).map_err(|field| Reason::new("unreadable").with("field", field).with("value", ""))
+}
+
 /// Fields that differ and follow Billz. A locked one does not, and what hangs on it goes by what stands there.
 fn changes(
     rules: &BillzOpencart,
@@ -73,15 +79,11 @@ fn changes(
     locked: &dyn Fn(&str) -> bool,
 ) -> Vec<FieldChange> {
     let follows = |field: UpdateField| rules.settings.update_fields.contains(&field) && !locked(field.name());
-    let mut fields = Vec::new();
-    let (quantity, rule) = &wanted.quantity;
-    if follows(UpdateField::Quantity) && standing.product.quantity != *quantity {
-        fields.push(FieldChange {
-            field: "quantity".into(),
-            old: Some(Value::from(standing.product.quantity)),
-            new: Value::from(*quantity),
-            rule: rule.clone(),
-        });
+    let mut fields = if locked("status") { Vec::new() } else { vanished::returned(standing, link) };
+    if follows(UpdateField::Quantity) {
+        let nothing = Values::new();
+        let written = link.map_or(&nothing, |link| &link.written);
+        fields.extend(site_sales::changes(rules, wanted, standing.product.quantity, &standing.sold, written));
     }
     let price = wanted.priced.price;
     let written = link.and_then(|link| link.written.get("price")).and_then(Value::as_str).and_then(number::parse_decimal);
@@ -113,7 +115,17 @@ fn changes(
     fields
 }
 
-/// The table of specials for Billz 2: a promotion sets it; a moved price ends any; a promotion's end ends ours; else it is left alone.
+/// The table of specials (requirement section 4.2, "Акция"). Without a promotion or discount:
+///
+/// | Billz | | |
+/// |---|---|---|
+/// | 1 | the discount is 0 | any special ends, moved price or not |
+/// | 1 | the row says nothing of a discount | left alone, unless ours would be above the price |
+/// | 2 | the price moved | any special ends |
+/// | 2 | a promotion of ours is over | ours ends |
+/// | 2 | neither | left alone |
+///
+/// "Any" is what `specials_scope` allows.
 fn special(
     rules: &BillzOpencart,
     wanted: &Wanted<'_>,
@@ -122,14 +134,17 @@ fn special(
     moved: bool,
     base: Decimal,
 ) -> Option<FieldChange> {
-    // What the source does not speak of, it does not end.
-    if !wanted.priced.promo_told {
+    let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
+    // What the source does not speak of, it does not end; save that ours must never be above the price.
+    if !wanted.priced.promo_told && ours.is_none_or(|ours| ours < base) {
         return None;
     }
-    let ours = link.and_then(|link| link.written.get("special")).and_then(Value::as_str).and_then(number::parse_decimal);
     let promo = wanted.priced.promo.as_ref().filter(|(price, _)| *price < base);
     let (want, scope, rule) = match promo {
         Some((price, rule)) => (Want::Price(*price), scope(rules, ours), rule.clone()),
+        None if rules.settings.api == Api::Billz1 && wanted.priced.promo_told => {
+            (Want::None, scope(rules, ours), Reason::new("discount_ended"))
+        }
         None if moved => (Want::None, scope(rules, ours), Reason::new("special_removed_price_changed")),
         None if ours.is_some() => (Want::None, Scope::Own(ours.into_iter().collect()), Reason::new("promo_ended")),
         None => return None,

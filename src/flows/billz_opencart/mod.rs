@@ -9,6 +9,7 @@
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new); the mapping of categories: [`categories`] |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
@@ -23,9 +24,13 @@ pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 pub mod settings;
+pub mod site_sales;
 pub mod source;
 pub mod stock;
+#[cfg(test)]
+mod sync_tests;
 pub mod target;
+pub mod vanished;
 
 use std::time::Duration;
 
@@ -48,7 +53,7 @@ use crate::{
 };
 use price::Currencies;
 use record::ShopNames;
-use settings::{SECRETS, Settings, UpdateField};
+use settings::{SECRETS, Settings};
 use target::{Looking, ShopFacts, Writing};
 
 /// The flow's name in the contract.
@@ -57,6 +62,9 @@ pub const NAME: &str = "billz-opencart";
 ///
 /// Too low: an edit in the second of the read is lost to deltas. Too high: the same rows are read again and again.
 const OVERLAP: Duration = Duration::from_secs(120);
+/// Fields that can be locked: what may follow Billz, and whether visitors see the product.
+const LOCKABLE: &[&str] =
+    &["quantity", "price", "special", "name", "description", "images", "categories", "attributes", "manufacturer", "status"];
 /// Longest key of a stream.
 const STREAM: usize = 191;
 
@@ -240,7 +248,7 @@ impl Flow for BillzOpencartFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?, &settings)))
+        Ok(Box::new(Looking::new(opencart::Reader::open(&self.shop(opened, &settings)?).await?, settings)))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
@@ -254,7 +262,7 @@ impl Flow for BillzOpencartFlow {
     }
 
     fn lockable(&self) -> &'static [&'static str] {
-        UpdateField::NAMES
+        LOCKABLE
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {
@@ -268,6 +276,7 @@ impl Flow for BillzOpencartFlow {
             .map(|other| other.stream.clone())
             .collect();
         Ok(Box::new(rules::BillzOpencart {
+            vanished_delay: settings.vanished_delay(),
             stream: stream.to_owned(),
             shops,
             names: ShopNames::new(streams.iter().map(|stream| (stream.stream.clone(), stream.name.clone()))),

@@ -3,17 +3,18 @@
 //! Order of questions: can it be read? is it something to sell? what does it cost, how many are there? is it linked? From there
 //! [`existing`](super::existing) compares with what stands in the shop, or [`new`](super::new) decides about a creation.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
     categories, existing, new,
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
-    settings::{LinkKey, Linking, Settings},
-    stock,
+    settings::{DeletedInShop, LinkKey, Linking, Settings},
+    stock, vanished,
 };
 use crate::{
     domain::number,
@@ -48,6 +49,8 @@ pub struct BillzOpencart {
     pub categories: Option<BTreeSet<i64>>,
     /// Fields that are never touched.
     pub locks: LockSet,
+    /// How long a good must be gone from Billz before anything is done about it.
+    pub vanished_delay: Duration,
 }
 
 /// A good with its price and stock by the rules.
@@ -63,6 +66,10 @@ pub struct Wanted<'a> {
     pub priced: Priced,
     /// Pieces, with the rule.
     pub quantity: (i64, Reason),
+    /// Billz's own number behind them, before buffer and cap.
+    pub counted: Decimal,
+    /// When Billz said so, by its own clock.
+    pub seen_at: DateTime<Utc>,
 }
 
 impl Rules for BillzOpencart {
@@ -87,7 +94,14 @@ impl Rules for BillzOpencart {
         Some(Lookup { source: key.to_owned(), keys })
     }
 
+    fn recreates(&self) -> bool {
+        self.settings.deleted_in_shop == DeletedInShop::Recreate
+    }
+
     fn decide(&self, item: &Item<'_>) -> Decision {
+        if let Some(gone) = &item.gone {
+            return vanished::decide(self, item, gone);
+        }
         let good = Good::of_payload(item.payload);
         if let Some((field, value)) = &good.unreadable {
             return failed(Reason::new("unreadable").with("field", field).with("value", value));
@@ -101,21 +115,22 @@ impl Rules for BillzOpencart {
             Err(NoPrice::Skip(reason)) => return skipped(reason),
             Err(NoPrice::Fail(reason)) => return failed(reason),
         };
-        let quantity = match stock::quantity(&good, &self.shops, &self.stream, &self.settings, &self.names) {
-            Ok(quantity) => quantity,
+        let (counted, quantity) = match stock::quantity(&good, &self.shops, &self.stream, &self.settings, &self.names) {
+            Ok(stock::Stocked { counted, quantity, rule }) => (counted, (quantity, rule)),
             Err(reason) => return failed(reason),
         };
         let linked = item.link.filter(|link| link.state == LinkState::Linked);
         let target = linked.and_then(|link| link.target.as_deref());
-        let wanted = Wanted { key: item.key, target, good: &good, priced, quantity };
+        let wanted = Wanted { key: item.key, target, good: &good, priced, quantity, counted, seen_at: item.seen_at };
         match linked {
+            Some(_) if item.observed.is_none() && self.recreates() => self.deleted(&wanted, item),
             Some(link) => existing::decide(self, &wanted, item.observed, Some(link)),
             None => self.unlinked(&wanted, item),
         }
     }
 
-    fn waits_for(&self, item: &Item<'_>, decision: &Decision) -> Vec<Group> {
-        if decision.reason.code == "category_unmapped" { categories::groups(&Good::of_payload(item.payload)) } else { Vec::new() }
+    fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {
+        if decision.reason.code == "category_unmapped" { categories::groups(&Good::of_payload(payload)) } else { Vec::new() }
     }
 }
 
@@ -149,6 +164,19 @@ impl BillzOpencart {
                 link: LinkDecision::Ambiguous(several.to_vec()),
                 ..skipped(Reason::new("link_ambiguous").with("candidates", several.iter().map(describe).collect::<Vec<_>>().join("; ")))
             },
+        }
+    }
+
+    /// A person deleted the product, and the settings want it back. One that the person made anew by hand is not doubled.
+    fn deleted(&self, wanted: &Wanted<'_>, item: &Item<'_>) -> Decision {
+        if !item.candidates.is_empty() {
+            let found = item.candidates.iter().map(describe).collect::<Vec<_>>().join("; ");
+            return skipped(Reason::new("target_deleted_twin").with("candidates", found));
+        }
+        let decision = new::decide(self, wanted, item.key);
+        match decision.outcome {
+            Outcome::Created => Decision { reason: Reason::new("recreated"), link: LinkDecision::Recreated, ..decision },
+            Outcome::Updated | Outcome::Unchanged | Outcome::Skipped | Outcome::Failed | Outcome::Held => decision,
         }
     }
 
@@ -200,6 +228,6 @@ pub fn failed(reason: Reason) -> Decision {
 }
 
 /// Money in reports: a decimal string.
-pub fn money(value: rust_decimal::Decimal) -> Value {
+pub fn money(value: Decimal) -> Value {
     Value::String(number::plain(value))
 }

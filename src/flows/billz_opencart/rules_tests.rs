@@ -1,8 +1,8 @@
 //! The pure rules, by tables and by properties. Start reading at [`World`]: one good, one product, one link, and a run over them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -29,20 +29,25 @@ use crate::{
 const WITNESS: &str = "2025-01-02 03:04:05";
 const NO_DATE: &str = "0000-00-00";
 
-fn today() -> NaiveDate {
+pub(super) fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2025, 6, 15).unwrap()
 }
 
-fn settings(over: Value) -> Settings {
+pub(super) fn settings(over: Value) -> Settings {
     Settings::read(&over).unwrap()
 }
 
-fn decimal(text: &str) -> Decimal {
+/// When Billz was read.
+pub(super) fn read_at() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_750_000_000, 0).unwrap()
+}
+
+pub(super) fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
 /// A shop's row: stock, price, promotion; empty = absent.
-fn shop(stock: &str, price: &str, promo: &str) -> Shop {
+pub(super) fn shop(stock: &str, price: &str, promo: &str) -> Shop {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Shop {
         name: String::new(),
@@ -54,7 +59,7 @@ fn shop(stock: &str, price: &str, promo: &str) -> Shop {
     }
 }
 
-fn good(shops: &[(&str, Shop)]) -> Good {
+pub(super) fn good(shops: &[(&str, Shop)]) -> Good {
     Good {
         name: "Чашка".into(),
         sku: "CUP-1".into(),
@@ -65,7 +70,7 @@ fn good(shops: &[(&str, Shop)]) -> Good {
     }
 }
 
-fn rules(over: Value) -> BillzOpencart {
+pub(super) fn rules(over: Value) -> BillzOpencart {
     let sums = Some("UZS".to_owned());
     BillzOpencart {
         settings: settings(over),
@@ -78,55 +83,63 @@ fn rules(over: Value) -> BillzOpencart {
         mappings: Mappings::default(),
         categories: None,
         locks: LockSet::default(),
+        vanished_delay: Duration::from_secs(3_600),
     }
 }
 
 /// A special of the shop: group, price, end.
-type Row = (i64, String, String);
+pub(super) type Row = (i64, String, String);
 
 /// One product as it stands, the link to it, and runs over them.
 #[derive(Clone, Debug)]
-struct World {
-    quantity: i64,
-    price: String,
-    specials: Vec<Row>,
-    written: Values,
+pub(super) struct World {
+    pub(super) quantity: i64,
+    pub(super) price: String,
+    pub(super) status: bool,
+    pub(super) specials: Vec<Row>,
+    pub(super) written: Values,
+    /// What orders have taken off, and of it after Billz was read.
+    pub(super) sold: i64,
+    pub(super) sold_since_read: i64,
 }
 
 impl World {
-    fn new(quantity: i64, price: &str, specials: &[(i64, &str, &str)]) -> Self {
+    pub(super) fn new(quantity: i64, price: &str, specials: &[(i64, &str, &str)]) -> Self {
         let specials = specials.iter().map(|(group, price, end)| (*group, (*price).to_owned(), (*end).to_owned())).collect();
-        Self { quantity, price: price.to_owned(), specials, written: Values::new() }
+        Self { quantity, price: price.to_owned(), status: true, specials, written: Values::new(), sold: 0, sold_since_read: 0 }
     }
 
     /// The link remembers these as written by us.
-    fn having_written(mut self, written: Value) -> Self {
+    pub(super) fn having_written(mut self, written: Value) -> Self {
         self.written = serde_json::from_value(written).unwrap();
         self
     }
 
-    fn observation(&self) -> Observation {
+    pub(super) fn observation(&self) -> Observation {
         let specials: Vec<Value> = self
             .specials
             .iter()
             .enumerate()
             .map(|(place, (group, price, end))| json!([place + 1, group, 0, price, NO_DATE, end]))
             .collect();
-        let values = json!({"date_added": WITNESS, "quantity": self.quantity, "price": self.price, "status": true, "specials": specials});
+        let values = json!({"date_added": WITNESS, "quantity": self.quantity, "price": self.price, "status": self.status, "specials": specials,
+            "sold": [self.sold, [[read_at().timestamp() + 5, self.sold_since_read]]]});
         Observation { witness: Some(WITNESS.into()), owned: true, values: serde_json::from_value(values).unwrap() }
     }
 
-    fn decide(&self, rules: &BillzOpencart, good: &Good) -> Decision {
+    pub(super) fn decide(&self, rules: &BillzOpencart, good: &Good) -> Decision {
         decide(rules, good, Some(&link(self.written.clone())), Some(&self.observation()), &[], false)
     }
 
     /// Does what the writer does with a decision.
-    fn apply(&mut self, rules: &BillzOpencart, decision: &Decision) {
+    pub(super) fn apply(&mut self, rules: &BillzOpencart, decision: &Decision) {
         for field in &decision.fields {
             match field.field.as_str() {
                 "quantity" => self.quantity = field.new.as_i64().unwrap(),
                 "price" => self.price = field.new.as_str().unwrap().to_owned(),
                 "special" => self.apply_special(rules, field),
+                "status" => self.status = field.new == json!(1),
+                "site_sales" | "vanished" => {}
                 other => panic!("{other}"),
             }
             self.written.insert(field.field.clone(), field.new.clone());
@@ -155,13 +168,13 @@ impl World {
     }
 
     /// What a customer of the group sees as special.
-    fn visible(&self, group: i64) -> Option<Decimal> {
+    pub(super) fn visible(&self, group: i64) -> Option<Decimal> {
         let standing = Standing::of(&self.observation().values).unwrap().product.specials;
         visible_special(&standing, group, today()).map(|row| row.price)
     }
 }
 
-fn link(written: Values) -> Link {
+pub(super) fn link(written: Values) -> Link {
     Link {
         source: "g".into(),
         name: String::new(),
@@ -177,7 +190,7 @@ fn link(written: Values) -> Link {
     }
 }
 
-fn decide(
+pub(super) fn decide(
     rules: &BillzOpencart,
     good: &Good,
     link: Option<&Link>,
@@ -185,11 +198,11 @@ fn decide(
     candidates: &[Candidate],
     contested: bool,
 ) -> Decision {
-    rules.decide(&Item { key: "g", payload: &good.to_payload(), link, observed, candidates, contested })
+    rules.decide(&Item { key: "g", payload: &good.to_payload(), link, observed, candidates, contested, seen_at: read_at(), gone: None })
 }
 
 /// `field old new rule` of each change.
-fn told(decision: &Decision) -> Vec<String> {
+pub(super) fn told(decision: &Decision) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     decision
         .fields
@@ -269,8 +282,8 @@ fn stock_by_shops_buffer_and_cap() {
         (row("99999999999999999999", "1"), json!({}), i64::from(i32::MAX), "stock_sum"),
     ] {
         let rules = rules(over.clone());
-        let (found, rule) = quantity(&good, &rules.shops, "s1", &rules.settings, &rules.names).unwrap();
-        assert_eq!((found, rule.code.as_str()), (expected, code), "{over} {:?}", good.shops);
+        let found = quantity(&good, &rules.shops, "s1", &rules.settings, &rules.names).unwrap();
+        assert_eq!((found.quantity, found.rule.code.as_str()), (expected, code), "{over} {:?}", good.shops);
     }
     let rules = rules(json!({}));
     let wrong = quantity(&row("5", "many"), &rules.shops, "s1", &rules.settings, &rules.names).unwrap_err();
@@ -406,6 +419,7 @@ fn only_goods_are_looked_up_and_proposals_come_before_creation() {
             LinkDecision::Ambiguous(_) => "ambiguous",
             LinkDecision::Auto(_) => "auto",
             LinkDecision::Created => "created",
+            LinkDecision::Recreated => "recreated",
         };
         format!("{:?} {} {link}", decision.outcome, decision.reason.code)
     };
@@ -473,12 +487,12 @@ fn amount() -> impl Strategy<Value = String> {
     ]
 }
 
-fn offer() -> impl Strategy<Value = Shop> {
+pub(super) fn offer() -> impl Strategy<Value = Shop> {
     (amount(), amount(), prop_oneof![Just(String::new()), amount()], prop::sample::select(vec!["UZS", "USD", ""]))
         .prop_map(|(stock, price, promo, currency)| Shop { currency: currency.into(), ..shop(&stock, &price, &promo) })
 }
 
-fn any_settings() -> impl Strategy<Value = Value> {
+pub(super) fn any_settings() -> impl Strategy<Value = Value> {
     let step = prop::sample::select(vec!["0", "0.01", "0.5", "1", "50", "1000"]);
     let mode = prop::sample::select(vec!["half-up", "half-even", "up", "down"]);
     let fields = prop::sample::subsequence(vec!["quantity", "price", "special"], 0..=3);
@@ -486,22 +500,29 @@ fn any_settings() -> impl Strategy<Value = Value> {
         prop::sample::select(vec!["all", "own"]),
         prop::sample::select(vec!["remove", "close"]),
         prop::sample::select(vec!["sum", "selected"]),
+        prop::sample::select(vec!["keep", "net", "ignore"]),
     );
-    (step, mode, fields, words, 0u32..4, prop::option::of(0u32..50)).prop_map(|(step, mode, fields, (scope, ending, stock), buffer, cap)| {
+    (step, mode, fields, words, 0u32..4, prop::option::of(0u32..50)).prop_map(|(step, mode, fields, (scope, ending, stock, sales), buffer, cap)| {
         json!({
-            "rounding": {"step": step, "mode": mode}, "update_fields": fields, "specials_scope": scope, "specials": ending, "stock": stock,
+            "rounding": {"step": step, "mode": mode}, "update_fields": fields, "specials_scope": scope, "specials": ending, "stock": stock, "site_sales": sales,
             "stock_buffer": buffer, "stock_cap": cap, "rates": {"USD": "12650.5"},
         })
     })
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(super) fn world() -> impl Strategy<Value = World> {
     let money = || (1i64..2_000).prop_map(|value| value.to_string());
     let end = prop::sample::select(vec![NO_DATE, "2025-06-14", "2025-06-15", "2025-12-31"]);
     let row = (1i64..3, money(), end).prop_map(|(group, price, end)| (group, price, end.to_owned()));
-    (-3i64..2_000, money(), prop::collection::vec(row, 0..4), prop::option::of(money()), prop::option::of(money())).prop_map(
-        |(quantity, price, specials, written, special)| {
-            let mut world = World { quantity, price, specials, written: Values::new() };
+    let sales = (prop_oneof![2 => Just(0i64), 1 => 0i64..9], 0i64..3, prop::option::of((0i64..9, prop::option::of(0i64..2_000))));
+    (-3i64..2_000, money(), prop::collection::vec(row, 0..4), prop::option::of(money()), prop::option::of(money()), sales).prop_map(
+        |(quantity, price, specials, written, special, (sold, since, base))| {
+            let mut world = World { specials, ..World::new(quantity, &price, &[]) };
+            (world.sold, world.sold_since_read) = (sold, since.min(sold));
+            if let Some((counted, billz)) = base {
+                world.written.insert("quantity".into(), json!(quantity));
+                world.written.extend(billz.map(|billz| ("site_sales".to_owned(), json!({"billz": billz.to_string(), "sold": counted}))));
+            }
             world.written.extend(written.map(|price| ("price".to_owned(), json!(price))));
             world.written.extend(special.map(|price| ("special".to_owned(), json!(price))));
             world
@@ -543,7 +564,7 @@ proptest! {
     #[test]
     fn a_quantity_is_never_below_nothing_nor_above_the_column(first in offer(), second in offer(), over in any_settings()) {
         let (rules, good) = (rules(over), good(&[("s1", first), ("s2", second)]));
-        let (quantity, _) = quantity(&good, &rules.shops, "s1", &rules.settings, &rules.names).unwrap();
+        let quantity = quantity(&good, &rules.shops, "s1", &rules.settings, &rules.names).unwrap().quantity;
         prop_assert!((0..=i64::from(i32::MAX)).contains(&quantity));
         if let Some(cap) = rules.settings.stock_cap {
             prop_assert!(quantity <= i64::from(cap));
@@ -557,11 +578,11 @@ proptest! {
         let mut shuffled = keys.clone();
         shuffled.sort_by_key(|key| (order ^ key.len() as u64).wrapping_mul(key.bytes().map(u64::from).sum::<u64>() * 0x9E37_79B9));
         let rules = rules(over);
-        let of = |shops: &[String]| quantity(&good, shops, "s1", &rules.settings, &rules.names).map(|(quantity, _)| quantity);
+        let of = |shops: &[String]| quantity(&good, shops, "s1", &rules.settings, &rules.names).map(|found| found.quantity);
         prop_assert_eq!(of(&keys), of(&shuffled));
         // Under `sum` it does not matter either which of them is being synchronised.
         if rules.settings.stock == super::settings::Stock::Sum {
-            let other = quantity(&good, &keys, "s2", &rules.settings, &rules.names).map(|(quantity, _)| quantity);
+            let other = quantity(&good, &keys, "s2", &rules.settings, &rules.names).map(|found| found.quantity);
             prop_assert_eq!(of(&keys), other);
         }
     }
@@ -627,7 +648,7 @@ mod billz1 {
         let priced = price(&good, "s1", &settings, &Currencies::default(), &ShopNames::default()).unwrap();
         assert_eq!((priced.price, priced.rule.code.as_str()), (decimal("1000"), "price_of_company"));
         assert_eq!(priced.promo.map(|(special, _)| special), Some(decimal("900")));
-        assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().0, 0);
+        assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().quantity, 0);
         assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
         assert!(!Good { shops: BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }

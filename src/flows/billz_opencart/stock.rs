@@ -11,11 +11,22 @@ use crate::{domain::number, engine::model::Reason};
 /// The largest value of `oc_product.quantity`, INT.
 const LARGEST: i64 = i32::MAX as i64;
 
+/// How many pieces, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stocked {
+    /// What Billz counts, before fractions are cut off and before buffer and cap.
+    pub counted: Decimal,
+    /// What the site may sell.
+    pub quantity: i64,
+    /// The rule that made it.
+    pub rule: Reason,
+}
+
 /// The quantity of `good` with the rule that made it. `shops` are those that count under `stock: "sum"`; `stream` is the one being
 /// synchronised; `names` tells people's names of shops.
 ///
 /// A shop that is not named holds nothing: Billz lists only shops that hold the good (facts/billz-2.md section 4.3).
-pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings, names: &ShopNames) -> Result<(i64, Reason), Reason> {
+pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings, names: &ShopNames) -> Result<Stocked, Reason> {
     let selected = [stream.to_owned()];
     let (counted, code, limited) = match settings.stock {
         Stock::Sum => (shops, "stock_sum", "stock_sum_limited"),
@@ -47,5 +58,6 @@ pub fn quantity(good: &Good, shops: &[String], stream: &str, settings: &Settings
         Stock::Selected => rule.with("shop", names.of(good, stream)),
     };
     let cap = settings.stock_cap.map_or("∞".to_owned(), |cap| cap.to_string());
-    Ok((quantity, if decided { rule.with("buffer", settings.stock_buffer).with("cap", cap) } else { rule }))
+    let rule = if decided { rule.with("buffer", settings.stock_buffer).with("cap", cap) } else { rule };
+    Ok(Stocked { counted: sum, quantity, rule })
 }

@@ -5,14 +5,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
     categories,
     rules::money,
-    settings::{LinkKey, Settings, Specials, SpecialsScope, UpdateField},
+    settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
 };
 use crate::{
     domain::number,
@@ -22,8 +22,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Special, SpecialWish, Want,
-        Writer, Written,
+        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish,
+        Want, Writer, Written,
     },
 };
 
@@ -33,6 +33,8 @@ pub struct Standing {
     pub product: Product,
     /// The categories that it stands in; `None` = not looked at.
     pub categories: Option<BTreeSet<i64>>,
+    /// What the site's own orders have taken off its quantity.
+    pub sold: Sold,
 }
 
 impl Standing {
@@ -50,23 +52,39 @@ impl Standing {
                 owned: true,
                 specials: specials.iter().map(|row| special(row).ok_or("specials")).collect::<Result<_, _>>()?,
             },
+            sold: match values.get("sold") {
+                Some(sold) => sold_of(sold).ok_or("sold")?,
+                None => Sold::default(),
+            },
         })
     }
 
-    fn values(product: &Product) -> Values {
+    fn values(product: &Product, sold: Option<&Sold>) -> Values {
         let specials: Vec<Value> = product
             .specials
             .iter()
             .map(|row| json!([row.id, row.customer_group_id, row.priority, number::plain(row.price), row.date_start, row.date_end]))
             .collect();
-        Values::from([
+        let sold = sold.map(|sold| {
+            let recent: Vec<Value> = sold.recent.iter().map(|(at, pieces)| json!([at.timestamp(), pieces])).collect();
+            ("sold".to_owned(), json!([sold.total, recent]))
+        });
+        let mut values = Values::from([
             ("date_added".into(), Value::from(product.date_added.clone())),
             ("quantity".into(), Value::from(product.quantity)),
             ("price".into(), money(product.price)),
             ("status".into(), Value::from(product.status)),
             ("specials".into(), Value::Array(specials)),
-        ])
+        ]);
+        values.extend(sold);
+        values
     }
+}
+
+fn sold_of(value: &Value) -> Option<Sold> {
+    let recent =
+        value.get(1)?.as_array()?.iter().map(|row| Some((DateTime::from_timestamp(row.get(0)?.as_i64()?, 0)?, row.get(1)?.as_i64()?)));
+    Some(Sold { total: value.get(0)?.as_i64()?, recent: recent.collect::<Option<_>>()? })
 }
 
 fn special(row: &Value) -> Option<Special> {
@@ -119,26 +137,29 @@ fn product_id(target: &str) -> Result<u64, Fault> {
     target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
-/// `with_categories` costs a query more, so it is asked only where categories follow Billz.
-async fn observe(reader: &mut Reader, targets: &[String], with_categories: bool) -> Result<HashMap<String, Observation>, Fault> {
+async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -> Result<HashMap<String, Observation>, Fault> {
     let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
-    let products = reader.products(&ids).await?;
-    let mut filed = if with_categories { reader.filed(&ids).await? } else { HashMap::new() };
+    let (products, sold) = match reader.products_and_sales(&ids).await {
+        // Who ignores the site's sales need not let us read its orders.
+        Err(fault) if settings.site_sales == SiteSales::Ignore && matches!(fault.code, Code::RemoteForbidden | Code::TargetSchema) => {
+            (reader.products(&ids).await?, HashMap::new())
+        }
+        read => read?,
+    };
+    // A query more, so it is asked only where categories follow Billz.
+    let follows = settings.update_fields.contains(&UpdateField::Categories);
+    let mut filed = if follows { reader.filed(&ids).await? } else { HashMap::new() };
     Ok(products
         .into_iter()
         .map(|(id, product)| {
-            let mut values = Standing::values(&product);
-            if with_categories {
+            let mut values = Standing::values(&product, sold.get(&id));
+            if follows {
                 let categories: Vec<i64> = filed.remove(&id).unwrap_or_default().into_iter().collect();
                 values.insert(categories::FIELD.into(), categories::value(&categories));
             }
             (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
         })
         .collect())
-}
-
-fn follows_categories(settings: &Settings) -> bool {
-    settings.update_fields.contains(&UpdateField::Categories)
 }
 
 async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -170,13 +191,13 @@ async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<S
 /// The target for looking only.
 pub struct Looking {
     reader: Reader,
-    with_categories: bool,
+    settings: Settings,
 }
 
 impl Looking {
     /// Looks through this session.
-    pub fn new(reader: Reader, settings: &Settings) -> Self {
-        Self { reader, with_categories: follows_categories(settings) }
+    pub fn new(reader: Reader, settings: Settings) -> Self {
+        Self { reader, settings }
     }
 }
 
@@ -187,7 +208,7 @@ impl Observe for Looking {
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.reader, targets, self.with_categories).await
+        observe(&mut self.reader, targets, &self.settings).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -227,13 +248,14 @@ impl Writing {
             match field.field.as_str() {
                 "quantity" => update.quantity = both(field, |value| value.as_i64())?,
                 "price" => update.price = both(field, decimal)?,
+                "status" => update.status = both(field, |value| Some(value.as_u64()? == 1))?,
                 "special" => update.special = Some(special_wish(field, &self.settings, &self.groups)),
                 _ => {}
             }
         }
         update.quantity = update.quantity.filter(|(old, new)| old != new);
         update.price = update.price.filter(|(old, new)| old != new);
-        let nothing = update.quantity.is_none() && update.price.is_none() && update.special.is_none();
+        let nothing = update.quantity.is_none() && update.price.is_none() && update.status.is_none() && update.special.is_none();
         Ok((!nothing).then_some(update))
     }
 
@@ -385,7 +407,7 @@ impl Observe for Writing {
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.writer, targets, follows_categories(&self.settings)).await
+        observe(&mut self.writer, targets, &self.settings).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {

@@ -252,6 +252,13 @@ impl Catalogue {
         Some(self.products.remove(at))
     }
 
+    /// Puts a removed row back where it stood, as a remote does with an archived product.
+    pub fn put_back(&mut self, product: Product) {
+        let at = self.products.partition_point(|other| other.no < product.no);
+        self.numbers.insert(product.id, product.no);
+        self.products.insert(at, product);
+    }
+
     /// The position of a shop by its id.
     pub fn shop_position(&self, id: &Uuid) -> Option<usize> {
         self.shops.iter().position(|shop| shop.id == *id)

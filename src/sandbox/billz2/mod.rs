@@ -249,6 +249,16 @@ impl Handle {
         changes::create(&mut self.catalogue_mut(), &switches, given, now)
     }
 
+    /// Takes a product away without a trace, such that it can be put back; `None` when there was none.
+    pub fn archive(&self, id: &Uuid) -> Option<catalogue::Product> {
+        self.catalogue_mut().remove(id)
+    }
+
+    /// Puts an archived product back, unchanged.
+    pub fn put_back(&self, product: catalogue::Product) {
+        self.catalogue_mut().put_back(product);
+    }
+
     /// Deletes a product without a trace; false when there was none.
     pub fn delete(&self, id: &Uuid) -> bool {
         self.catalogue_mut().remove(id).is_some()

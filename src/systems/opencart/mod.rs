@@ -5,6 +5,7 @@
 //! | which shop, whose products | [`options`], `seller` |
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
+//! | what the site itself has sold | `sales` |
 //! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
 //! | which categories there are, and which products stand in them | `categories` |
 //! | how products are made | `create`, `create_rows`, `text` |
@@ -29,6 +30,7 @@ mod create_rows;
 mod create_tests;
 mod observe;
 pub mod options;
+mod sales;
 mod schema;
 mod seller;
 mod session;
@@ -51,6 +53,7 @@ pub use categories::{Filing, ShopCategory};
 pub use create::{Created, NewProduct, Note};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
+pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};

@@ -47,6 +47,7 @@ pub struct Reader {
     pub(super) seller: Seller,
     pub(super) time_zone: String,
     pub(super) notes: Vec<String>,
+    pub(super) sales: Option<super::sales::Sales>,
     max_packet: usize,
 }
 
@@ -127,6 +128,7 @@ impl Reader {
             seller: Seller::Whole,
             time_zone: "+00:00".to_owned(),
             notes: Vec::new(),
+            sales: None,
             max_packet: 1 << 20,
         })
     }

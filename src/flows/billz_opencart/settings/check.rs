@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Api, DeletedInShop, Settings, UnmappedCategory, UpdateField, Vanished, Variants, complete, defaults};
+use super::{Api, Settings, UnmappedCategory, UpdateField, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
@@ -81,14 +81,8 @@ impl Settings {
                 wrong(&format!("/update_fields/{place}"), "this version updates quantity, price, special and categories only".into());
             }
         }
-        for (pointer, served) in [
-            ("/variants", self.variants == Variants::Separate),
-            ("/vanished", self.vanished == Vanished::Leave),
-            ("/deleted_in_shop", self.deleted_in_shop == DeletedInShop::Leave),
-        ] {
-            if !served {
-                wrong(pointer, "this version serves the default only".into());
-            }
+        if self.variants != Variants::Separate {
+            wrong("/variants", "this version serves the default only".into());
         }
         self.seller_rules(&mut wrong);
         errors

@@ -257,6 +257,11 @@ impl Settings {
         clock::parse_duration(&self.full_every).ok()
     }
 
+    /// Length of `vanished_delay`, as it is to be waited.
+    pub fn vanished_delay(&self) -> Duration {
+        clock::scaled(clock::parse_duration(&self.vanished_delay).unwrap_or(Duration::MAX / 2))
+    }
+
     /// Length of `read_reuse`.
     pub fn read_reuse(&self) -> Duration {
         clock::parse_duration(&self.read_reuse).unwrap_or_default()

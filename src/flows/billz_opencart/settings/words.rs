@@ -15,10 +15,6 @@ macro_rules! words {
 }
 
 impl UpdateField {
-    /// Every field, by the names of reports and locks.
-    pub const NAMES: &[&str] =
-        &["quantity", "price", "special", "name", "description", "images", "categories", "attributes", "manufacturer"];
-
     /// Its name in reports and locks.
     pub fn name(self) -> &'static str {
         match self {
