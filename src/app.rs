@@ -82,6 +82,8 @@ impl Parts {
             mappings: store.clone(),
             inbox: store.clone(),
             lock_store: store.clone(),
+            retries: store.clone(),
+            audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,

@@ -10,8 +10,9 @@ use crate::{
     config::{self, Config},
     domain::{clock, ids},
     engine::{
+        audit::{self, Act},
         model::{Connection, Mode, Run, State, Trigger},
-        ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs, StoredAnswer},
+        ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs},
         secrets,
         service::{OWNER_FORM, Scope, Service, is_owner, sync::SyncRequest},
         worker::{self, Worker},
@@ -270,7 +271,8 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), Fault> {
                 revoked_at: None,
             };
             eprintln!("id {}; the key itself is shown this once:", stored.id);
-            parts.store.create(stored).await?;
+            let act = Act::of_command_line("keys.create", format!("keys/{}", stored.id));
+            audit::scope(act, parts.store.create(stored)).await?;
             println!("{}", key.expose_secret());
         }
         KeyCommand::List => {
@@ -291,7 +293,8 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), Fault> {
             println!("{table}");
         }
         KeyCommand::Revoke { id } => {
-            if !parts.store.revoke(&id).await? {
+            let act = Act::of_command_line("keys.revoke", format!("keys/{id}"));
+            if !audit::scope(act, parts.store.revoke(&id)).await? {
                 return Err(Fault::new(Code::NotFound, format!("there is no live key with the id {id}")));
             }
             println!("revoked {id}");
@@ -340,8 +343,11 @@ async fn sync(config: &Config, flow: String, connection: String, stream: String,
     parts.store.migrate().await?;
     let service = parts.service(config);
     let request = SyncRequest { connection, stream, mode, dry_run, items: None };
-    let unkept = Box::new(|_: &Run| StoredAnswer { status: 202, location: None, body: String::new() });
-    let run = match service.start_sync(&Scope::all(), &flow, request, Trigger::Manual, None, unkept).await? {
+    let unkept = Box::new(|run: &Run| crate::api::sync::accepted(run));
+    let act = Act::of_command_line("sync.start", format!("/sync/{flow}"));
+    let scope = Scope::all();
+    let started = service.start_sync(&scope, &flow, request, Trigger::Manual, None, unkept);
+    let run = match audit::scope(act, started).await? {
         Acted::Fresh(run) => run,
         Acted::Replayed(_) => return Err(Fault::internal("a run without an idempotency key was replayed")),
     };

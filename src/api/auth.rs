@@ -78,20 +78,35 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/connections/{id}/category-mappings/unmapped", Needs::Reader),
     ("GET", "/connections/{id}/locks", Needs::Reader),
     ("PUT", "/connections/{id}/locks", Needs::Operator),
+    ("GET", "/audit", Needs::Admin),
     ("GET", "/sync/runs", Needs::Reader),
     ("GET", "/sync/runs/{id}", Needs::Reader),
     ("GET", "/sync/runs/{id}/items", Needs::Reader),
     ("POST", "/sync/runs/{id}/cancel", Needs::Operator),
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),
+    ("POST", "/sync/runs/{id}/retry-failed", Needs::Operator),
+    ("GET", "/sync/retry-list", Needs::Reader),
+    ("POST", "/sync/retry-list/{id}/retry", Needs::Operator),
+    ("POST", "/sync/retry-list/{id}/dismiss", Needs::Operator),
     ("POST", "/sync/{flow}", Needs::Operator),
 ];
+
+/// Routes that are asked by POST but change nothing: the audit is silent about them.
+pub const CHANGES_NOTHING: &[&str] = &["/connections/{id}/check", "/connections/{id}/streams/discover"];
+
+/// Whether a request of this route acts, and so belongs into the audit.
+pub fn acts(method: &str, pattern: &str) -> bool {
+    !matches!(method, "GET" | "HEAD") && !CHANGES_NOTHING.contains(&pattern)
+}
 
 /// Who acts.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Id of the key; `admin-key` for the one of the configuration.
     pub key: String,
+    /// Its name for people.
+    pub name: String,
     /// What it may do.
     pub role: Role,
     /// Acts for sellers.
@@ -104,10 +119,10 @@ pub struct Caller {
 
 impl Caller {
     /// Who it is, for people: the owner on whose behalf it acts, and its key.
-    pub fn name(&self) -> String {
+    pub fn who(&self) -> String {
         match &self.on_behalf_of {
-            Some(owner) => format!("{owner} ({})", self.key),
-            None => self.key.clone(),
+            Some(owner) => format!("{owner} ({})", self.name),
+            None => self.name.clone(),
         }
     }
 }
@@ -164,11 +179,19 @@ impl Keys {
         let refused = || Fault::new(Code::Unauthenticated, "no valid API key was given");
         let key = bearer(request).ok_or_else(refused)?;
         let mut caller = if self.service.is_admin_key(&key) {
-            Caller { key: "admin-key".to_owned(), role: Role::Admin, delegate: false, scope: Scope::all(), on_behalf_of: None }
+            Caller {
+                key: "admin-key".to_owned(),
+                name: "admin key of the configuration".to_owned(),
+                role: Role::Admin,
+                delegate: false,
+                scope: Scope::all(),
+                on_behalf_of: None,
+            }
         } else {
             let found = self.find(&key).await?.ok_or_else(refused)?;
             Caller {
                 key: found.id.clone(),
+                name: found.name.clone(),
                 role: found.role,
                 delegate: found.delegate,
                 scope: Scope { flows: found.flows.clone(), owner: found.owner.clone() },

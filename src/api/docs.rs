@@ -72,6 +72,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Categories", "Which category of the source goes to which category of the shop, and which goods wait for one."),
     ("Locks", "Items and fields that are never touched."),
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
+    ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
+    ("Audit", "Who did what, on whose behalf, with what stood before and after."),
     ("Service", "Health, metrics, documents."),
 ];
 
@@ -80,20 +82,34 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
     let text = json!({"type": "string"});
     match name {
         "id" if path.starts_with("/sync/runs") => ("Id of the run", text, json!(examples::RUN)),
+        "id" if path.starts_with("/sync/retry-list") => ("Id of the item in the retry list", text, json!(examples::RETRY)),
         "id" => ("Id of the connection", text, json!(examples::CONNECTION)),
-        "stream" if path == "/sync/runs" => ("Only runs of this stream", text, json!(examples::STREAM)),
+        "stream" if path == "/sync/runs" || path == "/sync/retry-list" => ("Only of this stream", text, json!(examples::STREAM)),
         "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
         "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
         "flow" => ("Only of this flow", text, json!("billz-opencart")),
+        "code" if path == "/sync/retry-list" => ("Only items that failed for this reason", text, json!("price_unreadable")),
+        "class" => ("Only this kind of failure", json!({"$ref": "#/components/schemas/FailureClass"}), json!("bad_item")),
+        "state" if path == "/sync/retry-list" => {
+            let words = json!({"type": "string", "enum": ["waiting", "dismissed"], "default": "waiting"});
+            ("Those that wait, or those that were dismissed", words, json!("waiting"))
+        }
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
-        "connection" => ("Only runs of this connection", text, json!(examples::CONNECTION)),
-        "owner" => ("Only runs of this owner's connections", text, json!("seller:42")),
+        "connection" => ("Only of this connection", text, json!(examples::CONNECTION)),
+        "owner" => ("Only of this owner's connections", text, json!("seller:42")),
         "state" if path.ends_with("/links") => {
             ("Only links in this state", json!({"$ref": "#/components/schemas/LinkState"}), json!("linked"))
         }
         "state" => ("Only runs in this state", json!({"$ref": "#/components/schemas/RunState"}), json!("succeeded")),
         "outcome" => ("Only items that ended so", json!({"$ref": "#/components/schemas/Outcome"}), json!("updated")),
+        "run" => ("Only of this run", text, json!(examples::RUN)),
+        "key" => (
+            "Only by the key of this id; `admin-key` is that of the configuration, `command-line` the program itself",
+            text,
+            json!("admin-key"),
+        ),
+        "action" => ("Only acts of this name", text, json!("connections.change")),
         "limit" => (
             "Rows of a page",
             json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
@@ -114,6 +130,8 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_unmapped_categories" => &["all", "limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
+        "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
+        "list_retries" => &["flow", "connection", "stream", "owner", "class", "code", "state", "limit", "cursor"],
         _ => &[],
     }
 }
@@ -134,6 +152,11 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "replace_locks" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "retry_item" => &[Code::StreamBusy, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "retry_failed" => {
+            &[Code::StreamBusy, Code::NotAwaiting, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress]
+        }
+        "dismiss_item" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
         "readyz" => &[Code::DatabaseUnavailable],
         _ => &[],
     }
@@ -141,7 +164,19 @@ fn conflicts(operation: &str) -> &'static [Code] {
 
 /// Operations that take an `Idempotency-Key`.
 fn takes_key(operation: &str) -> bool {
-    matches!(operation, "create_connection" | "create_stream" | "confirm_link" | "start_sync" | "cancel_run" | "approve_run" | "reject_run")
+    matches!(
+        operation,
+        "create_connection"
+            | "create_stream"
+            | "confirm_link"
+            | "start_sync"
+            | "cancel_run"
+            | "approve_run"
+            | "reject_run"
+            | "retry_failed"
+            | "retry_item"
+            | "dismiss_item"
+    )
 }
 
 /// The document as JSON text, pretty, in a stable order: what `openapi/openapi.json` holds and `/openapi.json` answers.
@@ -315,7 +350,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
-    if id == "list_items" {
+    if matches!(id, "list_items" | "list_retries" | "dismiss_item") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 pub const CONNECTION: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5a";
 /// Stands for a run's id.
 pub const RUN: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5b";
+/// Stands for an item of the retry list.
+pub const RETRY: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5c";
 /// Stands for a Billz 2 shop.
 pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 /// Stands for a source item.
@@ -61,10 +63,25 @@ pub fn response(operation: &str) -> Option<Value> {
             "source": CATEGORY, "source_name": "Clothes / T-shirts", "count": 12, "proposals": [{"target": "20", "name": "Clothes > T-shirts", "score": 1.0}],
         })),
         "list_locks" | "replace_locks" => page(json!({
-            "source": SOURCE, "target": null, "fields": ["price", "special"], "note": "price agreed with the seller", "set_by": "admin-key",
+            "source": SOURCE, "target": null, "fields": ["price", "special"], "note": "price agreed with the seller", "set_by": "seller:42 (bridge)",
             "set_at": "2026-02-01T09:03:00Z",
         })),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
+        "retry_item" | "retry_failed" => retry_run(),
+        "list_retries" => page(retry_item()),
+        "list_audit" => page(json!({
+            "id": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5d", "at": "2026-02-01T10:00:00Z", "action": "connections.change", "resource": format!("/connections/{CONNECTION}"),
+            "key": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5e", "key_name": "bridge", "on_behalf_of": null, "flow": "billz-opencart", "connection": CONNECTION,
+            "owner": "seller:42", "run": null, "before": {"settings": {"stock_buffer": 0}}, "after": {"settings": {"stock_buffer": 1}},
+            "request": "019aa0b2-c3d4-7e5f-8a9b-0c1d2e3f4a5f",
+        })),
+        "dismiss_item" => {
+            let mut dismissed = retry_item();
+            if let Some(at) = dismissed.get_mut("dismissed_at") {
+                *at = json!("2026-02-01T10:00:00Z");
+            }
+            dismissed
+        }
         "list_runs" => page(run()),
         "list_items" => page(item()),
         "livez" | "readyz" => json!({"status": "ok"}),
@@ -111,6 +128,28 @@ fn run() -> Value {
         "cursor_after": "2026-02-01T09:04:12Z", "whole": true,
         "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
         "cancel_requested": false, "error": null,
+    })
+}
+
+fn retry_run() -> Value {
+    let mut run = run();
+    let queued = json!({
+        "trigger": "retry", "state": "queued", "phase": "read", "items": [SOURCE], "started_at": null, "finished_at": null, "cursor_before": null,
+        "cursor_after": null, "whole": null, "read": null, "progress": {"read": 0, "total": null, "applied": 0},
+        "counts": {"created": 0, "updated": 0, "unchanged": 0, "skipped": 0, "failed": 0, "held": 0},
+    });
+    if let (Some(run), Value::Object(queued)) = (run.as_object_mut(), queued) {
+        run.extend(queued);
+    }
+    run
+}
+
+fn retry_item() -> Value {
+    json!({
+        "id": RETRY, "flow": "billz-opencart", "connection": CONNECTION, "stream": STREAM, "owner": "seller:42", "key": SOURCE, "name": "T-shirt, white, M",
+        "reason": {"code": "price_unreadable", "text": "The price “abc” in the shop “Chilonzor” cannot be read. Correct it in the source."},
+        "class": "bad_item", "attempts": 3, "first_at": "2026-02-01T09:05:09Z", "last_at": "2026-02-01T09:09:01Z", "next_at": "2026-02-01T09:13:01Z",
+        "run": RUN, "dismissed_at": null,
     })
 }
 

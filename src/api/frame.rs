@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, time::Instant};
 use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Extensions, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     web,
@@ -15,7 +15,7 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use super::{
-    Api,
+    Api, audit,
     auth::Caller,
     problem::{CONTENT_TYPE, Problem},
 };
@@ -39,7 +39,7 @@ pub struct Spans;
 impl RootSpanBuilder for Spans {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-        let id = request_id(request).unwrap_or_default();
+        let id = request_id(&request.extensions()).unwrap_or_default();
         tracing::info_span!(
             "request",
             http.method = %request.method(),
@@ -65,15 +65,16 @@ impl RootSpanBuilder for Spans {
     }
 }
 
-fn request_id(request: &ServiceRequest) -> Option<String> {
-    request.extensions().get::<RequestId>().map(ToString::to_string)
+/// The id that names a request, by what stands with it.
+pub fn request_id(extensions: &Extensions) -> Option<String> {
+    extensions.get::<RequestId>().map(ToString::to_string)
 }
 
 /// The middleware.
 pub async fn frame(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
     let path = request.path().to_owned();
-    let id = request_id(&request);
+    let id = request_id(&request.extensions());
     let method = request.method().to_string();
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let api = request.app_data::<web::Data<Api>>().cloned();
@@ -88,7 +89,7 @@ pub async fn frame(request: ServiceRequest, next: Next<impl MessageBody + 'stati
             Ok(request.into_response(answer))
         }
         // After a panic nothing of the request is used but what was copied above.
-        Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(()) => match AssertUnwindSafe(audit::audited(request, next)).catch_unwind().await {
             Ok(Ok(response)) => Ok(finished(response.map_into_boxed_body(), &path, id.as_deref())),
             Ok(Err(error)) => Err(problem_of(&error)),
             Err(_) => Err(Fault::internal("a handler panicked").into()),

@@ -38,7 +38,7 @@ pub async fn replace_locks(
     body: Strict<LocksBody>,
 ) -> Answer {
     let expected = etag::required(&request)?;
-    let locks = body.value.locks(&caller.name());
+    let locks = body.value.locks(&caller.who());
     Ok(shown(&api.service.replace_locks(&caller.scope, &id, locks, expected).await?))
 }
 

@@ -3,11 +3,13 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`],
+//!   [`retry_list`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
 
+pub mod audit;
 pub mod auth;
 pub mod connections;
 pub mod docs;
@@ -22,6 +24,7 @@ pub mod locks;
 pub mod mappings;
 pub mod page;
 pub mod problem;
+pub mod retry_list;
 pub mod runs;
 pub mod streams;
 pub mod sync;
@@ -118,5 +121,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)
+        .service(audit::list_audit)
+        .service(retry_list::retry_failed)
+        .service(retry_list::list_retries)
+        .service(retry_list::retry_item)
+        .service(retry_list::dismiss_item)
         .service(sync::start_sync);
 }

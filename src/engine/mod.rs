@@ -18,16 +18,18 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`reaction`]: what a failure does to a run
-//! - [`space`]: where links live
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod audit;
 pub mod flow;
 pub mod locks;
 pub mod mapping;
 pub mod model;
 pub mod ports;
 pub mod reaction;
+pub mod retry_list;
 pub mod run;
 pub mod secrets;
 pub mod service;

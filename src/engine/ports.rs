@@ -14,6 +14,8 @@ use super::model::{
 };
 use crate::fault::{Fault, FaultView};
 
+pub use super::retry_list::Retries;
+
 /// A page of a list: newest first, with where to go on.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {
@@ -387,15 +389,6 @@ pub struct ItemRow {
     pub state: ChangeState,
     /// How it ended, or is meant to.
     pub outcome: Outcome,
-}
-
-/// Failed items over all runs.
-#[async_trait]
-pub trait Retries: Send + Sync {
-    /// Adds failures of a run (attempts grow) and takes away those that passed.
-    async fn settle(&self, connection: &str, stream: &str, run: &str) -> Result<(), Fault>;
-    /// How many wait in all connections of a flow.
-    async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
 }
 
 /// Leases by compare-and-set on database time.

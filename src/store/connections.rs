@@ -6,6 +6,7 @@ use diesel::{MysqlConnection, prelude::*, sql_query, sql_types::Text};
 
 use super::{
     Store,
+    audit::record,
     convert::{id_cursor, json, text, utc},
     fault,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_runs, tradesync_streams},
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
+        audit,
         model::{Connection, Stream},
         ports::{Acted, ConnectionFilter, Connections, Idempotency, Listing, PageRequest, RenderBox},
     },
@@ -180,6 +182,7 @@ impl Connections for Store {
                     for stream in &streams {
                         insert_stream(connection, stream)?;
                     }
+                    record(connection, None, Some(audit::of_connection(&new, None)))?;
                     Ok(new.clone())
                 })
             })
@@ -226,7 +229,7 @@ impl Connections for Store {
                     row.version = version + 1;
                     row.updated_at = clock::now().naive_utc();
                     let standing = find(connection, &changed.id)?;
-                    if standing.is_some_and(|standing| standing.link_space != changed.link_space) {
+                    if standing.as_ref().is_some_and(|standing| standing.link_space != changed.link_space) {
                         refuse_if_live(connection, &changed.id, None)?;
                     }
                     let written = diesel::update(
@@ -246,6 +249,8 @@ impl Connections for Store {
                     if written == 0 {
                         return Err(Fault::new(Code::PreconditionFailed, "the connection was changed by somebody else meanwhile").into());
                     }
+                    let before = standing.as_ref().map(|standing| audit::of_connection(standing, None));
+                    record(connection, before, Some(audit::of_connection(&changed, standing.as_ref())))?;
                     Ok(row.model()?)
                 })
             })
@@ -259,6 +264,8 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     refuse_if_live(connection, &id, None)?;
+                    let standing = find(connection, &id)?;
+                    record(connection, standing.map(|standing| audit::of_connection(&standing, None)), None)?;
                     // Secrets go at once; links, runs and reports stay (design.md section 6).
                     let gone = diesel::update(c::tradesync_connections.find(&id).filter(c::deleted_at.is_null()))
                         .set((c::deleted_at.eq(Some(clock::now().naive_utc())), c::secrets.eq("{}"), c::version.eq(c::version + 1)))
@@ -310,6 +317,7 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     let row = StreamRow::of(&changed)?;
+                    let standing = find_stream(connection, &changed.connection, &changed.stream)?;
                     let written =
                         diesel::update(s::tradesync_streams.find((&changed.connection, &changed.stream)).filter(s::version.eq(version)))
                             .set((
@@ -327,6 +335,7 @@ impl Connections for Store {
                         )
                         .into());
                     }
+                    record(connection, standing.as_ref().map(audit::of_stream), Some(audit::of_stream(&changed)))?;
                     find_stream(connection, &changed.connection, &changed.stream)?
                         .ok_or_else(|| Fault::new(Code::NotFound, "there is no such stream").into())
                 })
@@ -340,6 +349,8 @@ impl Connections for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     refuse_if_live(connection, &id, Some(&stream))?;
+                    let standing = find_stream(connection, &id, &stream)?;
+                    record(connection, standing.as_ref().map(audit::of_stream), None)?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
                         _ => Ok(()),

@@ -6,13 +6,18 @@ use diesel::prelude::*;
 
 use super::{
     Store,
+    audit::record,
     convert::{json, text, utc},
     fault,
     schema::tradesync_api_keys,
+    transaction::transact,
 };
 use crate::{
     domain::clock,
-    engine::ports::{ApiKey, ApiKeys, Role},
+    engine::{
+        audit,
+        ports::{ApiKey, ApiKeys, Role},
+    },
     fault::Fault,
 };
 
@@ -83,20 +88,23 @@ impl ApiKeys for Store {
     }
 
     async fn create(&self, key: ApiKey) -> Result<(), Fault> {
-        let row = Row {
-            role: role_word(key.role).to_owned(),
-            flows: key.flows.as_ref().map(text).transpose()?,
-            id: key.id,
-            name: key.name,
-            hash: key.hash,
-            owner: key.owner,
-            delegate: key.delegate,
-            created_at: key.created_at.naive_utc(),
-            revoked_at: None,
-        };
         self.pool
             .call(move |connection| {
-                diesel::insert_into(tradesync_api_keys::table).values(&row).execute(connection).map(drop).map_err(fault)
+                transact(connection, |connection| {
+                    let row = Row {
+                        id: key.id.clone(),
+                        name: key.name.clone(),
+                        hash: key.hash.clone(),
+                        role: role_word(key.role).to_owned(),
+                        flows: key.flows.as_ref().map(text).transpose()?,
+                        owner: key.owner.clone(),
+                        delegate: key.delegate,
+                        created_at: key.created_at.naive_utc(),
+                        revoked_at: None,
+                    };
+                    diesel::insert_into(tradesync_api_keys::table).values(&row).execute(connection)?;
+                    record(connection, None, Some(audit::of_key(&key)))
+                })
             })
             .await
     }
@@ -119,11 +127,15 @@ impl ApiKeys for Store {
         let id = id.to_owned();
         self.pool
             .call(move |connection| {
-                diesel::update(keys::tradesync_api_keys.find(&id).filter(keys::revoked_at.is_null()))
-                    .set(keys::revoked_at.eq(Some(clock::now().naive_utc())))
-                    .execute(connection)
-                    .map(|rows| rows == 1)
-                    .map_err(fault)
+                transact(connection, |connection| {
+                    let live = keys::tradesync_api_keys.find(&id).filter(keys::revoked_at.is_null());
+                    let Some(row): Option<Row> = live.select(Row::as_select()).for_update().first(connection).optional()? else {
+                        return Ok(false);
+                    };
+                    record(connection, Some(audit::of_key(&row.model()?)), None)?;
+                    diesel::update(live).set(keys::revoked_at.eq(Some(clock::now().naive_utc()))).execute(connection)?;
+                    Ok(true)
+                })
             })
             .await
     }

@@ -15,6 +15,7 @@ use diesel::{
 
 use super::{
     Store,
+    audit::record,
     convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     schema::tradesync_links,
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
+        audit,
         model::Link,
         ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
@@ -272,7 +274,16 @@ impl Links for Store {
 
     async fn set(&self, space: &str, link: Link, key: Option<Idempotency>, render: RenderBox<Link>) -> Result<Acted<Link>, Fault> {
         let space = space.to_owned();
-        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| set(connection, &space, &link))).await
+        self.pool
+            .call(move |connection| {
+                act_once(connection, key.as_ref(), &*render, |connection| {
+                    let before = lock_sources(connection, &space, std::slice::from_ref(&link.source))?.remove(&link.source);
+                    let after = set(connection, &space, &link)?;
+                    record(connection, before.as_ref().map(audit::of_link), Some(audit::of_link(&after)))?;
+                    Ok(after)
+                })
+            })
+            .await
     }
 
     async fn remove(&self, space: &str, source: &str) -> Result<bool, Fault> {
@@ -280,10 +291,14 @@ impl Links for Store {
         let (space, source) = (space.to_owned(), source.to_owned());
         self.pool
             .call(move |connection| {
-                diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(&source)))
-                    .execute(connection)
-                    .map(|rows| rows > 0)
-                    .map_err(fault)
+                transact(connection, |connection| {
+                    let Some(before) = lock_sources(connection, &space, std::slice::from_ref(&source))?.remove(&source) else {
+                        return Ok(false);
+                    };
+                    record(connection, Some(audit::of_link(&before)), None)?;
+                    diesel::delete(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(&source))).execute(connection)?;
+                    Ok(true)
+                })
             })
             .await
     }

@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{MysqlConnection, prelude::*};
+use serde_json::json;
 
 use super::{
     Store,
-    convert::{cut, json, text, utc},
+    audit::record,
+    convert::{self, cut, text, utc},
     schema::tradesync_locks,
     transaction::{Problem, transact},
     versions,
@@ -51,7 +53,7 @@ fn standing(connection: &mut MysqlConnection, id: &str) -> Result<Vec<Lock>, Pro
             Ok(Lock {
                 source: row.source_key,
                 target: row.target_key,
-                fields: json("fields", &row.fields)?,
+                fields: convert::json("fields", &row.fields)?,
                 note: row.note,
                 set_by: row.set_by,
                 set_at: utc(row.set_at),
@@ -84,6 +86,13 @@ fn replace(connection: &mut MysqlConnection, id: &str, locks: &[Lock], expected:
         };
         diesel::insert_into(l::tradesync_locks).values(&row).execute(connection)?;
     }
+    // The audit tells what has changed, not locks that stayed.
+    let told = |these: &[Lock], others: &[Lock]| {
+        let changed = these.iter().filter(|lock| !others.contains(lock));
+        let one = |lock: &Lock| json!({"source": lock.source, "target": lock.target, "fields": lock.fields, "note": lock.note});
+        json!({"items": changed.map(one).collect::<Vec<_>>()})
+    };
+    record(connection, Some(told(&before, &rows)), Some(told(&rows, &before)))?;
     Ok(LockSet { version, rows })
 }
 

@@ -9,10 +9,12 @@ use diesel::{
     sql_query,
     sql_types::{Datetime, Text},
 };
+use serde_json::json;
 
 use super::{
     Store,
-    convert::{json, rows, text, utc},
+    audit::record,
+    convert::{self, rows, text, utc},
     fault,
     schema::{tradesync_group_trees, tradesync_mappings},
     transaction::{Problem, transact},
@@ -100,6 +102,12 @@ impl MappingStore for Store {
                     let version = if same { version } else { versions::step(connection, &id, &document, version, expected)? };
                     diesel::delete(m::tradesync_mappings.filter(m::connection_id.eq(&id)).filter(m::kind.eq(&kind))).execute(connection)?;
                     insert(connection, &id, &kind, &rows)?;
+                    // The audit tells what has changed, not thousands of rows that stayed.
+                    let told = |these: &[Mapping], others: &[Mapping]| {
+                        let changed = these.iter().filter(|row| !others.contains(row));
+                        json!({"items": changed.map(|row| json!({"source": row.source, "target": row.target})).collect::<Vec<_>>()})
+                    };
+                    record(connection, Some(told(&stands, &rows)), Some(told(&rows, &stands)))?;
                     Ok(MappingSet { version, rows: rows.clone() })
                 })
             })
@@ -117,7 +125,7 @@ impl MappingStore for Store {
                     .first(connection)
                     .optional()
                     .map_err(fault)?;
-                found.map(|(groups, read_at)| Ok(Tree { groups: json("groups", &groups)?, read_at: utc(read_at) })).transpose()
+                found.map(|(groups, read_at)| Ok(Tree { groups: convert::json("groups", &groups)?, read_at: utc(read_at) })).transpose()
             })
             .await
     }

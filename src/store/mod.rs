@@ -7,8 +7,10 @@
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`],
 //!   [`mappings`], [`inbox`], [`locks`]
-//! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`convert`]: rows to model
+//! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
+//!   what, in the same transaction; [`convert`]: rows to model
 
+pub mod audit;
 pub mod changes;
 mod changes_record;
 pub mod connections;
@@ -30,6 +32,7 @@ mod transaction;
 mod versions;
 
 use async_trait::async_trait;
+use diesel::MysqlConnection;
 
 use crate::{
     db::{DatabaseUrl, Pool, pool::Options},
@@ -46,10 +49,25 @@ const SESSION: &[&str] = &[
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
 
+/// The pool of our tables. The act that a caller is a part of goes with every call, so that its entry can be written where it happens.
+#[derive(Clone)]
+struct Tables(Pool);
+
+impl Tables {
+    async fn call<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut MysqlConnection) -> Result<T, Fault> + Send + 'static,
+    {
+        let act = crate::engine::audit::current();
+        self.0.call(move |connection| crate::engine::audit::carried(act, || work(connection))).await
+    }
+}
+
 /// Implements every store port on one MySQL or MariaDB database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
+    pool: Tables,
     /// Leases and limits have connections of their own: a heartbeat must never wait behind a report.
     urgent: Pool,
 }
@@ -60,7 +78,7 @@ impl Store {
         let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).collect();
         let options = Options::new(url, size, session, Code::DatabaseUnavailable);
         let urgent = Options { size: 2, ..options.clone() };
-        Ok(Self { pool: Pool::open(options)?, urgent: Pool::open(urgent)? })
+        Ok(Self { pool: Tables(Pool::open(options)?), urgent: Pool::open(urgent)? })
     }
 
     /// Runs what migrations are missing. Several processes may call it at once.

@@ -158,6 +158,29 @@ table! {
 }
 
 table! {
+    tradesync_retries (id) {
+        id -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        source_key -> Text,
+        name -> Text,
+        reason -> Text,
+        code -> Text,
+        class -> Text,
+        by_rule -> Bool,
+        attempts -> Unsigned<Integer>,
+        first_run -> Text,
+        last_run -> Text,
+        first_at -> Datetime,
+        last_at -> Datetime,
+        source_hash -> Nullable<Text>,
+        next_at -> Datetime,
+        tried_run -> Nullable<Text>,
+        dismissed_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
     tradesync_api_keys (id) {
         id -> Text,
         name -> Text,
@@ -168,6 +191,25 @@ table! {
         delegate -> Bool,
         created_at -> Datetime,
         revoked_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_audit (id) {
+        id -> Text,
+        at -> Datetime,
+        key_id -> Text,
+        key_name -> Text,
+        on_behalf_of -> Nullable<Text>,
+        action -> Text,
+        resource -> Text,
+        flow -> Nullable<Text>,
+        connection_id -> Nullable<Text>,
+        owner -> Nullable<Text>,
+        run_id -> Nullable<Text>,
+        old_values -> Nullable<Text>,
+        new_values -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 
@@ -236,3 +278,4 @@ table! {
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);

@@ -3,10 +3,13 @@
 use async_trait::async_trait;
 use diesel::{Connection, MysqlConnection, OptionalExtension, prelude::*, result::DatabaseErrorKind};
 
-use super::{Store, fault, schema::tradesync_idempotency};
+use super::{Store, audit::record, fault, schema::tradesync_idempotency};
 use crate::{
     domain::clock,
-    engine::ports::{Acted, Idempotency, Idempotent, StoredAnswer},
+    engine::{
+        audit,
+        ports::{Acted, Idempotency, Idempotent, StoredAnswer},
+    },
     fault::{Code, Fault},
 };
 
@@ -39,8 +42,12 @@ pub(super) fn transact<T>(
     let mut tries = 0;
     loop {
         tries += 1;
+        audit::begun();
         match connection.transaction(&mut work) {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                audit::committed();
+                return Ok(done);
+            }
             Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))) if tries < TRIES => {}
             Err(Problem::Database(error)) => return Err(fault(error)),
             Err(Problem::Fault(fault)) => return Err(fault),
@@ -59,7 +66,7 @@ struct Kept<'a> {
     created_at: chrono::NaiveDateTime,
 }
 
-/// Acts once per idempotency key: `work` and the kept answer share one transaction.
+/// Acts once per idempotency key: `work`, the kept answer and the entry in the audit share one transaction.
 ///
 /// Errors: `RequestInProgress` while a twin is at work, `IdempotencyMismatch` for another body, and those of `work`, which keep nothing.
 pub(super) fn act_once<T>(
@@ -70,7 +77,11 @@ pub(super) fn act_once<T>(
 ) -> Result<Acted<T>, Fault> {
     use tradesync_idempotency::dsl as kept;
     let Some(key) = key else {
-        return transact(connection, work).map(Acted::Fresh);
+        return transact(connection, |connection| {
+            let done = work(connection)?;
+            record(connection, None, shown(&render(&done)))?;
+            Ok(Acted::Fresh(done))
+        });
     };
     // A twin that is at work holds the row's lock: two seconds are enough to tell that from a slow disk.
     diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 2").execute(connection).map_err(fault)?;
@@ -102,6 +113,7 @@ pub(super) fn act_once<T>(
         }
         let done = work(connection)?;
         let answer = render(&done);
+        record(connection, None, shown(&answer))?;
         diesel::update(kept::tradesync_idempotency.find(&key.scope))
             .set((kept::status.eq(answer.status), kept::location.eq(answer.location.as_deref()), kept::body.eq(&answer.body)))
             .execute(connection)?;
@@ -109,6 +121,11 @@ pub(super) fn act_once<T>(
     });
     let _ = diesel::sql_query("SET SESSION innodb_lock_wait_timeout = 10").execute(connection);
     answer
+}
+
+/// What an answer shows, for the audit.
+fn shown(answer: &StoredAnswer) -> Option<serde_json::Value> {
+    serde_json::from_str(&answer.body).ok()
 }
 
 /// What was kept before this moment is no more.

@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod concurrency;
 mod crash;
 mod deciding_again;
@@ -18,6 +19,8 @@ mod locks;
 mod mapping;
 mod openapi;
 mod reading;
+mod requirement;
+mod retry_list;
 mod secrets;
 mod shop;
 mod site_sales;

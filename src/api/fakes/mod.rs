@@ -11,17 +11,21 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod audit;
 mod documents;
 mod flow;
+mod retry_list;
 
 use flow::Plain;
 
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::Entry,
         flow::StreamNames,
         model::*,
         ports::*,
+        retry_list::RetryItem,
         secrets::{Sealer, fresh_api_key, fresh_master_key},
         service::Service,
     },
@@ -38,6 +42,8 @@ pub struct Memory {
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
     documents: documents::Documents,
+    pub retries: Mutex<Vec<RetryItem>>,
+    pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -438,6 +444,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         mappings: memory.clone(),
         inbox: memory.clone(),
         lock_store: memory.clone(),
+        retries: memory.clone(),
+        audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

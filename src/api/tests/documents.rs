@@ -87,7 +87,7 @@ async fn locks_are_replaced_as_a_whole_and_say_who_set_them() {
     let first = &set.json()["items"][0];
     assert_eq!(
         (&first["source"], &first["target"], &first["fields"], &first["note"], &first["set_by"]),
-        (&json!("a"), &Value::Null, &json!(["price", "special"]), &json!("agreed"), &json!("admin-key"))
+        (&json!("a"), &Value::Null, &json!(["price", "special"]), &json!("agreed"), &json!("admin key of the configuration"))
     );
     assert!(first["set_at"].as_str().unwrap().ends_with('Z'));
     let operator = fakes::key(&world.memory, &world.service, Role::Operator, |key| key.delegate = true);

@@ -188,6 +188,38 @@ async fn the_document_and_the_table_of_routes_are_the_same() {
 }
 
 #[actix_web::test]
+async fn whoever_acts_is_in_the_audit_even_where_no_transaction_says_so() {
+    let world = World::new();
+    let (id, stream) = world.with_stream().await;
+    let uri = format!("/connections/{id}/streams/{stream}");
+    let patched = world.call("PATCH", &uri, Some(json!({"name": "New"}))).await;
+    // What changes nothing, what is refused and what only looks leaves no entry.
+    world.call("POST", &format!("/connections/{id}/check"), None).await;
+    world.call("PATCH", &uri, Some(json!({"nmae": "New"}))).await.is_problem(Code::ValidationFailed);
+    let audit = world.call("GET", "/audit", None).await.json();
+    let actions = audit["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned());
+    assert_eq!(actions.collect::<Vec<_>>(), ["streams.change", "streams.create", "connections.create"]);
+    let entry = &audit["items"][0];
+    assert_eq!(
+        (&entry["request"], &entry["resource"], &entry["key"]),
+        (&json!(patched.header("x-request-id")), &json!(uri), &json!("admin-key"))
+    );
+    assert_eq!(entry["after"]["name"], "New");
+    // The answer's body is whole all the same, and a replay is no second act.
+    assert_eq!(patched.json()["name"], "New");
+    let start = || {
+        World::request("POST", "/sync/billz-opencart", "admin")
+            .insert_header(("idempotency-key", "one"))
+            .set_json(json!({"connection": id, "stream": stream}))
+    };
+    assert_eq!((world.send(start()).await.status, world.send(start()).await.header("idempotency-replayed")), (202, "true"));
+    assert_eq!(world.memory.audit.lock().unwrap().len(), 4);
+    for pattern in super::auth::CHANGES_NOTHING {
+        assert!(ROUTES.iter().any(|(_, known, _)| known == pattern), "{pattern} is no route");
+    }
+}
+
+#[actix_web::test]
 async fn every_example_can_be_read() {
     use crate::api::views::{connection::*, link::*, lock::*, mapping::*, run::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {

@@ -32,7 +32,7 @@ pub struct LockView {
     pub fields: Vec<String>,
     /// Why, in a person's words.
     pub note: String,
-    /// Who set it: an API key's id, or the owner on whose behalf it acted.
+    /// Who set it: the API key's name, and the owner on whose behalf it acted.
     pub set_by: String,
     /// When.
     #[serde(serialize_with = "super::time")]

@@ -1,9 +1,11 @@
 //! What answers and bodies look like. The engine's types never leave the service as they are: the contract is here.
 
+pub mod audit;
 pub mod connection;
 pub mod link;
 pub mod lock;
 pub mod mapping;
+pub mod retry_item;
 pub mod run;
 pub mod stream;
 

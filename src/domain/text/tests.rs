@@ -62,6 +62,8 @@ const CODES: &[(&str, &[&str])] = &[
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
     ("remote_failed", &[]),
+    ("retry_waits", &["at", "attempts"]),
+    ("retry_dismissed", &[]),
 ];
 
 fn source(lang: Lang) -> String {

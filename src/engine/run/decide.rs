@@ -1,8 +1,8 @@
 //! The decide phase: records + links + what stands in the target now, into changes. Repeatable: an interrupted one begins anew.
 //!
 //! Every run decides over every record of the connection, in the order of their keys, and compares with what stands in the
-//! target *now*. So failed items come back by themselves, a hand edit is seen, and the order of pages does not matter. Unchanged
-//! items cost no row, only a count.
+//! target *now*. So failed items come back by themselves ([`crate::engine::retry_list`]), a hand edit is seen, and the order of
+//! pages does not matter. Unchanged items cost no row, only a count.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,6 +13,7 @@ use crate::{
         mapping::{Span, Waiting},
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
+        retry_list::{Listed, Patience, weigh},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -47,6 +48,8 @@ pub(super) struct Chunk {
     pub(super) records: Vec<StoredRecord>,
     links: HashMap<String, Link>,
     observed: HashMap<String, Observation>,
+    /// Those that failed before.
+    listed: HashMap<String, Listed>,
 }
 
 impl Execution {
@@ -61,6 +64,7 @@ impl Execution {
         self.ports.changes.clear(&self.run.id, fence).await?;
         let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
+        let patience = Patience::of(&self.run);
         let mut counts = Counts::default();
         let mut after: Option<String> = None;
         loop {
@@ -80,11 +84,16 @@ impl Execution {
             let mut questions = Vec::new();
             let mut closed = Vec::new();
             let mut waiting = Vec::new();
+            let mut taken_up = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
                 let (decision, link) = decide_one(rules, stored, &chunk, &matches, None);
+                let (decision, taken) = weigh(decision, chunk.listed.get(&stored.record.key), patience);
+                if taken {
+                    taken_up.push(stored.record.key.clone());
+                }
                 let waits_for = rules.waits_for(&stored.record.payload, &decision);
                 if !waits_for.is_empty() {
                     waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
@@ -106,6 +115,9 @@ impl Execution {
                 if decision.outcome != Outcome::Unchanged {
                     plan.push(change(stored, decision, link, &chunk));
                 }
+            }
+            if !self.run.dry_run && !taken_up.is_empty() {
+                self.ports.retries.taken_up(&self.connection.id, &self.run.stream, &self.run.id, taken_up).await?;
             }
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
@@ -217,7 +229,11 @@ impl Execution {
             _ => None,
         }));
         let observed = if targets.is_empty() { HashMap::new() } else { target.observe(&targets).await? };
-        Ok(Chunk { records, links, observed })
+        let listed = match (sources.first(), sources.last()) {
+            (Some(first), Some(last)) => self.ports.retries.between(&self.connection.id, &self.run.stream, first, last).await?,
+            _ => HashMap::new(),
+        };
+        Ok(Chunk { records, links, observed, listed })
     }
 
     /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.

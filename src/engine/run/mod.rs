@@ -22,7 +22,7 @@ use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
-    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream},
+    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
@@ -217,8 +217,9 @@ impl Execution {
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if self.is_complete() {
-            self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id).await?;
+        if applied && self.run.trigger != Trigger::Undo {
+            let whole = self.is_complete() && summary.proves_absence();
+            self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
         failpoint::hit("before-cursor");
         let engine = self.flow.engine_settings(&self.opened)?;

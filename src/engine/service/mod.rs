@@ -5,6 +5,7 @@
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`], [`mappings`], [`locks`]: what stands under a connection
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
+//! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod connections;
@@ -12,6 +13,7 @@ pub mod links;
 pub mod locks;
 pub mod mappings;
 pub mod merge;
+pub mod retry_list;
 pub mod streams;
 pub mod sync;
 
@@ -20,11 +22,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
+    audit::{Audit, AuditFilter, Entry},
     flow::{Flow, Opened},
     locks::Locks,
     mapping::{Inbox, MappingStore},
     model::{Connection, Stream},
-    ports::{ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, Ready, Records, Runs},
+    ports::{
+        ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
+    },
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -56,6 +61,10 @@ pub struct Service {
     pub inbox: Arc<dyn Inbox>,
     /// What is never touched.
     pub lock_store: Arc<dyn Locks>,
+    /// Failed items over all runs.
+    pub retries: Arc<dyn Retries>,
+    /// Who did what.
+    pub audit: Arc<dyn Audit>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.
@@ -177,6 +186,18 @@ impl Service {
     /// Settings and opened secrets, as a flow takes them. Lives no longer than one request or run.
     pub fn open(&self, connection: &Connection) -> Result<Opened> {
         Opened::of(connection, connection.settings.clone(), &self.sealer)
+    }
+
+    /// Entries of the audit that a caller may see, newest first: those of his flows and owner.
+    pub async fn list_audit(&self, scope: &Scope, mut filter: AuditFilter, page: PageRequest) -> Result<Listing<Entry>> {
+        let possible = [&filter.connection, &filter.run].into_iter().flatten().all(|id| crate::domain::ids::plausible(id))
+            && [&filter.key, &filter.action].into_iter().flatten().all(|text| text.is_ascii());
+        if scope.is_empty() || !possible || filter.owner.as_deref().is_some_and(|owner| !scope.sees_owner(Some(owner))) {
+            return Ok(no_items());
+        }
+        filter.flows = scope.flows.clone();
+        filter.owner = filter.owner.or_else(|| scope.owner.clone());
+        self.audit.list(filter, page).await
     }
 
     /// A live API key by what the caller sent.

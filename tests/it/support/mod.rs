@@ -194,6 +194,16 @@ impl Stage {
         self.rest.wait(&run).await
     }
 
+    /// A run as a schedule starts it; waits for its end.
+    pub async fn scheduled(&self, connection: &str, stream: &str, mode: &str) -> Value {
+        let run = uuid::Uuid::now_v7().simple().to_string();
+        self.database.run(&format!(
+            "INSERT INTO tradesync_runs (id, flow, connection_id, stream, owner, started_by, mode, dry_run, state, phase, created_at, counts, live_stream) \
+             SELECT '{run}', flow, id, '{stream}', owner, 'schedule', '{mode}', 0, 'queued', 'read', UTC_TIMESTAMP(6), '{{}}', '{stream}' FROM tradesync_connections WHERE id = '{connection}'"
+        ));
+        self.rest.wait(&run).await
+    }
+
     /// Every item of a run's report.
     pub async fn items(&self, run: &Value) -> Vec<Value> {
         self.rest.all(&format!("/sync/runs/{}/items", run["id"].as_str().unwrap())).await

@@ -59,3 +59,5 @@ model_from_source = The model is taken from the source.
 stock_rounded_down = The fractional stock { $value } is rounded down.
 stock_negative = The negative stock { $value } counts as zero.
 remote_failed = The other system did not take or give the data. It is tried again on the next run.
+retry_waits = The product failed { $attempts } time(s) and is tried again at { $at }, or at once when the source changes it or somebody starts a run.
+retry_dismissed = A person took the product off the retry list. It comes back when the source changes it.

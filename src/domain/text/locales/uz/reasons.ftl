@@ -59,3 +59,5 @@ model_from_source = Model manbadan olindi.
 stock_rounded_down = Kasrli { $value } qoldigʻi pastga yaxlitlandi.
 stock_negative = Manfiy { $value } qoldigʻi nol deb olinadi.
 remote_failed = Tashqi tizim maʼlumotni qabul qilmadi yoki bermadi. Urinish keyingi ishga tushirishda takrorlanadi.
+retry_waits = Mahsulotni qayta ishlab boʻlmadi (urinishlar: { $attempts }). Keyingi urinish — { $at }, yoki manbada oʻzgarsa yoki kimdir ishga tushirsa, darhol.
+retry_dismissed = Mahsulot takrorlash roʻyxatidan olib tashlangan. Manbada oʻzgarganda u qaytadi.

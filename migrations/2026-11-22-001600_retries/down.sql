@@ -1,0 +1,11 @@
+ALTER TABLE tradesync_retries
+  DROP KEY by_connection,
+  DROP KEY id,
+  DROP COLUMN id,
+  DROP COLUMN code,
+  DROP COLUMN class,
+  DROP COLUMN by_rule,
+  DROP COLUMN source_hash,
+  DROP COLUMN next_at,
+  DROP COLUMN tried_run,
+  DROP COLUMN dismissed_at;

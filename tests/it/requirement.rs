@@ -1,0 +1,117 @@
+//! The requirement «ТЗ: Интеграция маркетплейса kmall.uz (opencart 3.0.3.8) с приложением billz.uz», sections 2 to 4.2, sentence by
+//! sentence: each test is named after one and quotes it. What a sentence leaves open stands in other modules; here is only whether
+//! the sentence is true.
+//!
+//! | section | tests |
+//! |---|---|
+//! | 2 «Список магазинов billz» | [`shops`] |
+//! | 4 selection, authentication, matching by id | [`selection`] |
+//! | 4.1 «Если товар не найден» | [`not_found`] |
+//! | 4.2 «Если товар найден» | [`found`] |
+//!
+//! Sections 1, 3 and 5 speak of the panel, 6 of the demo accounts.
+
+mod found;
+mod not_found;
+mod selection;
+mod shops;
+
+use serde_json::{Value, json};
+
+use crate::support::{BILLZ_KEY, FIRST, Stage};
+
+/// Which Billz a sentence is true of: most are true of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Billz 2.0.
+    Billz2,
+}
+
+impl Api {
+    /// Those that a sentence «для billz1 … для billz2» speaks of.
+    pub const EACH: &[Self] = &[Self::Billz2];
+}
+
+/// A seller of the marketplace with an account in Billz, goods there and a connection to it.
+pub struct Seller {
+    pub stage: Stage,
+    pub api: Api,
+    pub connection: String,
+    /// «Список магазинов billz»: the streams' keys; the chosen shop is the first.
+    pub shops: Vec<String>,
+}
+
+impl Seller {
+    /// A seller with this many shops in the list, and nothing to sell yet.
+    pub async fn new(api: Api, shops: usize, settings: Value) -> Self {
+        let stage = Stage::empty().await;
+        let mut given = stage.settings(settings);
+        match api {
+            Api::Billz2 => given["api"] = json!("billz2"),
+        }
+        let body = json!({
+            "flow": "billz-opencart", "name": "Продавец", "owner": "seller:42", "enabled": true, "settings": given, "secrets": {"secret": BILLZ_KEY},
+        });
+        let connection = stage.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned();
+        let shops = stage.streams(&connection, shops).await;
+        Self { stage, api, connection, shops }
+    }
+
+    /// A good of the first shop, with price and stock.
+    pub fn good(&self, price: &str, stock: &str) -> String {
+        match self.api {
+            Api::Billz2 => self.stage.good(json!({"price": {FIRST: price}, "stock": {FIRST: stock}})),
+        }
+    }
+
+    /// New price in the first shop.
+    pub fn reprice(&self, good: &str, price: &str) {
+        match self.api {
+            Api::Billz2 => self.stage.change(good, json!({"price": {FIRST: price}})),
+        }
+    }
+
+    /// New stock in the first shop.
+    pub fn restock(&self, good: &str, stock: &str) {
+        match self.api {
+            Api::Billz2 => self.stage.change(good, json!({"stock": {FIRST: stock}})),
+        }
+    }
+
+    /// Takes so much off the price: «Сумма скидки» of Billz 1, a promotion of Billz 2; `None` ends it.
+    pub fn discount(&self, good: &str, price_less_discount: Option<&str>) {
+        match self.api {
+            Api::Billz2 => self.stage.change(good, json!({"promo": {FIRST: price_less_discount}})),
+        }
+    }
+
+    /// «По кнопке "Синхронизировать"»: the chosen shop, from the date of the last synchronisation.
+    pub async fn press_synchronise(&self) -> Value {
+        let run = self.stage.sync(&self.connection, &self.shops[0], "incremental").await;
+        assert_eq!(run["state"], "succeeded", "{run}");
+        run
+    }
+
+    /// The product that a good is matched to.
+    pub async fn product(&self, good: &str) -> i64 {
+        self.stage.product_of(&self.connection, good).await
+    }
+
+    /// `quantity price status` of the product of a good.
+    pub async fn shelf(&self, good: &str) -> String {
+        self.stage.database.shelf(self.product(good).await)
+    }
+
+    /// `group:price:start:end` of the rows on the tab «Акция».
+    pub async fn specials(&self, good: &str) -> Vec<String> {
+        self.stage.database.specials(self.product(good).await)
+    }
+
+    /// A row on the tab «Акция», as a person makes it.
+    pub async fn add_special(&self, good: &str, price: &str) {
+        let product = self.product(good).await;
+        self.stage.database.run(&format!(
+            "INSERT INTO oc_product_special (product_id, customer_group_id, priority, price, date_start, date_end) VALUES ({product}, 1, 1, {price}, '0000-00-00', '0000-00-00')"
+        ));
+    }
+}
