@@ -136,9 +136,24 @@ impl Mappings {
         place.map(|(place, mapping)| Found { mapping, inherited: place > 0 })
     }
 
-    /// The names from the root down to the group, an empty one as a dash. A group above it that nobody listed is left out.
+    /// Whether a group stands above another one.
+    pub fn is_above(&self, above: &Group, group: &Group) -> bool {
+        self.upwards(group).iter().skip(1).any(|(key, _)| *key == above.key)
+    }
+
+    /// The names from the root down to the group, an empty one as a dash. A group above it that nobody listed is left out, unless keys are
+    /// paths of names.
     pub fn path(&self, group: &Group) -> Vec<String> {
-        let mut names: Vec<String> = self.upwards(group).iter().filter_map(|(_, group)| Some(named(&(*group)?.name))).collect();
+        let mut names = Vec::new();
+        let mut below = "";
+        for (key, group) in self.upwards(group) {
+            match group {
+                Some(group) => names.push(named(&group.name)),
+                None if below.strip_prefix(key).is_some_and(|rest| rest.starts_with(SOURCE_PATH)) => names.push(key.to_owned()),
+                None => {}
+            }
+            below = key;
+        }
         names.reverse();
         names
     }
@@ -296,6 +311,9 @@ mod tests {
         assert_eq!(mappings.name(&tree()[2]), "Одежда / Футболки / —");
         assert_eq!(mappings.name(&group("9", "Поло", "2")), "Одежда / Футболки / Поло");
         assert_eq!(mappings.name(&Group::default()), "");
+        // Where the source has no ids, its paths are keys, and nothing lists them.
+        assert_eq!(mappings.name(&group("Обувь / Сандалии", "Сандалии", "Обувь")), "Обувь / Сандалии");
+        assert_eq!(mappings.name(&group("x", "Сандалии", "unlisted")), "Сандалии");
         assert_eq!(TargetGroup { key: "26".into(), path: vec!["Одежда".into(), "Футболки".into()] }.name(), "Одежда > Футболки");
     }
 

@@ -15,8 +15,6 @@ use crate::engine::{
 
 /// The field in reports and in what a link remembers.
 pub const FIELD: &str = "categories";
-/// Longest path of names that stands for a category where the source has no ids.
-const LONGEST_KEY: usize = 191;
 
 /// Categories of the shop for a good, with the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +39,17 @@ pub fn groups(good: &Good) -> Vec<Group> {
 pub fn mapped(good: &Good, mappings: &Mappings) -> Option<Filed> {
     let mut targets: Vec<i64> = Vec::new();
     let mut paths: Vec<String> = Vec::new();
-    for group in groups(good) {
-        let Some(found) = mappings.nearest(&group) else { continue };
+    let groups = groups(good);
+    for group in &groups {
+        // Of one branch only the deepest counts: a good that names its category and the one above it stands in the former.
+        if groups.iter().any(|other| mappings.is_above(group, other)) {
+            continue;
+        }
+        let Some(found) = mappings.nearest(group) else { continue };
         let Ok(target) = found.mapping.target.parse() else { continue };
         if !targets.contains(&target) {
             targets.push(target);
-            paths.push(mappings.name(&group));
+            paths.push(mappings.name(group));
         }
     }
     if targets.is_empty() {
@@ -95,24 +98,6 @@ pub fn value(ids: &[i64]) -> Value {
 /// Reads [`value`] back.
 pub fn ids(value: &Value) -> Vec<i64> {
     value.as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
-}
-
-/// The category of a source that knows no ids but names (Billz 1: `CATEGORY` and `SUB_CATEGORY`): its path stands for an id.
-pub fn by_names(category: &str, sub_category: &str) -> Vec<super::record::Category> {
-    let (category, sub) = (category.trim(), sub_category.trim());
-    let path = |text: String| text.chars().take(LONGEST_KEY).collect::<String>().trim_end().to_owned();
-    match (category.is_empty(), sub.is_empty()) {
-        (true, true) => Vec::new(),
-        (false, true) | (true, false) => {
-            let name = if category.is_empty() { sub } else { category };
-            vec![super::record::Category { id: path(name.to_owned()), name: name.to_owned(), parent: None }]
-        }
-        (false, false) => vec![super::record::Category {
-            id: path(format!("{category} / {sub}")),
-            name: sub.to_owned(),
-            parent: Some(path(category.to_owned())),
-        }],
-    }
 }
 
 #[cfg(test)]
@@ -167,6 +152,10 @@ mod tests {
         assert_eq!(filed.targets, [20, 33]);
         assert_eq!(filed.rule.params.get("category").map(String::as_str), Some("N2; N3"));
         assert_eq!(mapped(&good(&[("4", "")]), &mappings), None);
+        // A good that names a whole branch stands at its end.
+        let branch = super::tests::mappings(&[("1", "20"), ("2", "26")]);
+        assert_eq!(mapped(&good(&[("1", ""), ("2", "1")]), &branch).map(|filed| filed.targets), Some(vec![26]));
+        assert_eq!(mapped(&good(&[("1", ""), ("4", "1")]), &branch).map(|filed| filed.targets), Some(vec![20]));
         assert_eq!(mapped(&good(&[]), &mappings), None);
         assert_eq!(mapped(&good(&[]), &super::tests::mappings(&[("", "7")])).map(|filed| filed.targets), Some(vec![7]));
     }
@@ -188,21 +177,6 @@ mod tests {
         assert_eq!(follow(&[20], json!(["20"]), "20"), None);
         // Nothing mapped: nothing moves.
         assert_eq!(change(&good(&[("2", "")]), &mappings(&[("1", "33")]), &BTreeSet::from([20]), Some(&link(json!(["20"])))), None);
-    }
-
-    #[test]
-    fn paths_of_names_stand_for_ids_where_there_are_none() {
-        assert_eq!(by_names(" ", ""), []);
-        assert_eq!(by_names("Футболки", ""), [Category { id: "Футболки".into(), name: "Футболки".into(), parent: None }]);
-        assert_eq!(
-            by_names(" Футболки ", "Базовые"),
-            [Category {
-                id: "Футболки / Базовые".into(), name: "Базовые".into(), parent: Some("Футболки".into())
-            }]
-        );
-        let mappings = mappings(&[("Футболки", "24")]);
-        let good = Good { categories: by_names("Футболки", "Базовые"), ..Good::default() };
-        assert_eq!(mapped(&good, &mappings).map(|filed| filed.targets), Some(vec![24]));
     }
 
     proptest! {

@@ -53,7 +53,7 @@ use crate::{
 };
 use price::Currencies;
 use record::ShopNames;
-use settings::{SECRETS, Settings};
+use settings::{Api, SECRETS, Settings};
 use target::{Looking, ShopFacts, Writing};
 
 /// The flow's name in the contract.
@@ -161,7 +161,12 @@ fn base_url(settings: &Settings) -> Result<Url, Fault> {
 #[async_trait]
 impl Grouping for BillzOpencartFlow {
     async fn source_groups(&self, opened: &Opened, stop: CancellationToken) -> Result<Option<Vec<Group>>, Fault> {
-        let categories = self.client(opened, &read(opened)?, stop)?.categories().await?;
+        let settings = read(opened)?;
+        // Billz 1 has no list of categories: goods name theirs.
+        if settings.api == Api::Billz1 {
+            return Ok(None);
+        }
+        let categories = self.client(opened, &settings, stop)?.categories().await?;
         let group = |category: billz2::wire::Category| Group { key: category.id, name: category.name, parent: category.parent_id };
         Ok(Some(categories.into_iter().map(group).collect()))
     }
