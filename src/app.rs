@@ -47,6 +47,7 @@ impl Parts {
         let parts = flows::Parts {
             http: remote::Http::new(remote::Options::default())?,
             limits: Arc::new(store.clone()),
+            claims: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
         };

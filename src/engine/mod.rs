@@ -17,12 +17,14 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
+//! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
+pub mod claims;
 pub mod flow;
 pub mod locks;
 pub mod mapping;

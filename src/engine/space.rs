@@ -16,6 +16,11 @@ pub fn link_space(source: &str, target: &str, owner: Option<&str>) -> String {
     half(&[target]) + &half(&[source, owner.unwrap_or_default()])
 }
 
+/// The name of a target, however many connections write into it: the first half of their link spaces.
+pub fn target_name(target: &str) -> String {
+    target_of_space(&link_space("", target, None)).to_owned()
+}
+
 /// The half of a link space that names the target.
 pub fn target_of_space(space: &str) -> &str {
     space.get(..32).unwrap_or(space)

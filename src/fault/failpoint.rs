@@ -12,6 +12,8 @@ pub const POINTS: &[&str] = &[
     "after-decide",
     "after-intent",
     "mid-batch",
+    "name-claimed",
+    "shared-row-half-made",
     "creating-product",
     "product-without-children",
     "before-going-live",

@@ -9,7 +9,7 @@ pub mod billz_opencart;
 use std::sync::Arc;
 
 use crate::{
-    engine::flow::Flow,
+    engine::{claims::Claims, flow::Flow},
     remote::{Http, ports::Limits},
 };
 
@@ -20,6 +20,8 @@ pub struct Parts {
     pub http: Http,
     /// Limits shared by all processes.
     pub limits: Arc<dyn Limits>,
+    /// Names of dictionary rows that are about to be made, shared by all processes.
+    pub claims: Arc<dyn Claims>,
     /// Which outgoing address this process has (`TRADESYNC_EGRESS`).
     pub egress: String,
     /// Our own database's address: the shop's database where a connection names none.

@@ -73,8 +73,12 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     // What was written to an item that is gone says nothing about the one in its place.
     let same = before.filter(|_| change.body.link_origin.as_deref() != Some(RECREATED));
     let mut written = same.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts are not kept: they are in the change, and every decision loads this.
-    let short = change.body.fields.iter().filter(|field| field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
+    // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
+    let short = change
+        .body
+        .fields
+        .iter()
+        .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
     written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
     Link {
         source: change.body.source.clone(),

@@ -5,14 +5,15 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`retries`], [`leases`], [`limits`], [`keys`],
-//!   [`mappings`], [`inbox`], [`locks`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`],
+//!   [`keys`], [`mappings`], [`inbox`], [`locks`]
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
 pub mod changes;
 mod changes_record;
+mod claims;
 pub mod connections;
 mod convert;
 pub mod inbox;

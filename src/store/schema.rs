@@ -275,6 +275,16 @@ table! {
     }
 }
 
+table! {
+    tradesync_claims (target, kind, claim_key) {
+        target -> Text,
+        kind -> Text,
+        claim_key -> Text,
+        item -> Nullable<Text>,
+        claimed_at -> Datetime,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);

@@ -1,12 +1,13 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the stage of the integration tests, of which a bench needs a part")]
 mod support;
 
+mod first_import;
 mod model_replay;
 mod opencart_write;
 mod whole_job;
@@ -56,6 +57,11 @@ fn main() -> ExitCode {
                 _ => Row::plain(figure.name, figure.ratio, "x"),
             })
             .collect();
+        let import = first_import::run(&support::database::server()).await;
+        rows.push(Row::least("first import of 10,000, statements / plain INSERTs of the same rows", import, "x", 1.0 / 3.0));
+        if std::env::args().any(|argument| argument == "statements") {
+            return rows;
+        }
         rows.extend(whole_job::run(true).await);
         rows
     });

@@ -171,6 +171,8 @@ killed!(OF_FIRST, first_run_killed, Which::First,
     after_plan => "after-plan",
     after_decide => "after-decide",
     after_intent => "after-intent",
+    name_claimed => "name-claimed",
+    shared_row_half_made => "shared-row-half-made",
     creating_product => "creating-product",
     product_without_children => "product-without-children",
     before_going_live => "before-going-live",
@@ -197,9 +199,11 @@ killed!(OF_SECOND, second_run_killed, Which::Second,
 /// Each test above fails if its point is never passed; this one fails if a point has no test.
 #[test]
 fn every_point_is_killed_at() {
-    assert_eq!(OF_SECOND, POINTS, "every named point needs a test above");
-    let creations: Vec<&str> = POINTS.iter().copied().filter(|point| *point != "mid-batch").collect();
-    assert_eq!(OF_FIRST, creations, "a first run passes every point but the one between an update and its specials");
+    let only_first = ["name-claimed", "shared-row-half-made"];
+    let only_second = ["mid-batch"];
+    let of = |left_out: &[&str]| POINTS.iter().copied().filter(|point| !left_out.contains(point)).collect::<Vec<_>>();
+    assert_eq!(OF_FIRST, of(&only_second), "a first run passes every point but the one between an update and its specials");
+    assert_eq!(OF_SECOND, of(&only_first), "a second run passes every point but those of brands and attributes, which are there by then");
 }
 
 mod many_products {

@@ -14,6 +14,7 @@ mod deciding_again;
 mod dry_run;
 mod faults;
 mod first_sync;
+mod goods;
 mod linking;
 mod locks;
 mod mapping;

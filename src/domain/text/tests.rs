@@ -58,6 +58,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("category_mapped", &["category", "target"]),
     ("default_category_missing", &["category"]),
     ("locked", &["note"]),
+    ("attribute_group", &["group"]),
     ("model_from_source", &[]),
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),

@@ -1,10 +1,11 @@
 //! A good that the shop has: which of quantity, price and special differ from what stands there now (requirement section 4.2).
+//! Texts, manufacturer and attributes are compared in [`details`].
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    categories,
+    categories, details,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
@@ -28,14 +29,18 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         Err(reason) => return skipped(reason),
     };
     let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
-    let (mut fields, kept) = if rules.locks.rows.is_empty() {
-        (changes(rules, wanted, &standing, link, &|_| false), Vec::new())
-    } else {
-        let free = changes(rules, wanted, &standing, link, &|_| false);
-        let differs = free.into_iter().filter(|change| change.old.as_ref() != Some(&change.new));
-        let kept = differs.filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock)));
-        (changes(rules, wanted, &standing, link, &|field| lock_of(field).is_some()), kept.collect())
+    let under = |locked: &dyn Fn(&str) -> bool| {
+        let mut fields = changes(rules, wanted, &standing, link, locked);
+        let details = observed.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
+        fields.extend(details.into_iter().flatten().filter(|change| !locked(&change.field)));
+        fields
     };
+    let mut fields = under(&|field| lock_of(field).is_some());
+    let mut kept = Vec::new();
+    if !rules.locks.rows.is_empty() {
+        let differs = under(&|_| false).into_iter().filter(|change| change.old.as_ref() != Some(&change.new));
+        kept.extend(differs.filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock))));
+    }
     if fields.is_empty()
         && let Some(first) = kept.first()
     {

@@ -7,18 +7,22 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new); the mapping of categories: [`categories`] |
+//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes; the mapping of categories: [`categories`] |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
+//! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
 pub mod categories;
+pub mod details;
+pub mod dictionaries;
 pub mod existing;
 pub mod new;
 pub mod normalise;
 pub mod price;
+pub mod properties;
 pub mod record;
 pub mod rules;
 #[cfg(test)]
@@ -30,6 +34,7 @@ pub mod stock;
 #[cfg(test)]
 mod sync_tests;
 pub mod target;
+pub mod texts;
 pub mod vanished;
 
 use std::time::Duration;
@@ -47,10 +52,12 @@ use crate::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         mapping::{Group, Grouping, TargetGroup},
         model::Stream,
+        space,
     },
     fault::{Code, Fault, FieldError},
     systems::{billz2, opencart},
 };
+use dictionaries::Dictionaries;
 use price::Currencies;
 use record::ShopNames;
 use settings::{Api, SECRETS, Settings};
@@ -136,6 +143,16 @@ impl BillzOpencartFlow {
     async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
         let mut reader = opencart::Reader::open(&self.shop(opened, settings)?).await?;
         let shop = reader.shop().await?;
+        if let Some(id) = settings.opencart.tax_class_id
+            && !reader.has_tax_class(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.tax_class_id: the shop has no tax class {id}")));
+        }
+        if let Some(id) = settings.opencart.stock_status_id
+            && !reader.has_stock_status(i64::from(id)).await?
+        {
+            return Err(Fault::new(Code::ConfigInvalid, format!("opencart.stock_status_id: the shop has no stock status {id}")));
+        }
         let notes = if shop.notes.is_empty() { String::new() } else { format!(" {}", shop.notes.join(" ")) };
         Ok(format!(
             "OpenCart answers: {} languages, {} customer groups, currency {}.{notes}",
@@ -258,8 +275,11 @@ impl Flow for BillzOpencartFlow {
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let writer = opencart::Writer::open(&self.shop(opened, &settings)?, &opened.connection).await?;
-        Ok(Box::new(Writing::new(writer, settings)))
+        let shop = self.shop(opened, &settings)?;
+        let writer = opencart::Writer::open(&shop, &opened.connection).await?;
+        let target = space::target_name(&shop.identity());
+        let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
+        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
     }
 
     fn grouping(&self) -> Option<&dyn Grouping> {
@@ -295,6 +315,7 @@ impl Flow for BillzOpencartFlow {
             },
             categories: shop.categories,
             locks: facts.locks.with_fields(&settings.locks),
+            rooms: shop.rooms,
             settings,
         }))
     }

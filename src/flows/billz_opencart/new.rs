@@ -1,11 +1,23 @@
 //! A good that the shop does not have (requirement section 4.1): whether it is created, and with which values.
+//!
+//! | field of the report | in the shop |
+//! |---|---|
+//! | `name`, `description` | texts in every language, title and address |
+//! | `manufacturer`, `attributes` | by name; [`super::dictionaries`] finds or makes their rows when it is written |
+//! | `model`, `sku`, `barcode` | columns of the settings |
+//! | `weight` | where a property clearly says it |
+//! | `quantity`, `price`, `special`, `status` | as in section 4.2, by the rules named beside them |
+//! | `categories` | by the mapping: [`super::categories`] |
+//!
+//! Tax class, stock status, store and seller are the same for all goods and come from the settings: `super::target`.
 
 use serde_json::Value;
 
 use super::{
-    categories,
+    categories, properties,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::NewProducts,
+    texts,
 };
 use crate::engine::{
     flow::{Decision, LinkDecision},
@@ -35,8 +47,12 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     let mut set = |field: &str, new: Value, rule: Reason| fields.push(FieldChange { field: field.into(), old: None, new, rule });
     let name = if good.name.is_empty() { key } else { &good.name };
     set("name", Value::from(name), source());
-    if !good.description.is_empty() {
-        set("description", Value::from(good.description.clone()), source());
+    let description = texts::description(&good.description);
+    if !description.is_empty() {
+        set("description", Value::from(description), source());
+    }
+    if !good.brand.trim().is_empty() {
+        set("manufacturer", Value::from(good.brand.trim()), source());
     }
     // Not every good has an article number, and ours must never be cut: the id of Billz always fits.
     let model = if good.sku.is_empty() || good.sku.chars().count() > MODEL { key } else { &good.sku };
@@ -46,6 +62,14 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     }
     if !good.barcode.is_empty() {
         set("barcode", Value::from(good.barcode.clone()), source());
+    }
+    let properties = properties::of(good);
+    if let Some(weight) = properties.weight {
+        set("weight", Value::from(weight.to_string()), source());
+    }
+    if !properties.attributes.is_empty() {
+        let attributes = properties.attributes.into_iter().map(|(name, text)| (name, Value::from(text))).collect();
+        set("attributes", Value::Object(attributes), Reason::new("attribute_group").with("group", &settings.attribute_group));
     }
     set("quantity", Value::from(wanted.quantity.0), wanted.quantity.1.clone());
     set("price", money(wanted.priced.price), wanted.priced.rule.clone());

@@ -6,7 +6,7 @@ use super::record::{Category, Good, Kind, Promo, Shop};
 use crate::{
     domain::number::{self, Lenient},
     engine::model::{NAMELESS, Record},
-    systems::billz2::wire::{BadRow, Product},
+    systems::billz2::wire::{BadRow, CustomField, Product},
 };
 
 /// Longest id that can be kept; Billz's own have 36 characters.
@@ -48,6 +48,8 @@ fn good(product: Product) -> Good {
     let images = images(&product);
     let properties = properties(&product);
     let shops = shops(&product);
+    let unit = product.measurement_unit;
+    let unit = if unit.short_name.trim().is_empty() { unit.name } else { unit.short_name };
     Good {
         kind,
         name: product.name.trim().to_owned(),
@@ -62,6 +64,7 @@ fn good(product: Product) -> Good {
             .collect(),
         images,
         properties,
+        unit: unit.trim().to_owned(),
         parent: product.parent_id,
         shops,
         company: None,
@@ -91,13 +94,14 @@ fn images(product: &Product) -> Vec<String> {
 }
 
 fn properties(product: &Product) -> Vec<(String, String)> {
-    let attributes = product.product_attributes.iter().map(|attribute| (&attribute.attribute_name, &attribute.attribute_value));
-    let fields = product.custom_fields.iter().map(|field| (&field.custom_field_name, &field.custom_field_value));
-    attributes
-        .chain(fields)
-        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    let attributes =
+        product.product_attributes.iter().map(|attribute| (attribute.attribute_name.clone(), attribute.attribute_value.clone()));
+    // The name of a custom field may lack; its system name never was seen to.
+    let name = |field: &'_ CustomField| {
+        if field.custom_field_name.trim().is_empty() { field.custom_field_system_name.clone() } else { field.custom_field_name.clone() }
+    };
+    let fields = product.custom_fields.iter().map(|field| (name(field), field.custom_field_value.clone()));
+    attributes.chain(fields).filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty()).collect()
 }
 
 /// A number as text: readable ones in one form, so that `5`, `5.0` and `"5"` are the same state.

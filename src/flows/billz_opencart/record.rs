@@ -28,9 +28,12 @@ pub struct Good {
     /// Addresses of pictures, main one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
-    /// Properties: attributes, custom fields, unit.
+    /// Properties under their own names: attributes, custom fields, the properties of Billz 1.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<(String, String)>,
+    /// What one of it is: a piece, a metre. Empty in Billz 1.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unit: String,
     /// The parent of a variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,

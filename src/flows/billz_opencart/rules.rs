@@ -10,7 +10,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    categories, existing, new,
+    categories,
+    details::Rooms,
+    existing, new,
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
     settings::{DeletedInShop, LinkKey, Linking, Settings},
@@ -49,6 +51,8 @@ pub struct BillzOpencart {
     pub categories: Option<BTreeSet<i64>>,
     /// Fields that are never touched.
     pub locks: LockSet,
+    /// What the shop's columns of text can hold, if it told.
+    pub rooms: Option<Rooms>,
     /// How long a good must be gone from Billz before anything is done about it.
     pub vanished_delay: Duration,
 }

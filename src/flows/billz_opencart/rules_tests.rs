@@ -83,6 +83,7 @@ pub(super) fn rules(over: Value) -> BillzOpencart {
         mappings: Mappings::default(),
         categories: None,
         locks: LockSet::default(),
+        rooms: None,
         vanished_delay: Duration::from_secs(3_600),
     }
 }

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use super::{
     categories,
+    details::{self, Rooms},
+    dictionaries::{Dictionaries, Ids},
     rules::money,
     settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
 };
@@ -23,7 +25,7 @@ use crate::{
     fault::{Code, Fault, FaultView},
     systems::opencart::{
         Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish,
-        Want, Writer, Written,
+        Want, Weight, Writer, Written,
     },
 };
 
@@ -105,6 +107,7 @@ fn facts(shop: &Shop, categories: &BTreeSet<i64>) -> Values {
         ("customer_groups".into(), json!(shop.customer_groups)),
         ("today".into(), Value::String(shop.today.to_string())),
         (categories::FIELD.into(), json!(categories)),
+        ("rooms".into(), Rooms::facts(shop)),
     ])
 }
 
@@ -118,6 +121,8 @@ pub struct ShopFacts {
     pub today: NaiveDate,
     /// Its categories.
     pub categories: Option<BTreeSet<i64>>,
+    /// What its columns of text can hold.
+    pub rooms: Option<Rooms>,
 }
 
 impl ShopFacts {
@@ -129,6 +134,7 @@ impl ShopFacts {
             groups: values.get("customer_groups").and_then(Value::as_array).ok_or_else(missing)?.iter().filter_map(Value::as_i64).collect(),
             categories: values.get(categories::FIELD).and_then(Value::as_array).map(|ids| ids.iter().filter_map(Value::as_i64).collect()),
             today: values.get("today").and_then(Value::as_str).and_then(|day| day.parse().ok()).ok_or_else(missing)?,
+            rooms: values.get("rooms").and_then(Rooms::of),
         })
     }
 }
@@ -149,6 +155,7 @@ async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -
     // A query more, so it is asked only where categories follow Billz.
     let follows = settings.update_fields.contains(&UpdateField::Categories);
     let mut filed = if follows { reader.filed(&ids).await? } else { HashMap::new() };
+    let mut details = details::observe(reader, settings, &ids).await?;
     Ok(products
         .into_iter()
         .map(|(id, product)| {
@@ -157,6 +164,7 @@ async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -
                 let categories: Vec<i64> = filed.remove(&id).unwrap_or_default().into_iter().collect();
                 values.insert(categories::FIELD.into(), categories::value(&categories));
             }
+            details::lay_into(&mut values, details.remove(&id));
             (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
         })
         .collect())
@@ -195,7 +203,7 @@ pub struct Looking {
 }
 
 impl Looking {
-    /// Looks through this session.
+    /// Looks through this session, at what these settings make matter.
     pub fn new(reader: Reader, settings: Settings) -> Self {
         Self { reader, settings }
     }
@@ -224,13 +232,14 @@ impl Observe for Looking {
 pub struct Writing {
     writer: Writer,
     settings: Settings,
+    dictionaries: Dictionaries,
     groups: Vec<i64>,
 }
 
 impl Writing {
-    /// Writes through this session, by these settings.
-    pub fn new(writer: Writer, settings: Settings) -> Self {
-        Self { writer, settings, groups: Vec::new() }
+    /// Writes through this session, by these settings; brands and attributes become rows by these dictionaries.
+    pub fn new(writer: Writer, settings: Settings, dictionaries: Dictionaries) -> Self {
+        Self { writer, settings, dictionaries, groups: Vec::new() }
     }
 
     /// What one change asks of an existing product; `None` when nothing differs in the shop and only the link is to remember it.
@@ -259,30 +268,34 @@ impl Writing {
         Ok((!nothing).then_some(update))
     }
 
-    fn product(&self, change: &Change) -> Result<NewProduct, Fault> {
+    fn product(&self, change: &Change, ids: &Ids) -> Result<NewProduct, Fault> {
         let field = |name: &str| change.body.fields.iter().find(|field| field.field == name).map(|field| &field.new);
         let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let needed = |name: &str| Fault::internal(format!("a new product without {name}"));
         let sku = self.settings.column_of(LinkKey::Sku, text("sku"))?;
         let barcode = self.settings.column_of(LinkKey::Barcode, text("barcode"))?;
+        let model = self.settings.column_of(LinkKey::Model, text("model"))?.filter(|(column, _)| column.name() != "model");
+        let attributes = field("attributes").and_then(Value::as_object).into_iter().flatten();
         Ok(NewProduct {
             reference: reference(change),
             model: text("model"),
             model_fallback: change.body.source.clone(),
-            identifiers: sku.into_iter().chain(barcode).collect(),
+            identifiers: model.into_iter().chain(sku).chain(barcode).collect(),
             quantity: field("quantity").and_then(Value::as_i64).ok_or_else(|| needed("quantity"))?,
             price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
             special: field("special").and_then(decimal),
             live: field("status").and_then(Value::as_u64) == Some(1),
             category_ids: field(categories::FIELD).map(categories::ids).unwrap_or_default(),
             name: text("name"),
-            description: ammonia::clean(&text("description")),
+            description: text("description"),
             meta_description: String::new(),
             tag: String::new(),
-            manufacturer_id: 0,
+            manufacturer_id: ids.manufacturer(&text("manufacturer")),
             image: None,
-            weight: None,
-            tax_class_id: 0,
+            weight: Weight::parse(&text("weight")),
+            tax_class_id: self.settings.opencart.tax_class_id.map_or(0, i64::from),
+            stock_status_id: self.settings.opencart.stock_status_id.map(i64::from),
+            attributes: attributes.filter_map(|(name, text)| Some((ids.attribute(name)?, text.as_str()?.to_owned()))).collect(),
         })
     }
 
@@ -303,8 +316,32 @@ impl Writing {
                 *answer = ended;
             }
         }
+        self.apply_details(changes, &mut answers).await?;
         self.file(changes, &mut answers).await?;
         Ok(answers)
+    }
+
+    /// Texts, manufacturer and attributes, after price and stock: these must not wait for those.
+    async fn apply_details(&mut self, changes: &[&Change], answers: &mut [Applied]) -> Result<(), Fault> {
+        let ids = self.dictionaries.of(&mut self.writer, changes).await?;
+        let mut updates = Vec::new();
+        let mut places = Vec::new();
+        for (place, change) in changes.iter().enumerate() {
+            let target = change.body.target.as_deref().map(product_id).transpose()?.unwrap_or_default();
+            if matches!(answers.get(place), Some(Applied::Done { .. }))
+                && let Some(update) = details::update(change, target, &ids)
+            {
+                places.push(place);
+                updates.push(update);
+            }
+        }
+        let written = self.writer.update_details(&updates).await?;
+        for (place, written) in places.into_iter().zip(written) {
+            if let (Some(answer), Some(ended)) = (answers.get_mut(place), ended(written)) {
+                *answer = ended;
+            }
+        }
+        Ok(())
     }
 
     /// Puts the products whose other fields went well into their categories.
@@ -338,7 +375,8 @@ impl Writing {
     }
 
     async fn apply_creations(&mut self, changes: &[&Change], again: bool) -> Result<Vec<Applied>, Fault> {
-        let products = changes.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
+        let ids = self.dictionaries.of(&mut self.writer, changes).await?;
+        let products = changes.iter().map(|change| self.product(change, &ids)).collect::<Result<Vec<_>, _>>()?;
         Ok(self.writer.create(&products, again).await?.into_iter().map(made).collect())
     }
 }
@@ -439,8 +477,10 @@ impl Apply for Writing {
     }
 
     async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault> {
-        let products = creations.iter().map(|change| self.product(change)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.writer.complete(&products).await?.into_iter().map(|created| created.map(made)).collect())
+        let begun = self.writer.begun(&creations.iter().map(reference).collect::<Vec<_>>()).await?;
+        let standing: Vec<&Change> = creations.iter().filter(|change| begun.contains(&reference(change))).collect();
+        let mut applied = self.apply_creations(&standing, true).await?.into_iter();
+        Ok(creations.iter().map(|change| if begun.contains(&reference(change)) { applied.next() } else { None }).collect())
     }
 
     async fn recorded(&mut self) -> Result<(), Fault> {
@@ -453,6 +493,7 @@ impl Apply for Writing {
     }
 
     async fn finish(&mut self, changed: bool) -> Result<(), Fault> {
-        if changed { self.writer.clear_cache(Forget::default()).await.map(drop) } else { Ok(()) }
+        let forget = Forget { manufacturers: self.dictionaries.has_brands() };
+        if changed { self.writer.clear_cache(forget).await.map(drop) } else { Ok(()) }
     }
 }

@@ -200,6 +200,8 @@ pub struct Catalogue {
     pub brands: Vec<Brand>,
     /// Descriptions that somebody has set; all others are invented from the row's number.
     pub descriptions: HashMap<Uuid, Box<str>>,
+    /// Custom fields that somebody has set; all others are invented from the row's number.
+    pub custom_fields: HashMap<Uuid, Vec<(String, String)>>,
     products: Vec<Product>,
     numbers: HashMap<Uuid, u32>,
     next_no: u32,
@@ -208,8 +210,8 @@ pub struct Catalogue {
 impl Catalogue {
     /// A company without products.
     pub fn empty(seed: u64, company: Uuid, shops: Vec<Shop>, categories: Vec<Category>, brands: Vec<Brand>) -> Self {
-        let (descriptions, products, numbers) = (HashMap::new(), Vec::new(), HashMap::new());
-        Self { seed, company, shops, categories, brands, descriptions, products, numbers, next_no: 0 }
+        let (descriptions, custom_fields, products, numbers) = (HashMap::new(), HashMap::new(), Vec::new(), HashMap::new());
+        Self { seed, company, shops, categories, brands, descriptions, custom_fields, products, numbers, next_no: 0 }
     }
 
     /// All rows, oldest first.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::{
-    catalogue::{Catalogue, Category, Currency, Kind, NO_CATEGORY, Product},
+    catalogue::{Brand, Catalogue, Category, Currency, Kind, NO_CATEGORY, Product},
     chance::{self, Chance},
     fixed::Fixed,
     seed,
@@ -87,6 +87,10 @@ pub struct Patch {
     pub barcode: Option<String>,
     /// New description, HTML.
     pub description: Option<String>,
+    /// Brand by name (a new name makes a brand); `""` = none.
+    pub brand: Option<String>,
+    /// Custom fields, by name, in place of the invented ones.
+    pub custom_fields: Option<Vec<(String, String)>>,
     /// Units by shop; 0 removes the stock row, negative values are taken as they are.
     pub stock: BTreeMap<String, Fixed>,
     /// Retail price by shop; null removes the price row.
@@ -112,6 +116,8 @@ impl Patch {
             || self.sku.is_some()
             || self.barcode.is_some()
             || self.description.is_some()
+            || self.brand.is_some()
+            || self.custom_fields.is_some()
             || self.category.is_some()
             || self.kind.is_some()
             || self.parent.is_some()
@@ -137,6 +143,20 @@ fn category(catalogue: &mut Catalogue, text: &str) -> Result<u16, String> {
         catalogue.categories.push(Category { id, name: text.to_owned(), parent: None });
     }
     u16::try_from(position).map_err(|_| "too many categories".to_owned())
+}
+
+/// Which brand a text means; unknown names become new brands.
+fn brand(catalogue: &mut Catalogue, text: &str) -> Result<u16, String> {
+    if text.is_empty() {
+        return Ok(NO_CATEGORY);
+    }
+    let found = catalogue.brands.iter().position(|brand| brand.name == text);
+    let position = found.unwrap_or(catalogue.brands.len());
+    if found.is_none() {
+        let id = chance::id(catalogue.seed, chance::Kind::Brand, position as u64);
+        catalogue.brands.push(Brand { id, name: text.to_owned() });
+    }
+    u16::try_from(position).map_err(|_| "too many brands".to_owned())
 }
 
 /// Applies a patch whole or not at all.
@@ -174,6 +194,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
         let at = wanted.as_ref().map_or(Ok(NO_CATEGORY), |text| category(catalogue, text))?;
         product.categories = [at, NO_CATEGORY];
     }
+    if let Some(name) = &change.brand {
+        product.brand = brand(catalogue, name)?;
+    }
     for (field, value) in [(&mut product.name, &change.name), (&mut product.sku, &change.sku), (&mut product.barcode, &change.barcode)] {
         if let Some(value) = value {
             *field = value.as_str().into();
@@ -185,6 +208,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
     }
     if let Some(description) = &change.description {
         catalogue.descriptions.insert(*id, description.as_str().into());
+    }
+    if let Some(fields) = &change.custom_fields {
+        catalogue.custom_fields.insert(*id, fields.clone());
     }
     if touch {
         product.updated_at = now;

@@ -42,7 +42,7 @@ pub struct Row<'a> {
     main_image_url_full: Option<Option<String>>,
     photos: Option<Vec<Photo>>,
     categories: Option<Vec<CategoryRef<'a>>>,
-    custom_fields: Option<Vec<CustomField>>,
+    custom_fields: Option<Vec<CustomField<'a>>>,
     product_attributes: Option<Vec<Attribute<'a>>>,
     measurement_unit: Unit,
     product_type_id: &'static str,
@@ -108,12 +108,12 @@ struct CategoryRef<'a> {
 }
 
 #[derive(Serialize)]
-struct CustomField {
+struct CustomField<'a> {
     custom_field_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom_field_name: Option<&'static str>,
-    custom_field_system_name: &'static str,
-    custom_field_value: &'static str,
+    custom_field_name: Option<&'a str>,
+    custom_field_system_name: &'a str,
+    custom_field_value: &'a str,
     from_parent: bool,
 }
 
@@ -166,7 +166,7 @@ pub fn row<'a>(catalogue: &'a Catalogue, product: &'a Product) -> Row<'a> {
         main_image_url: main,
         photos,
         categories: category_refs(catalogue, product),
-        custom_fields: custom_fields(catalogue.seed, product),
+        custom_fields: custom_fields(catalogue, product),
         product_attributes: attributes(catalogue.seed, product),
         measurement_unit: unit(catalogue.seed, product.unit),
         product_type_id: product.kind.type_id(),
@@ -234,7 +234,18 @@ fn category_refs<'a>(catalogue: &'a Catalogue, product: &Product) -> Option<Vec<
     null_or_empty(refs.collect(), product.has_quirk(5, 2))
 }
 
-fn custom_fields(seed: u64, product: &Product) -> Option<Vec<CustomField>> {
+fn custom_fields<'a>(catalogue: &'a Catalogue, product: &Product) -> Option<Vec<CustomField<'a>>> {
+    let seed = catalogue.seed;
+    if let Some(given) = catalogue.custom_fields.get(&product.id) {
+        let field = |(n, (name, value)): (usize, &'a (String, String))| CustomField {
+            custom_field_id: chance::id(seed, chance::Kind::Field, n as u64 + 1),
+            custom_field_name: Some(name),
+            custom_field_system_name: name,
+            custom_field_value: value,
+            from_parent: false,
+        };
+        return Some(given.iter().enumerate().map(field).collect());
+    }
     if product.has_quirk(6, 2) {
         return None;
     }

@@ -127,6 +127,9 @@ pub struct CustomField {
     /// May lack.
     #[serde(default, deserialize_with = "text")]
     pub custom_field_name: String,
+    /// Stands in for a name that lacks.
+    #[serde(default, deserialize_with = "text")]
+    pub custom_field_system_name: String,
     /// Always a string.
     #[serde(default, deserialize_with = "text")]
     pub custom_field_value: String,

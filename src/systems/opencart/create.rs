@@ -1,7 +1,7 @@
 //! New products: hidden and incomplete first, live only by the last statement, and never made twice.
 //!
 //! 1. `product` rows with status 0 and the caller's reference as `model`;
-//! 2. their child rows: texts in every language, store, layout, categories, the seller's link, specials;
+//! 2. their child rows: texts in every language, store, layout, categories, attributes, the seller's link, specials, addresses;
 //! 3. one UPDATE gives the real model and status, and moves the reference into `location` (a free text that only the admin shows).
 //!
 //! A run that died anywhere repeats the call with `again`: the reference is looked for in `model` (then the rest is completed) and
@@ -23,6 +23,7 @@ use super::{
     session::Writer,
     shop::Shop,
     sql::{Sql, Value},
+    weight::Weight,
 };
 use crate::fault::Fault;
 
@@ -62,10 +63,14 @@ pub struct NewProduct {
     pub manufacturer_id: i64,
     /// Main picture, a path under the shop's `image/`.
     pub image: Option<String>,
-    /// Weight in the shop's default unit.
-    pub weight: Option<Decimal>,
+    /// Weight; left out where the shop has no class for its unit.
+    pub weight: Option<Weight>,
     /// Tax class, 0 = no tax.
     pub tax_class_id: i64,
+    /// Stock status for when it is sold out; `None` = the shop's own.
+    pub stock_status_id: Option<i64>,
+    /// Attributes (attribute id, text), each once.
+    pub attributes: Vec<(i64, String)>,
 }
 
 /// Something that was left out or shortened.
@@ -144,6 +149,7 @@ impl Writer {
             }
             self.insert_products(&mut fit).await?;
             self.insert_children(&fit, &shop, again).await?;
+            self.give_addresses(&fit, &shop).await?;
             crate::fault::failpoint::hit("before-going-live");
             if !self.publish(&fit).await? {
                 self.drop_gone(&mut fit).await?;
@@ -156,22 +162,17 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Completes what an earlier attempt has begun and nobody will repeat: products that stand in the shop under their references,
-    /// half made or whole. `None` for one that was never begun; nothing is made for it.
+    /// Which of these references stand in the shop, half made or whole: what an earlier attempt has begun.
     ///
-    /// Errors: as [`Writer::create`].
-    pub async fn complete(&mut self, products: &[NewProduct]) -> Result<Vec<Option<Created>>, Fault> {
-        let shop = self.shop().await?;
+    /// Errors: `TargetUnavailable`.
+    pub async fn begun(&mut self, references: &[String]) -> Result<HashSet<String>, Fault> {
         let mut begun = HashSet::new();
-        for products in products.chunks(PRODUCTS) {
-            let mut drafts = self.drafts(products, &shop)?;
-            let mut fit: Vec<&mut Draft> = drafts.iter_mut().filter_map(|draft| draft.as_mut().ok()).collect();
-            self.find_made(&mut fit).await?;
-            begun.extend(fit.iter().filter(|draft| draft.product_id.is_some()).map(|draft| draft.reference.clone()));
+        for references in references.chunks(PRODUCTS) {
+            let sql = self.made(references);
+            let found = self.rows::<FoundRow>(sql).await?;
+            begun.extend(found.into_iter().map(|row| row.mark).filter(|mark| references.contains(mark)));
         }
-        let standing: Vec<NewProduct> = products.iter().filter(|product| begun.contains(&product.reference)).cloned().collect();
-        let mut created = self.create(&standing, true).await?.into_iter();
-        Ok(products.iter().map(|product| if begun.contains(&product.reference) { created.next() } else { None }).collect())
+        Ok(begun)
     }
 
     /// Takes the references of this session's new products out of `location`. To be called once the answers of
@@ -218,6 +219,11 @@ impl Writer {
     /// Looks for what an earlier attempt made: one scan, since `model` has no index.
     pub(super) async fn find_made(&mut self, drafts: &mut [&mut Draft]) -> Result<(), Fault> {
         let references: Vec<String> = drafts.iter().map(|draft| draft.reference.clone()).collect();
+        self.assign(self.made(&references), drafts).await
+    }
+
+    /// Asks for the products that carry one of these references.
+    fn made(&self, references: &[String]) -> Sql {
         let mut sql = Sql::new(format!(
             "SELECT CAST(p.`product_id` AS SIGNED) AS product_id, CAST(p.`model` AS CHAR) AS mark, CAST(p.`date_added` AS CHAR(19)) AS date_added, 0 AS finished FROM {0} p WHERE p.`model` IN (",
             self.tables.product
@@ -228,7 +234,7 @@ impl Writer {
             self.tables.product
         ));
         sql.bind_list(references.iter().map(String::as_str)).push(")");
-        self.assign(sql, drafts).await
+        sql
     }
 
     /// The rows of a search by reference, compared by bytes.

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{
     create::{Created, NewProduct, Note},
+    keyword,
     schema::{Schema, Tables},
     seller::Seller,
     session::Writer,
@@ -39,6 +40,10 @@ pub(super) struct Draft {
     texts: BTreeMap<&'static str, Value>,
     category_ids: Vec<i64>,
     special: Option<Decimal>,
+    /// (attribute, text as stored)
+    attributes: Vec<(i64, String)>,
+    /// Words for its address, the best first.
+    pub(super) addresses: Vec<String>,
     notes: Vec<Note>,
 }
 
@@ -123,7 +128,7 @@ impl Draft {
             ("status".to_owned(), Value::Int(0)),
             ("quantity".to_owned(), product.quantity.into()),
             ("price".to_owned(), product.price.into()),
-            ("stock_status_id".to_owned(), shop.stock_status_id.into()),
+            ("stock_status_id".to_owned(), product.stock_status_id.unwrap_or(shop.stock_status_id).into()),
             ("weight_class_id".to_owned(), shop.weight_class_id.into()),
             ("length_class_id".to_owned(), shop.length_class_id.into()),
             ("manufacturer_id".to_owned(), product.manufacturer_id.into()),
@@ -138,12 +143,24 @@ impl Draft {
             }
         }
         if let Some(weight) = product.weight {
-            if column("weight")?.holds_decimal(weight) {
-                values.insert("weight".to_owned(), weight.into());
-            } else {
-                note("weight", "does_not_fit");
+            match weight.in_classes(&shop.weight_classes) {
+                Some((amount, class)) if column("weight")?.holds_decimal(amount) => {
+                    values.insert("weight".to_owned(), amount.into());
+                    values.insert("weight_class_id".to_owned(), class.into());
+                }
+                Some(_) => note("weight", "does_not_fit"),
+                None => note("weight", "no_class"),
             }
         }
+        let column = schema.column(&tables.product_attribute, "text")?;
+        let attributes = product
+            .attributes
+            .iter()
+            .map(|(attribute, text)| (*attribute, text::fit(text, column).text))
+            .filter(|(_, text)| !text.is_empty())
+            .collect();
+        let number = product.reference.rsplit(':').next().unwrap_or_default();
+        let article = product.identifiers.iter().find(|(column, _)| column.name() == "sku").map_or("", |(_, sku)| sku.as_str());
         let mut categories = HashSet::new();
         Ok(Ok(Self {
             reference: product.reference.clone(),
@@ -156,6 +173,8 @@ impl Draft {
             texts,
             category_ids: product.category_ids.iter().copied().filter(|id| categories.insert(*id)).collect(),
             special: product.special,
+            attributes,
+            addresses: keyword::candidates(&product.name, article, number),
             notes,
         }))
     }
@@ -269,6 +288,11 @@ impl Writer {
             }
         }
         self.put("INSERT IGNORE", &tables.to_category, &categories, None).await?;
+        let attributes: Vec<(i64, &[(i64, String)])> = drafts.iter().map(|(id, draft)| (*id, draft.attributes.as_slice())).collect();
+        self.put_attributes(&attributes, shop).await?;
+        if shop.google_products {
+            self.put("INSERT IGNORE", &tables.google_product, &stores, None).await?;
+        }
         self.link_seller(&drafts, &ids, again).await?;
         self.insert_specials(&drafts, &ids, shop, again).await
     }
@@ -326,7 +350,14 @@ impl Writer {
         self.put("INSERT", &special, &rows, None).await
     }
 
-    async fn put(&mut self, verb: &str, table: &Ident, known: &[BTreeMap<&str, Value>], moment: Option<&str>) -> Result<(), Fault> {
+    /// Rows laid out by the table's columns, into the table.
+    pub(super) async fn put(
+        &mut self,
+        verb: &str,
+        table: &Ident,
+        known: &[BTreeMap<&str, Value>],
+        moment: Option<&str>,
+    ) -> Result<(), Fault> {
         let (columns, rows) = lay_out(&self.schema, table, known, moment)?;
         self.insert(verb, table, &columns, rows).await
     }

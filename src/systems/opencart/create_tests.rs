@@ -1,8 +1,9 @@
 //! Creating products against a real server: whole, escaped, on other people's schemas, and never twice.
 
 use super::{
-    Created, NewProduct, Options, ProductUpdate, SellerAdapter, Writer, Written,
+    Created, Dictionary, Entry, NewProduct, Options, ProductUpdate, SellerAdapter, Standing, Writer, Written,
     create_rows::Draft,
+    same_name,
     testing::{Kit, money},
 };
 use crate::db::Ident;
@@ -26,6 +27,8 @@ fn new(number: u32) -> NewProduct {
         image: None,
         weight: None,
         tax_class_id: 0,
+        stock_status_id: None,
+        attributes: Vec::new(),
     }
 }
 
@@ -249,4 +252,106 @@ async fn a_shop_in_utf8mb4_with_another_collation_keeps_emoji() {
         special: None,
     };
     assert_eq!(writer.update(&[update]).await.unwrap(), [Written::Done]);
+}
+
+#[tokio::test]
+async fn the_sellers_row_is_written_in_the_shape_of_each_known_module() {
+    let link = |table: &str, product: &str, seller: &str, extra: serde_json::Value| SellerAdapter {
+        link_table: Some(table.into()),
+        product_column: Some(product.into()),
+        seller_column: Some(seller.into()),
+        seller_value: Some("42".into()),
+        extra: extra.as_object().unwrap().clone().into_iter().collect(),
+        ..SellerAdapter::default()
+    };
+    // Facts, section 10.
+    for (module, tables, adapter, row) in [
+        (
+            "MultiMerch",
+            "CREATE TABLE oc_ms_product (product_id INT NOT NULL, seller_id INT NOT NULL, product_status TINYINT NOT NULL, product_approved TINYINT NOT NULL, list_until DATE NULL, number_sold INT NOT NULL DEFAULT 0, PRIMARY KEY (product_id)) ENGINE=MyISAM",
+            link("ms_product", "product_id", "seller_id", serde_json::json!({"product_status": 1, "product_approved": true})),
+            "SELECT CONCAT_WS(' ', seller_id, product_status, product_approved, number_sold, COUNT(*)) FROM oc_ms_product WHERE product_id = ",
+        ),
+        (
+            "Purpletree",
+            "CREATE TABLE oc_purpletree_vendor_products (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, seller_id INT NOT NULL, product_id INT NOT NULL, is_featured TINYINT NOT NULL, is_category_featured TINYINT NOT NULL, is_approved TINYINT NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL) ENGINE=MyISAM",
+            link("purpletree_vendor_products", "product_id", "seller_id", serde_json::json!({"is_approved": 1})),
+            "SELECT CONCAT_WS(' ', seller_id, is_approved, is_featured, created_at > '2020-01-01', COUNT(*)) FROM oc_purpletree_vendor_products WHERE product_id = ",
+        ),
+        (
+            "Webkul",
+            "CREATE TABLE oc_customerpartner_to_product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, customer_id INT NOT NULL, product_id INT NOT NULL, price FLOAT NOT NULL, seller_price FLOAT NOT NULL, currency_code VARCHAR(11) NOT NULL, quantity INT NOT NULL) ENGINE=MyISAM",
+            link("customerpartner_to_product", "product_id", "customer_id", serde_json::json!({"currency_code": "UZS"})),
+            "SELECT CONCAT_WS(' ', customer_id, currency_code, price, quantity, COUNT(*)) FROM oc_customerpartner_to_product WHERE product_id = ",
+        ),
+        (
+            "TMD",
+            "CREATE TABLE oc_vendor_to_product (vendor_id INT NOT NULL, product_id INT NOT NULL) ENGINE=MyISAM",
+            link("oc_vendor_to_product", "product_id", "vendor_id", serde_json::json!({})),
+            "SELECT CONCAT_WS(' ', vendor_id, 0, 0, 0, COUNT(*)) FROM oc_vendor_to_product WHERE product_id = ",
+        ),
+    ] {
+        let mut kit = Kit::new();
+        kit.run(tables);
+        let options = Options { seller: adapter, ..kit.options() };
+        let mut writer = Writer::open(&options, "c1").await.unwrap();
+        let created = writer.create(&[new(1)], false).await.unwrap();
+        // Where nothing in the table keeps a second row out, the repeated creation must.
+        assert_eq!(writer.create(&[new(1)], true).await.unwrap(), created, "{module}");
+        let id = id(&created[0]);
+        let expected = match module {
+            "MultiMerch" => "42 1 1 0 1",
+            "Purpletree" => "42 1 0 1 1",
+            "Webkul" => "42 UZS 0 0 1",
+            _ => "42 0 0 0 1",
+        };
+        assert_eq!(kit.cell(&format!("{row}{id}")), expected, "{module}");
+        assert!(writer.products(&[id]).await.unwrap()[&id].owned, "{module}");
+        assert!(writer.owns_more_than(0).await.unwrap() && !writer.owns_more_than(1).await.unwrap(), "{module}");
+    }
+}
+
+#[tokio::test]
+async fn a_manufacturer_has_its_texts_in_ocstore() {
+    let mut kit = Kit::new();
+    kit.run("ALTER TABLE oc_manufacturer ADD noindex TINYINT NOT NULL DEFAULT 1");
+    kit.run("CREATE TABLE oc_manufacturer_description (manufacturer_id INT NOT NULL, language_id INT NOT NULL, description TEXT NOT NULL, meta_description VARCHAR(255) NOT NULL, meta_keyword VARCHAR(255) NOT NULL, meta_title VARCHAR(255) NOT NULL, meta_h1 VARCHAR(255) NOT NULL, PRIMARY KEY (manufacturer_id, language_id)) ENGINE=MyISAM");
+    let mut writer = kit.writer().await;
+    writer.run(super::sql::Sql::new("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")).await.unwrap();
+    let shop = writer.shop().await.unwrap();
+    writer.alone().await.unwrap();
+    let entry = Entry::new("O'zbek & Co");
+    let id = writer.make_entry(&Dictionary::Manufacturers, &entry, None, false, &shop).await.unwrap();
+    assert_eq!(writer.make_entry(&Dictionary::Manufacturers, &entry, Some(id), true, &shop).await.unwrap(), id, "made twice");
+    writer.together().await.unwrap();
+    assert_eq!(
+        kit.cell(&format!("SELECT GROUP_CONCAT(meta_h1) FROM oc_manufacturer_description WHERE manufacturer_id = {id}")),
+        "O'zbek &amp; Co,O'zbek &amp; Co,O'zbek &amp; Co"
+    );
+    assert_eq!(
+        kit.cell(&format!("SELECT GROUP_CONCAT(keyword ORDER BY language_id) FROM oc_seo_url WHERE query = 'manufacturer_id={id}'")),
+        "ozbek-co,ozbek-co-uz,ozbek-co-en"
+    );
+    let standing = writer.dictionary(&Dictionary::Manufacturers).await.unwrap();
+    assert_eq!(standing[&same_name("O‘ZBEK & co")], Standing { id, complete: true });
+}
+
+#[tokio::test]
+async fn an_attribute_whose_maker_died_before_it_had_a_name_is_taken_up() {
+    let mut kit = Kit::new();
+    kit.run("INSERT INTO oc_attribute_group (attribute_group_id, sort_order) VALUES (5, 0); INSERT INTO oc_attribute (attribute_id, attribute_group_id, sort_order) VALUES (7, 5, 0)");
+    let mut writer = kit.writer().await;
+    let shop = writer.shop().await.unwrap();
+    writer.alone().await.unwrap();
+    let group = writer.make_entry(&Dictionary::AttributeGroups, &Entry::new("Billz"), None, true, &shop).await.unwrap();
+    let attributes = Dictionary::Attributes { group };
+    let taken_up = writer.make_entry(&attributes, &Entry::new("Цвет"), None, true, &shop).await.unwrap();
+    let new = writer.make_entry(&attributes, &Entry::new("Размер"), None, true, &shop).await.unwrap();
+    assert_eq!((group, taken_up), (5, 7));
+    assert_ne!(new, 7);
+    // Somebody else's row without a name is none of ours, unless a claim says that a making was cut short.
+    kit.run("INSERT INTO oc_attribute (attribute_id, attribute_group_id, sort_order) VALUES (70, 5, 0)");
+    assert_ne!(writer.make_entry(&attributes, &Entry::new("Сезон"), None, false, &shop).await.unwrap(), 70);
+    writer.together().await.unwrap();
+    assert_eq!(kit.cell("SELECT COUNT(*) FROM oc_attribute_description WHERE attribute_id IN (7)"), "3");
 }

@@ -6,9 +6,10 @@
 //! | how a session is opened and locked | `session` ([`Reader`], [`Writer`]) |
 //! | what stands there | `shop`, `observe`, `candidates` |
 //! | what the site itself has sold | `sales` |
-//! | how products are changed | `update`, [`special`] (pure), `special_write`, `batch` |
+//! | how products are changed | `update`, `details` (texts, manufacturer, attributes), [`special`] (pure), `special_write`, `batch` |
 //! | which categories there are, and which products stand in them | `categories` |
-//! | how products are made | `create`, `create_rows`, `text` |
+//! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
+//! | what products share by name | [`dictionary`] |
 //! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
 //!
@@ -20,6 +21,8 @@
 //! - No foreign and hardly any unique keys; ids are reused after a restore. A product is itself only with its `date_added`.
 //! - Text is stored HTML-escaped once. The shop's collation ignores case, accents and trailing blanks.
 
+mod addresses;
+mod attributes;
 mod batch;
 mod cache;
 mod candidates;
@@ -28,6 +31,9 @@ mod create;
 mod create_rows;
 #[cfg(test)]
 mod create_tests;
+mod details;
+pub mod dictionary;
+mod keyword;
 mod observe;
 pub mod options;
 mod sales;
@@ -44,6 +50,7 @@ mod text;
 mod update;
 #[cfg(test)]
 mod update_tests;
+mod weight;
 mod zone;
 
 pub use crate::db::DatabaseUrl;
@@ -51,11 +58,14 @@ pub use cache::Forget;
 pub use candidates::{Lookup, Match};
 pub use categories::{Filing, ShopCategory};
 pub use create::{Created, NewProduct, Note};
+pub use details::{Details, DetailsUpdate, Texts};
+pub use dictionary::{Dictionary, Entry, Standing, same_name};
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
-pub use text::escape;
+pub use text::{Room, escape, unescape};
 pub use update::{ProductUpdate, Written};
+pub use weight::{Weight, WeightUnit};

@@ -31,6 +31,22 @@ pub(super) struct Tables {
     pub(super) stock_status: Ident,
     pub(super) category: Ident,
     pub(super) category_description: Ident,
+    pub(super) tax_class: Ident,
+    pub(super) weight_class: Ident,
+    pub(super) weight_class_description: Ident,
+    pub(super) manufacturer: Ident,
+    pub(super) manufacturer_to_store: Ident,
+    pub(super) attribute: Ident,
+    pub(super) attribute_description: Ident,
+    pub(super) attribute_group: Ident,
+    pub(super) attribute_group_description: Ident,
+    pub(super) product_attribute: Ident,
+    pub(super) seo_url: Ident,
+    pub(super) event: Ident,
+    /// Only where the shop has the Google extension.
+    pub(super) google_product: Ident,
+    /// Only in ocStore (facts section 9).
+    pub(super) manufacturer_description: Ident,
 }
 
 impl Tables {
@@ -49,10 +65,25 @@ impl Tables {
             stock_status: name("stock_status")?,
             category: name("category")?,
             category_description: name("category_description")?,
+            tax_class: name("tax_class")?,
+            weight_class: name("weight_class")?,
+            weight_class_description: name("weight_class_description")?,
+            manufacturer: name("manufacturer")?,
+            manufacturer_to_store: name("manufacturer_to_store")?,
+            attribute: name("attribute")?,
+            attribute_description: name("attribute_description")?,
+            attribute_group: name("attribute_group")?,
+            attribute_group_description: name("attribute_group_description")?,
+            product_attribute: name("product_attribute")?,
+            seo_url: name("seo_url")?,
+            event: name("event")?,
+            google_product: name("googleshopping_product")?,
+            manufacturer_description: name("manufacturer_description")?,
         })
     }
 
-    pub(super) fn all(&self) -> [&Ident; 12] {
+    /// Those that every shop has.
+    pub(super) fn all(&self) -> [&Ident; 24] {
         [
             &self.product,
             &self.description,
@@ -66,6 +97,18 @@ impl Tables {
             &self.stock_status,
             &self.category,
             &self.category_description,
+            &self.tax_class,
+            &self.weight_class,
+            &self.weight_class_description,
+            &self.manufacturer,
+            &self.manufacturer_to_store,
+            &self.attribute,
+            &self.attribute_description,
+            &self.attribute_group,
+            &self.attribute_group_description,
+            &self.product_attribute,
+            &self.seo_url,
+            &self.event,
         ]
     }
 }

@@ -151,7 +151,9 @@ impl Reader {
 
         let ownership = self.options.seller.ownership()?;
         let extra = seller::table_names(&ownership, &self.options.table_prefix);
-        let names: Vec<&str> = self.tables.all().into_iter().map(db::Ident::name).chain(extra.iter().map(String::as_str)).collect();
+        let optional = [self.tables.google_product.name(), self.tables.manufacturer_description.name()];
+        let names: Vec<&str> =
+            self.tables.all().into_iter().map(db::Ident::name).chain(optional).chain(extra.iter().map(String::as_str)).collect();
         let question = schema::question(names);
         self.schema = Schema::new(self.rows::<Column>(question).await?);
         let (tables, schema) = (&self.tables, &self.schema);
@@ -253,7 +255,7 @@ fn fault(error: Error) -> Fault {
 }
 
 /// Name of the lock of one connection on one shop: at most 64 characters (MySQL 5.7).
-fn lock_name(identity: &str, connection_id: &str) -> String {
+pub(super) fn lock_name(identity: &str, connection_id: &str) -> String {
     let digest = Sha256::digest(format!("{identity}\n{connection_id}").as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("tradesync:{}", hex.get(..40).unwrap_or(&hex))

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{session::Reader, sql::Sql};
+use super::{session::Reader, sql::Sql, text::Room};
 use crate::fault::{Code, Fault};
 
 /// One of the shop's languages.
@@ -43,6 +43,14 @@ pub struct Shop {
     pub weight_class_id: i64,
     /// Default unit of length, 0 without one.
     pub length_class_id: i64,
+    /// Classes of weight: (id, its unit in some language).
+    pub weight_classes: Vec<(i64, String)>,
+    /// What a product's name can hold.
+    pub name_room: Room,
+    /// What its description can hold.
+    pub description_room: Room,
+    /// Whether the admin notes new products for the Google extension.
+    pub google_products: bool,
     /// What a person should know, such as an unknown time zone or a character set that cannot hold emoji.
     pub notes: Vec<String>,
 }
@@ -61,6 +69,14 @@ struct LanguageRow {
 struct IdRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
+}
+
+#[derive(QueryableByName)]
+struct UnitRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    unit: String,
 }
 
 #[derive(QueryableByName)]
@@ -135,8 +151,54 @@ impl Reader {
             stock_status_id,
             weight_class_id,
             length_class_id,
+            name_room: Room::from(self.schema.column(&self.tables.description, "name")?),
+            description_room: Room::from(self.schema.column(&self.tables.description, "description")?),
+            weight_classes: self.weight_classes().await?,
+            google_products: self.google_products().await?,
             notes,
         })
+    }
+
+    async fn weight_classes(&mut self) -> Result<Vec<(i64, String)>, Fault> {
+        let sql = format!(
+            "SELECT CAST(d.`weight_class_id` AS SIGNED) AS id, d.`unit` AS unit FROM {} d JOIN {} c ON c.`weight_class_id` = d.`weight_class_id` ORDER BY d.`weight_class_id`, d.`language_id`",
+            self.tables.weight_class_description, self.tables.weight_class
+        );
+        Ok(self.rows::<UnitRow>(Sql::new(sql)).await?.into_iter().map(|row| (row.id, row.unit)).collect())
+    }
+
+    /// The default installation has an event that adds a row for every new product (facts section 2).
+    async fn google_products(&mut self) -> Result<bool, Fault> {
+        if !self.schema.has(&self.tables.google_product) {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT CAST(COUNT(*) AS SIGNED) AS id FROM {} WHERE `trigger` = 'admin/model/catalog/product/addProduct/after' AND `action` = 'extension/advertise/google/addProduct' AND `status` = 1",
+            self.tables.event
+        );
+        Ok(self.ids(sql).await?.first().is_some_and(|count| *count > 0))
+    }
+
+    /// Whether the shop has this tax class.
+    ///
+    /// Errors: `TargetUnavailable`.
+    pub async fn has_tax_class(&mut self, id: i64) -> Result<bool, Fault> {
+        let mut sql =
+            Sql::new(format!("SELECT CAST(`tax_class_id` AS SIGNED) AS id FROM {} WHERE `tax_class_id` = ", self.tables.tax_class));
+        sql.bind(id);
+        Ok(!self.rows::<IdRow>(sql).await?.is_empty())
+    }
+
+    /// Whether the shop has this stock status.
+    ///
+    /// Errors: `TargetUnavailable`.
+    pub async fn has_stock_status(&mut self, id: i64) -> Result<bool, Fault> {
+        let mut sql = Sql::new(format!(
+            "SELECT CAST(`stock_status_id` AS SIGNED) AS id FROM {} WHERE `stock_status_id` = ",
+            self.tables.stock_status
+        ));
+        sql.bind(id);
+        Ok(!self.rows::<IdRow>(sql).await?.is_empty())
     }
 
     /// Now by the shop's clock.

@@ -3,6 +3,8 @@
 //! OpenCart escapes input by `htmlspecialchars(ENT_COMPAT)` and its templates print it as it is: raw text from a feed would be
 //! markup in the storefront (facts section 2). A lenient server cuts what is too long in the middle of anything, silently.
 
+use serde::{Deserialize, Serialize};
+
 use super::schema::Column;
 
 /// What one character becomes; `None` = itself.
@@ -29,7 +31,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Stored text as people read it.
-pub(super) fn unescape(text: &str) -> String {
+pub fn unescape(text: &str) -> String {
     html_escape::decode_html_entities(text).into_owned()
 }
 
@@ -43,8 +45,8 @@ pub(super) struct Fitted {
     pub(super) stripped: bool,
 }
 
-fn representable(text: &str, column: &Column) -> (String, bool) {
-    if column.takes_all_characters() || text.chars().all(|letter| u32::from(letter) <= 0xFFFF) {
+fn representable(text: &str, room: Room) -> (String, bool) {
+    if room.all_characters || text.chars().all(|letter| u32::from(letter) <= 0xFFFF) {
         return (text.to_owned(), false);
     }
     // Joiners and variation selectors only make sense beside the emoji that they belong to.
@@ -52,24 +54,54 @@ fn representable(text: &str, column: &Column) -> (String, bool) {
     (kept.trim().to_owned(), true)
 }
 
-fn measure(text: &str, column: &Column) -> usize {
-    if column.max_chars().is_some() { text.chars().count() } else { text.len() }
+/// What a column of text can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Most characters; `None` where bytes are counted.
+    chars: Option<usize>,
+    /// Most bytes.
+    bytes: Option<usize>,
+    /// Whether characters beyond U+FFFF can be held.
+    all_characters: bool,
 }
 
-fn room(column: &Column) -> usize {
-    column.max_chars().or(column.max_bytes()).unwrap_or(usize::MAX)
+impl From<&Column> for Room {
+    fn from(column: &Column) -> Self {
+        Self { chars: column.max_chars(), bytes: column.max_bytes(), all_characters: column.takes_all_characters() }
+    }
+}
+
+impl Room {
+    /// A plain text as it will stand there: escaped, and cut if it must be.
+    pub fn plain(self, text: &str) -> String {
+        fit(text, self).text
+    }
+
+    /// Safe HTML as it will stand there.
+    pub fn html(self, html: &str) -> String {
+        fit_html(html, self).text
+    }
+
+    fn most(self) -> usize {
+        self.chars.or(self.bytes).unwrap_or(usize::MAX)
+    }
+
+    fn measure(self, text: &str) -> usize {
+        if self.chars.is_some() { text.chars().count() } else { text.len() }
+    }
 }
 
 /// Escapes a plain text and cuts it at a whole character of the original, never inside an entity.
-pub(super) fn fit(text: &str, column: &Column) -> Fitted {
-    let (text, stripped) = representable(text, column);
-    let (room, mut used) = (room(column), 0);
+pub(super) fn fit(text: &str, room: impl Into<Room>) -> Fitted {
+    let room = room.into();
+    let (text, stripped) = representable(text, room);
+    let (most, mut used) = (room.most(), 0);
     let mut fitted = String::with_capacity(text.len());
     let mut letter_text = [0u8; 4];
     for letter in text.chars() {
         let piece = entity(letter).unwrap_or_else(|| letter.encode_utf8(&mut letter_text));
-        used += measure(piece, column);
-        if used > room {
+        used += room.measure(piece);
+        if used > most {
             return Fitted { text: fitted, cut: true, stripped };
         }
         fitted.push_str(piece);
@@ -78,24 +110,25 @@ pub(super) fn fit(text: &str, column: &Column) -> Fitted {
 }
 
 /// Escapes an identifier, which is never cut nor changed: `None` if the column cannot hold it whole.
-pub(super) fn fit_whole(text: &str, column: &Column) -> Option<String> {
-    let fitted = fit(text, column);
+pub(super) fn fit_whole(text: &str, room: impl Into<Room>) -> Option<String> {
+    let fitted = fit(text, room);
     (!fitted.cut && !fitted.stripped).then_some(fitted.text)
 }
 
 /// Escapes HTML (cleaned already) for a text column. What is too long is cut outside tags and its open tags are closed.
-pub(super) fn fit_html(html: &str, column: &Column) -> Fitted {
-    let (html, stripped) = representable(html, column);
-    let room = room(column);
+pub(super) fn fit_html(html: &str, room: impl Into<Room>) -> Fitted {
+    let room = room.into();
+    let (html, stripped) = representable(html, room);
+    let most = room.most();
     let escaped = escape(&html);
-    if measure(&escaped, column) <= room {
+    if room.measure(&escaped) <= most {
         return Fitted { text: escaped, cut: false, stripped };
     }
-    let mut target = room;
+    let mut target = most;
     while target > 0 {
         let (mut used, mut end, mut inside) = (0, 0, false);
         for (at, letter) in html.char_indices() {
-            used += entity(letter).map_or_else(|| if column.max_chars().is_some() { 1 } else { letter.len_utf8() }, str::len);
+            used += entity(letter).map_or_else(|| if room.chars.is_some() { 1 } else { letter.len_utf8() }, str::len);
             if used > target {
                 break;
             }
@@ -105,10 +138,10 @@ pub(super) fn fit_html(html: &str, column: &Column) -> Fitted {
             }
         }
         let closed = escape(&ammonia::clean(html.get(..end).unwrap_or_default()));
-        if measure(&closed, column) <= room {
+        if room.measure(&closed) <= most {
             return Fitted { text: closed, cut: true, stripped };
         }
-        target = target.saturating_sub((room / 16).max(1));
+        target = target.saturating_sub((most / 16).max(1));
     }
     Fitted { text: String::new(), cut: true, stripped }
 }

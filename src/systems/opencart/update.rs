@@ -75,15 +75,21 @@ const PRODUCTS: Layout = Layout {
     key: Some("product_id"),
 };
 
+/// Tells apart why a product was not found by witness and owner.
+pub(super) fn classify_identity(date_added: &str, now: Option<&Product>) -> Written {
+    match now {
+        None => Written::Gone,
+        Some(now) if now.date_added != date_added => Written::Replaced,
+        Some(now) if !now.owned => Written::Foreign,
+        Some(_) => Written::Done,
+    }
+}
+
 /// Tells apart why a row may not have been written.
 fn classify(wish: &ProductUpdate, now: Option<&Product>) -> Written {
-    let Some(now) = now else { return Written::Gone };
-    if now.date_added != wish.date_added {
-        return Written::Replaced;
-    }
-    if !now.owned {
-        return Written::Foreign;
-    }
+    let (Written::Done, Some(now)) = (classify_identity(&wish.date_added, now), now) else {
+        return classify_identity(&wish.date_added, now);
+    };
     let stands = wish.quantity.is_none_or(|(_, new)| now.quantity == new)
         && wish.price.is_none_or(|(_, new)| now.price == new)
         && wish.status.is_none_or(|(_, new)| now.status == new);

@@ -68,6 +68,10 @@ impl Database {
                (SELECT GROUP_CONCAT(CONCAT(d.language_id, ':', d.name) ORDER BY d.language_id) FROM oc_product_description d WHERE d.product_id = p.product_id), \
                (SELECT GROUP_CONCAT(s.store_id) FROM oc_product_to_store s WHERE s.product_id = p.product_id), \
                (SELECT GROUP_CONCAT(c.category_id) FROM oc_product_to_category c WHERE c.product_id = p.product_id), \
+               (SELECT m.name FROM oc_manufacturer m WHERE m.manufacturer_id = p.manufacturer_id), p.weight, \
+               (SELECT GROUP_CONCAT(CONCAT(n.name, '=', v.text) ORDER BY n.name) FROM oc_product_attribute v JOIN oc_attribute_description n ON n.attribute_id = v.attribute_id AND n.language_id = v.language_id \
+                 WHERE v.product_id = p.product_id AND v.language_id = 2), \
+               (SELECT COUNT(*) FROM oc_seo_url u WHERE u.query = CONCAT('product_id=', p.product_id)), \
                (SELECT GROUP_CONCAT(CONCAT(x.customer_group_id, ':', x.price) ORDER BY x.customer_group_id, x.price) FROM oc_product_special x WHERE x.product_id = p.product_id)) \
              AS words FROM oc_product p ORDER BY words",
         )

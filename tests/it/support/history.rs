@@ -45,6 +45,50 @@ impl Stage {
             "SELECT CONCAT(product_id, ' ', COUNT(*)) AS words FROM oc_product_special GROUP BY product_id, customer_group_id HAVING COUNT(*) > 1 LIMIT 5",
         );
         none(
+            "manufacturers twice",
+            "SELECT CONCAT(name, ' ', COUNT(*)) AS words FROM oc_manufacturer GROUP BY LOWER(TRIM(name)) COLLATE utf8_bin HAVING COUNT(*) > 1 LIMIT 5",
+        );
+        none(
+            "manufacturers half made",
+            "SELECT m.name AS words FROM oc_manufacturer m WHERE (SELECT COUNT(*) FROM oc_manufacturer_to_store s WHERE s.manufacturer_id = m.manufacturer_id) <> 1 \
+             OR (SELECT COUNT(*) FROM oc_seo_url u WHERE u.query = CONCAT('manufacturer_id=', m.manufacturer_id)) <> 3 LIMIT 5",
+        );
+        none(
+            "attributes twice",
+            "SELECT CONCAT(d.name, ' ', COUNT(*)) AS words FROM oc_attribute a JOIN oc_attribute_description d USING (attribute_id) WHERE d.language_id = 2 \
+             GROUP BY a.attribute_group_id, LOWER(d.name) COLLATE utf8_bin HAVING COUNT(*) > 1 LIMIT 5",
+        );
+        none(
+            "attribute groups twice",
+            "SELECT CONCAT(name, ' ', COUNT(*)) AS words FROM oc_attribute_group_description WHERE language_id = 1 GROUP BY name HAVING COUNT(*) > 1 LIMIT 5",
+        );
+        for (what, table, id) in
+            [("attributes", "oc_attribute", "attribute_id"), ("attribute groups", "oc_attribute_group", "attribute_group_id")]
+        {
+            none(
+                &format!("{what} without a name in every language"),
+                &format!(
+                    "SELECT CAST(a.{id} AS CHAR) AS words FROM {table} a WHERE (SELECT COUNT(*) FROM {table}_description d WHERE d.{id} = a.{id}) <> 3 LIMIT 5"
+                ),
+            );
+        }
+        none(
+            "attributes of a product that miss a language",
+            "SELECT CONCAT(product_id, ' ', attribute_id) AS words FROM oc_product_attribute GROUP BY product_id, attribute_id HAVING COUNT(*) <> 3 LIMIT 5",
+        );
+        none(
+            "attributes of no product",
+            "SELECT CONCAT(v.product_id, ' ', v.attribute_id) AS words FROM oc_product_attribute v LEFT JOIN oc_product p USING (product_id) WHERE p.product_id IS NULL LIMIT 5",
+        );
+        none(
+            "addresses twice in a store",
+            "SELECT CONCAT(store_id, ' ', keyword, ' ', COUNT(*)) AS words FROM oc_seo_url GROUP BY store_id, keyword HAVING COUNT(*) > 1 LIMIT 5",
+        );
+        none(
+            "pages with an address in some languages only",
+            "SELECT CONCAT(query, ' ', COUNT(*)) AS words FROM oc_seo_url GROUP BY store_id, query HAVING COUNT(*) <> 3 LIMIT 5",
+        );
+        none(
             "products without a link",
             "SELECT CONCAT(p.product_id, ' ', p.model) AS words FROM oc_product p LEFT JOIN tradesync_links l ON l.target_key = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
              WHERE l.id IS NULL LIMIT 5",

@@ -7,7 +7,11 @@ use super::{Api, Settings, UnmappedCategory, UpdateField, Variants, complete, de
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
+    systems::opencart::escape as escape_html,
 };
+
+/// Length of `oc_attribute_group_description.name`.
+const GROUP: usize = 64;
 
 impl Settings {
     /// What no single field shows: values out of range, and fields that need each other.
@@ -70,6 +74,9 @@ impl Settings {
         {
             wrong("/default_category_id", format!("`{}` is no category id; it is a whole number", category.0));
         }
+        if self.attribute_group.trim().is_empty() || escape_html(&self.attribute_group).chars().count() > GROUP {
+            wrong("/attribute_group", format!("must be a name of 1 to {GROUP} characters"));
+        }
         if self.images.dir.is_some() {
             wrong("/images/dir", "this version writes no pictures".into());
         }
@@ -77,8 +84,8 @@ impl Settings {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
         }
         for (place, field) in self.update_fields.iter().enumerate() {
-            if !matches!(field, UpdateField::Quantity | UpdateField::Price | UpdateField::Special | UpdateField::Categories) {
-                wrong(&format!("/update_fields/{place}"), "this version updates quantity, price, special and categories only".into());
+            if *field == UpdateField::Images {
+                wrong(&format!("/update_fields/{place}"), "this version does not update images".into());
             }
         }
         if self.variants != Variants::Separate {

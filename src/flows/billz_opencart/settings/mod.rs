@@ -163,6 +163,10 @@ pub struct OpenCart {
     pub cache_dir: Option<PathBuf>,
     /// Address of the bridge.
     pub bridge_url: Option<String>,
+    /// Tax class of new products; `null` = none.
+    pub tax_class_id: Option<u32>,
+    /// Stock status that new products show when they are sold out; `null` = the shop's own (`config_stock_status_id`).
+    pub stock_status_id: Option<u32>,
     /// How a product belongs to a seller.
     pub seller: Seller,
 }

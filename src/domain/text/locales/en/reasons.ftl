@@ -55,6 +55,7 @@ default_category = The default category of the settings.
 category_mapped = Its category “{ $category }” is mapped to category { $target } of the shop.
 default_category_missing = The default category { $category } of the settings is not in the shop any more. Choose another one, and the product is created.
 locked = Locked by a person, so it stays as it is{ $note }.
+attribute_group = Attribute group “{ $group }”.
 model_from_source = The model is taken from the source.
 stock_rounded_down = The fractional stock { $value } is rounded down.
 stock_negative = The negative stock { $value } counts as zero.

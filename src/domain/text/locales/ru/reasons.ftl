@@ -55,6 +55,7 @@ default_category = Категория по умолчанию из настро�
 category_mapped = Категория «{ $category }» сопоставлена с категорией сайта { $target }.
 default_category_missing = Категории по умолчанию { $category } на сайте больше нет. Выберите другую, и товар будет создан.
 locked = Заблокировано человеком, поэтому остаётся как есть{ $note }.
+attribute_group = Группа характеристик «{ $group }».
 model_from_source = Модель взята из источника.
 stock_rounded_down = Дробный остаток { $value } округлён вниз.
 stock_negative = Отрицательный остаток { $value } считается нулём.

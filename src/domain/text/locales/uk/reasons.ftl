@@ -55,6 +55,7 @@ default_category = Категорія за замовчуванням з нал�
 category_mapped = Категорію «{ $category }» зіставлено з категорією сайту { $target }.
 default_category_missing = Категорії за замовчуванням { $category } на сайті вже немає. Виберіть іншу, і товар буде створено.
 locked = Заблоковано людиною, тому лишається як є{ $note }.
+attribute_group = Група характеристик «{ $group }».
 model_from_source = Модель взято з джерела.
 stock_rounded_down = Дробовий залишок { $value } округлено вниз.
 stock_negative = Від’ємний залишок { $value } вважається нулем.

@@ -55,6 +55,7 @@ default_category = Sozlamalardagi standart toifa.
 category_mapped = “{ $category }” toifasi saytning { $target } toifasiga moslangan.
 default_category_missing = Sozlamalardagi standart toifa { $category } saytda endi yoʻq. Boshqasini tanlang, shunda mahsulot yaratiladi.
 locked = Inson tomonidan qulflangan, shu sababli oʻzgarishsiz qoladi{ $note }.
+attribute_group = “{ $group }” xususiyatlar guruhi.
 model_from_source = Model manbadan olindi.
 stock_rounded_down = Kasrli { $value } qoldigʻi pastga yaxlitlandi.
 stock_negative = Manfiy { $value } qoldigʻi nol deb olinadi.
