@@ -50,6 +50,7 @@ impl Parts {
             claims: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
+            image_root: config.image_root.clone(),
         };
         Ok(Self { flows: flows::all(&parts), store, sealer })
     }
@@ -64,6 +65,7 @@ impl Parts {
             links: store.clone(),
             changes: store.clone(),
             retries: store.clone(),
+            pictures: store.clone(),
             leases: store.clone(),
             mappings: store.clone(),
             inbox: store.clone(),

@@ -124,7 +124,8 @@ fn run() -> Value {
         "id": RUN, "flow": "billz-opencart", "connection": CONNECTION, "stream": STREAM, "owner": "seller:42", "trigger": "manual", "mode": "incremental",
         "dry_run": false, "state": "succeeded", "phase": "done", "created_at": "2026-02-01T09:05:00Z", "started_at": "2026-02-01T09:05:00Z",
         "finished_at": "2026-02-01T09:05:09Z", "not_before": null, "progress": {"read": 412, "total": 412, "applied": 17},
-        "counts": {"created": 2, "updated": 15, "unchanged": 390, "skipped": 5, "failed": 0, "held": 0}, "cursor_before": "2026-02-01T08:04:12Z",
+        "counts": {"created": 2, "updated": 15, "unchanged": 390, "skipped": 5, "failed": 0, "held": 0},
+        "pictures": {"fetched": 5, "failed": 0, "shown": 2, "waiting": 0}, "cursor_before": "2026-02-01T08:04:12Z",
         "cursor_after": "2026-02-01T09:04:12Z", "whole": true,
         "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
         "cancel_requested": false, "error": null,
@@ -137,6 +138,7 @@ fn retry_run() -> Value {
         "trigger": "retry", "state": "queued", "phase": "read", "items": [SOURCE], "started_at": null, "finished_at": null, "cursor_before": null,
         "cursor_after": null, "whole": null, "read": null, "progress": {"read": 0, "total": null, "applied": 0},
         "counts": {"created": 0, "updated": 0, "unchanged": 0, "skipped": 0, "failed": 0, "held": 0},
+        "pictures": {"fetched": 0, "failed": 0, "shown": 0, "waiting": 0},
     });
     if let (Some(run), Value::Object(queued)) = (run.as_object_mut(), queued) {
         run.extend(queued);

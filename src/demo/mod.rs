@@ -58,12 +58,15 @@ pub async fn run(options: Options, config: Config) -> Result<bool, Fault> {
             .await
             .map_err(|error| Fault::internal("the sandbox could not be started").caused_by(error))?;
     report::say(&format!("{} with {} products, 2 requests a second; a sale does not move updated_at", billz.url, options.products));
+    let photos = format!("{}{}", billz.url, sandbox::billz2::pictures::ROOT);
+    billz.billz2.set_switches(|switches| switches.photos = photos);
+    let images = shop::image_folder()?;
     let filled = shop::fill_from_excel(&url, &billz.billz2).await?;
     report::say(&format!("the seller's old Excel import left {filled} of these products in the shop already: they must not be doubled"));
 
     report::title("The service");
     let key = secrets::fresh_api_key();
-    let service = start_service(config, &url, key.clone()).await?;
+    let service = start_service(Config { image_root: Some(images.clone()), ..config }, &url, key.clone()).await?;
     let address = service.address();
     report::say(&format!("listening on http://{address}"));
     let client = Client::new(&format!("http://{address}"), key.expose_secret())?;
@@ -106,6 +109,7 @@ pub async fn run(options: Options, config: Config) -> Result<bool, Fault> {
     well &= synchronise(&client, &id, &chosen, "incremental").await?;
     well &= check(&client, &id, &url, &billz.billz2, &chosen).await?;
 
+    report::say(&format!("{} pictures in the shop's folder {}", shop::count_files(&images), images.display()));
     report::title(if well { "All matched: the shop holds what Billz says" } else { "NOT all matched: see above" });
     report::say(&format!("Swagger UI   http://{address}/docs/"));
     report::say(&format!("API key      {}", key.expose_secret()));
@@ -129,6 +133,8 @@ fn connection(billz: &str, shop: &DatabaseUrl, price_shop: &str) -> Value {
             "linking": "auto", "price_shop": price_shop,
             "new_products": "live", "unmapped_category": "default", "default_category_id": CATEGORY,
             "rates": {"USD": "12650"},
+            // The simulated Billz keeps its photos on this machine, where pictures are otherwise refused to come from.
+            "images": {"dir": shop::IMAGES, "allow_hosts": ["127.0.0.1"]},
         },
         "secrets": {"secret": BILLZ_KEY, "opencart_database_url": shop.expose()},
     })

@@ -1,5 +1,7 @@
 //! The shop's database of the demo and the tests: OpenCart's schema and our own seed rows.
 
+use std::path::{Path, PathBuf};
+
 use diesel::{
     Connection, MysqlConnection, RunQueryDsl,
     connection::SimpleConnection,
@@ -27,6 +29,28 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 fn connect(url: &str) -> Result<MysqlConnection, Fault> {
     MysqlConnection::establish(url)
         .map_err(|error| Fault::new(Code::DatabaseUnavailable, "the database server did not answer").caused_by(error))
+}
+
+/// The shop's folder for pictures, below the image root.
+pub const IMAGES: &str = "image/catalog/billz";
+
+/// Makes the shop's picture folder anew under `var/`; returns the image root.
+pub fn image_folder() -> Result<PathBuf, Fault> {
+    let made = std::env::current_dir().and_then(|here| {
+        let root = here.join("var/demo-shop");
+        if root.exists() {
+            std::fs::remove_dir_all(&root)?;
+        }
+        std::fs::create_dir_all(root.join(IMAGES))?;
+        Ok(root)
+    });
+    made.map_err(|error| Fault::internal("the demo's picture folder could not be made under var/").caused_by(error))
+}
+
+/// How many files stand in a folder and below it.
+pub fn count_files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
 }
 
 /// Drops and makes the database `name` on the server, with schema and seed; returns its address.

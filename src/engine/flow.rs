@@ -19,6 +19,7 @@ use super::{
     locks::LockSet,
     mapping::{Group, Grouping, Mappings},
     model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
+    pictures::Gallery,
     secrets::Sealer,
 };
 use crate::fault::{Fault, FaultView, FieldError};
@@ -132,6 +133,11 @@ pub trait Flow: Send + Sync {
     /// Fields that can be locked.
     fn lockable(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Where pictures come from and go to; `None` when this flow, or this connection, has none.
+    async fn gallery(&self, _opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        Ok(None)
     }
 
     /// The pure rules for one run of `stream`. `streams` are all streams of the connection; `facts` are what the target and

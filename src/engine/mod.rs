@@ -17,6 +17,7 @@
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
+//! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
@@ -29,6 +30,7 @@ pub mod flow;
 pub mod locks;
 pub mod mapping;
 pub mod model;
+pub mod pictures;
 pub mod ports;
 pub mod reaction;
 pub mod retry_list;

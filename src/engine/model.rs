@@ -145,6 +145,8 @@ pub struct Counts {
     pub failed: u64,
     /// Waiting for a person.
     pub held: u64,
+    /// What became of pictures; their failed items count in `failed`.
+    pub pictures: super::pictures::Tally,
 }
 
 /// What the read phase found out.

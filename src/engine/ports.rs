@@ -199,6 +199,8 @@ pub trait Runs: Send + Sync {
     async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64) -> Result<(), Fault>;
     /// The decide phase is over: counts of what needs no applying.
     async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault>;
+    /// All its changes are applied: its stream counts as synchronised from now on, whatever else the run still does.
+    async fn applied(&self, run: &str, fence: u64) -> Result<(), Fault>;
     /// Ends it, with its stream, in one transaction.
     async fn finish(&self, run: &str, fence: u64, finish: Finish) -> Result<(), Fault>;
     /// Puts it back into the queue: after a long wait, or because the service stops.

@@ -20,6 +20,9 @@ pub const POINTS: &[&str] = &[
     "after-effect",
     "after-record",
     "before-cursor",
+    "picture-file-written",
+    "pictures-stored",
+    "pictures-shown",
 ];
 
 /// Passes a point.

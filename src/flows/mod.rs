@@ -26,6 +26,8 @@ pub struct Parts {
     pub egress: String,
     /// Our own database's address: the shop's database where a connection names none.
     pub database_url: secrecy::SecretString,
+    /// Below which pictures may be written (`TRADESYNC_IMAGE_ROOT`).
+    pub image_root: Option<std::path::PathBuf>,
 }
 
 /// Every flow of this binary.

@@ -247,7 +247,7 @@ impl Http {
 }
 
 /// A timeout as it is kept: scaled, but a network does not get faster with the clock of a test.
-fn patience(timeout: Duration) -> Duration {
+pub(super) fn patience(timeout: Duration) -> Duration {
     clock::scaled(timeout).max(timeout.min(LEAST_PATIENCE))
 }
 

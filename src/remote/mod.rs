@@ -18,12 +18,16 @@
 //! Start reading at [`client`], then [`classify`]. [`token`] holds the single flight, [`retry`] the delays, [`redact`] what may
 //! be said about an answer in faults and logs.
 //!
+//! Addresses that came *inside remote data* are another matter: [`foreign`] fetches them, behind the SSRF [`guard`].
+//!
 //! Durations given here are as people think of them; [`crate::domain::clock::scaled`] is applied just before waiting, so the
 //! durations handed to [`ports::Limits`] and those it answers are real time already.
 
 pub mod call;
 pub mod classify;
 pub mod client;
+pub mod foreign;
+pub mod guard;
 pub mod ports;
 pub mod redact;
 pub mod retry;

@@ -114,7 +114,13 @@ pub async fn start(options: Options) -> io::Result<Running> {
 
 fn serve(listener: TcpListener, handle: billz2::Handle) -> io::Result<actix_web::dev::Server> {
     let handle = web::Data::new(handle);
-    let app = move || App::new().app_data(handle.clone()).service(billz2::control::scope()).default_service(web::to(billz2::routes::front));
+    let app = move || {
+        App::new()
+            .app_data(handle.clone())
+            .service(billz2::control::scope())
+            .service(billz2::pictures::scope())
+            .default_service(web::to(billz2::routes::front))
+    };
     // Two workers answer all a test needs; the idle connection outlives a client's pause, as behind the remote's proxy.
     Ok(HttpServer::new(app).workers(2).keep_alive(Duration::from_secs(75)).disable_signals().listen(listener)?.run())
 }

@@ -72,7 +72,7 @@ impl Row {
     }
 }
 
-fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
+pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
     for batch in changes.chunks(500) {
         let statement = format!(
             "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at) VALUES {}",

@@ -12,14 +12,17 @@ use diesel::{
 
 use super::{
     convert::{places, text, word},
-    links, runs,
+    links, pictures, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
 };
 use crate::{
     domain::clock,
-    engine::model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
+    engine::{
+        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
+        pictures::remembered,
+    },
 };
 
 /// What a row says once its effect is known.
@@ -79,7 +82,7 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         .fields
         .iter()
         .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
-    written.extend(short.map(|field| (field.field.clone(), field.new.clone())));
+    written.extend(short.map(|field| (field.field.clone(), remembered(&field.new))));
     Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),
@@ -171,6 +174,8 @@ pub(super) fn record(
         .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
         .collect();
     links::upsert(connection, space, &changed)?;
+    let applied = ends.iter().filter(|(_, end)| end.state == ChangeState::Applied);
+    pictures::wish(connection, space, applied.map(|(change, end)| (*change, end.target.as_ref(), end.witness.as_ref())))?;
     let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
     for other in others {
         // A run that somebody else finished tells of it all the same.

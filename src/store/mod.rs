@@ -5,8 +5,8 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], `claims`, [`retries`], [`leases`], [`limits`],
-//!   [`keys`], [`mappings`], [`inbox`], [`locks`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], `claims`, [`retries`], [`leases`],
+//!   [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`]
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
@@ -24,6 +24,7 @@ pub mod links;
 pub mod locks;
 pub mod mappings;
 pub mod migrate;
+pub mod pictures;
 pub mod records;
 pub mod retries;
 pub mod runs;

@@ -51,12 +51,13 @@ struct ListedRow {
     dismissed: bool,
 }
 
+/// Failures of pictures are left out: they have pauses of their own ([`crate::engine::pictures`]), and no price may wait for one.
 fn between(connection: &mut MysqlConnection, id: &str, stream: &str, first: &str, last: &str) -> Result<HashMap<String, Listed>, Fault> {
     let found: Vec<ListedRow> = sql_query(
         "SELECT t.source_key, t.attempts, t.next_at, t.next_at <= UTC_TIMESTAMP(6) AS due, t.by_rule, \
          COALESCE(t.source_hash = r.hash, FALSE) AS same_source, t.dismissed_at IS NOT NULL AS dismissed \
          FROM tradesync_retries t LEFT JOIN tradesync_records r ON r.connection_id = t.connection_id AND r.source_key = t.source_key \
-         WHERE t.connection_id = ? AND t.stream = ? AND t.source_key BETWEEN ? AND ?",
+         WHERE t.connection_id = ? AND t.stream = ? AND t.source_key BETWEEN ? AND ? AND t.code NOT LIKE 'picture\\_%'",
     )
     .bind::<Text, _>(id)
     .bind::<Text, _>(stream)
@@ -170,6 +171,15 @@ fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, w
         .bind::<Text, _>(run)
         .bind::<Text, _>(run)
         .execute(connection)?;
+    // Pictures pass when their wish does, whichever run took it up.
+    sql_query(
+        "DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND code LIKE 'picture\\_%' AND source_key NOT IN \
+         (SELECT w.source_key FROM tradesync_picture_wishes w JOIN tradesync_connections c ON c.link_space = w.space WHERE c.id = ? AND w.state = 'failed')",
+    )
+    .bind::<Text, _>(id)
+    .bind::<Text, _>(stream)
+    .bind::<Text, _>(id)
+    .execute(connection)?;
     // An approved plan took nothing up when it was made, for it was to write nothing.
     sql_query(
         "DELETE t FROM tradesync_runs r STRAIGHT_JOIN tradesync_changes c ON c.run_id = r.id AND c.state = 'applied' \

@@ -297,6 +297,11 @@ impl Runs for Store {
         self.pool.call(move |connection| runs_queue::decided(connection, &run, fence, counts, next)).await
     }
 
+    async fn applied(&self, run: &str, fence: u64) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::applied(connection, &run, fence)).await
+    }
+
     async fn finish(&self, run: &str, fence: u64, finish: Finish) -> Result<(), Fault> {
         let run = run.to_owned();
         self.pool.call(move |connection| runs_queue::finish(connection, &run, fence, &finish)).await

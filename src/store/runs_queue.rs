@@ -156,6 +156,17 @@ pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, c
     })
 }
 
+/// The first run of a stream counts from here on: sums over shops are taken of streams that were read at least once.
+pub(super) fn applied(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(), Fault> {
+    use tradesync_streams::dsl as s;
+    transact(connection, |connection| {
+        let held = hold(connection, run, fence)?;
+        let stream = s::tradesync_streams.find((&held.connection, &held.stream)).filter(s::last_synced_at.is_null());
+        diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;
+        Ok(())
+    })
+}
+
 pub(super) fn finish(connection: &mut MysqlConnection, run: &str, fence: u64, finish: &Finish) -> Result<(), Fault> {
     transact(connection, |connection| {
         let held = hold(connection, run, fence)?;

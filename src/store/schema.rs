@@ -285,6 +285,37 @@ table! {
     }
 }
 
+table! {
+    tradesync_pictures (place, address_hash) {
+        place -> Text,
+        address_hash -> Text,
+        address -> Text,
+        content_hash -> Nullable<Text>,
+        path -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        checked_at -> Nullable<Datetime>,
+        reason -> Nullable<Text>,
+        attempts -> Unsigned<Integer>,
+        next_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_picture_wishes (space, source_key) {
+        space -> Text,
+        source_key -> Text,
+        name -> Text,
+        target_key -> Text,
+        witness -> Nullable<Text>,
+        addresses -> Text,
+        ours -> Text,
+        state -> Text,
+        version -> Unsigned<BigInt>,
+        next_at -> Nullable<Datetime>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);

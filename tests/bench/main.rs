@@ -1,6 +1,7 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
-//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else. Needs `TRADESYNC_TEST_SERVER`.
+//! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
+//! `ARGS=pictures` measures nothing but pictures. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -10,6 +11,7 @@ mod support;
 mod first_import;
 mod model_replay;
 mod opencart_write;
+mod pictures;
 mod whole_job;
 
 use std::process::ExitCode;
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let memory_only = std::env::args().any(|argument| argument == "memory");
     let rows = runtime.block_on(async {
+        if std::env::args().any(|argument| argument == "pictures") {
+            return pictures::run().await;
+        }
         if memory_only {
             return whole_job::run(false).await;
         }
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
             return rows;
         }
         rows.extend(whole_job::run(true).await);
+        rows.extend(pictures::run().await);
         rows
     });
     let mut table = comfy_table::Table::new();

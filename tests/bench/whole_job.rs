@@ -29,7 +29,7 @@ fn peak(stage: &Stage) -> f64 {
 }
 
 /// Milliseconds of each phase of a run, from the service's own log.
-fn phases(stage: &Stage, run: &str) -> Vec<(String, f64)> {
+pub fn phases(stage: &Stage, run: &str) -> Vec<(String, f64)> {
     let log = stage.service.output();
     let field = |line: &str, name: &str| {
         line.split(&format!("{name}=")).nth(1).map(|rest| rest.split_whitespace().next().unwrap().trim_matches('"').to_owned())

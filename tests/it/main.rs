@@ -19,6 +19,7 @@ mod linking;
 mod locks;
 mod mapping;
 mod openapi;
+mod pictures;
 mod reading;
 mod requirement;
 mod retry_list;

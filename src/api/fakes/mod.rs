@@ -272,6 +272,9 @@ impl Runs for Memory {
     async fn decided(&self, _: &str, _: u64, _: Counts, _: Phase) -> Result<()> {
         unused()
     }
+    async fn applied(&self, _: &str, _: u64) -> Result<()> {
+        unused()
+    }
     async fn finish(&self, _: &str, _: u64, _: Finish) -> Result<()> {
         unused()
     }

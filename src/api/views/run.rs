@@ -147,6 +147,20 @@ pub struct CountsView {
     pub held: u64,
 }
 
+/// What became of pictures. They come after prices and stock; what failed or was not reached comes back on later runs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pictures)]
+pub struct PicturesView {
+    /// Addresses that were called.
+    pub fetched: u64,
+    /// Of these, the ones that could not be had, or are no picture for a shop.
+    pub failed: u64,
+    /// Items whose pictures were put into the target, in whole or in part.
+    pub shown: u64,
+    /// Items that still waited for pictures when this run last looked.
+    pub waiting: u64,
+}
+
 /// Why a run or item failed.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Failure)]
@@ -238,6 +252,8 @@ pub struct RunView {
     pub progress: ProgressView,
     /// Ends of its items.
     pub counts: CountsView,
+    /// What became of pictures.
+    pub pictures: PicturesView,
     /// The stream's cursor when it began.
     #[serde(serialize_with = "super::maybe_time")]
     pub cursor_before: Option<DateTime<Utc>>,
@@ -281,6 +297,12 @@ impl From<&Run> for RunView {
                 skipped: counts.skipped,
                 failed: counts.failed,
                 held: counts.held,
+            },
+            pictures: PicturesView {
+                fetched: counts.pictures.fetched,
+                failed: counts.pictures.failed,
+                shown: counts.pictures.shown,
+                waiting: counts.pictures.waiting,
             },
             cursor_before: run.cursor_before,
             cursor_after: run.cursor_after,

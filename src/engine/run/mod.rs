@@ -5,6 +5,7 @@
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`apply`]: changes into the target, batch by batch
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
+//! - `pictures`: what the changes wish to be shown, fetched and shown
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
 pub mod apply;
@@ -13,6 +14,7 @@ pub mod full_every;
 pub mod groups;
 pub mod hold;
 pub mod locks;
+mod pictures;
 pub mod read;
 pub mod vanished;
 
@@ -23,6 +25,7 @@ use super::{
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
+    pictures::Pictures,
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
@@ -48,6 +51,8 @@ pub struct Ports {
     pub changes: Arc<dyn Changes>,
     /// The retry list.
     pub retries: Arc<dyn Retries>,
+    /// Wishes for pictures.
+    pub pictures: Arc<dyn Pictures>,
     /// Leases.
     pub leases: Arc<dyn Leases>,
     /// What was mapped, and the source's tree of groups.
@@ -161,8 +166,8 @@ impl Execution {
             let counts = self.decide(&mut *observer, &*rules, engine).await?;
             return Ok(Worked { counts, summary });
         }
-        // By link space, not by connection: two connections of one seller on one shop would make the same goods twice.
-        self.hold.take(&format!("target:{}", self.connection.link_space)).await?;
+        let lease = self.target_lease();
+        self.hold.take(&lease).await?;
         let mut target = self.flow.target(&self.opened).await?;
         if self.run.phase == Phase::Apply {
             // Another stream's run may have finished a part of ours while we waited for the target.
@@ -180,6 +185,13 @@ impl Execution {
         let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
         self.phase_ended("apply", counts.created + counts.updated, began);
+        if self.is_complete() {
+            // Whoever applies next must count this stream in, though this run still has pictures to fetch.
+            self.ports.runs.applied(&self.run.id, self.hold.fence()).await?;
+        }
+        drop(target);
+        self.hold.release(&lease).await?;
+        let counts = self.pictures().await?;
         Ok(Worked { counts, summary })
     }
 

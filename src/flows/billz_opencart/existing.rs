@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    categories, details,
+    categories, details, pictures,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
@@ -117,6 +117,7 @@ fn changes(
     {
         fields.push(change);
     }
+    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link).into_iter().filter(|change| !locked(&change.field)));
     fields
 }
 

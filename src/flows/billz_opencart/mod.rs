@@ -7,7 +7,9 @@
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
-//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes; the mapping of categories: [`categories`] |
+//! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
+//! | 4.1 "маппинг категорий товара" | [`categories`] |
+//! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
@@ -19,8 +21,10 @@ pub mod categories;
 pub mod details;
 pub mod dictionaries;
 pub mod existing;
+pub mod gallery;
 pub mod new;
 pub mod normalise;
+pub mod pictures;
 pub mod price;
 pub mod properties;
 pub mod record;
@@ -52,6 +56,7 @@ use crate::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         mapping::{Group, Grouping, TargetGroup},
         model::Stream,
+        pictures::Gallery,
         space,
     },
     fault::{Code, Fault, FieldError},
@@ -210,7 +215,12 @@ impl Flow for BillzOpencartFlow {
     }
 
     fn validate(&self, settings: &Value, _secrets: &[&str]) -> Result<(), Vec<FieldError>> {
-        Settings::read(settings).map(drop)
+        let settings = Settings::read(settings)?;
+        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
+        match dir {
+            Some(Err(detail)) => Err(vec![FieldError::new("/settings/images/dir", detail)]),
+            Some(Ok(_)) | None => Ok(()),
+        }
     }
 
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>> {
@@ -243,6 +253,10 @@ impl Flow for BillzOpencartFlow {
         rows.push(match self.check_shop(opened, &settings).await {
             Ok(detail) => Check { name: "opencart.database".into(), ok: true, detail },
             Err(fault) => Check { name: "opencart.database".into(), ok: false, detail: format!("{} {}", fault.detail, fault.code.next()) },
+        });
+        rows.push(match gallery::check(&self.parts, &settings, opened).await {
+            Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
+            Err(detail) => Check { name: "pictures".into(), ok: false, detail },
         });
         rows
     }
@@ -288,6 +302,12 @@ impl Flow for BillzOpencartFlow {
 
     fn lockable(&self) -> &'static [&'static str] {
         LOCKABLE
+    }
+
+    async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
+        let settings = read(opened)?;
+        let gallery = gallery::BillzGallery::new(&self.parts, &settings, opened, self.shop(opened, &settings)?)?;
+        Ok(gallery.map(|gallery| Box::new(gallery) as Box<dyn Gallery>))
     }
 
     fn rules(&self, opened: &Opened, stream: &str, streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {

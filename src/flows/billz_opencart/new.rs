@@ -14,7 +14,7 @@
 use serde_json::Value;
 
 use super::{
-    categories, properties,
+    categories, pictures, properties,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::NewProducts,
     texts,
@@ -78,6 +78,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     }
     set(categories::FIELD, categories::value(&filed.targets), filed.rule);
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
+    fields.extend(pictures::of_new(settings, good));
     Decision {
         outcome: Outcome::Created,
         op: Op::Create,

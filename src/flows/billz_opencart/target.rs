@@ -139,7 +139,7 @@ impl ShopFacts {
     }
 }
 
-fn product_id(target: &str) -> Result<u64, Fault> {
+pub(super) fn product_id(target: &str) -> Result<u64, Fault> {
     target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
@@ -410,7 +410,7 @@ pub(super) fn special_wish(field: &FieldChange, settings: &Settings, groups: &[i
 }
 
 /// What a write that did not simply succeed means; `None` when it did.
-fn ended(written: Written) -> Option<Applied> {
+pub(super) fn ended(written: Written) -> Option<Applied> {
     match written {
         Written::Done => None,
         Written::Changed { now } => {

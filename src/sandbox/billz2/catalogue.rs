@@ -200,6 +200,8 @@ pub struct Catalogue {
     pub brands: Vec<Brand>,
     /// Descriptions that somebody has set; all others are invented from the row's number.
     pub descriptions: HashMap<Uuid, Box<str>>,
+    /// Photos that somebody has set, main one first; all others are invented from the row's number.
+    pub photos: HashMap<Uuid, Vec<String>>,
     /// Custom fields that somebody has set; all others are invented from the row's number.
     pub custom_fields: HashMap<Uuid, Vec<(String, String)>>,
     products: Vec<Product>,
@@ -210,8 +212,9 @@ pub struct Catalogue {
 impl Catalogue {
     /// A company without products.
     pub fn empty(seed: u64, company: Uuid, shops: Vec<Shop>, categories: Vec<Category>, brands: Vec<Brand>) -> Self {
-        let (descriptions, custom_fields, products, numbers) = (HashMap::new(), HashMap::new(), Vec::new(), HashMap::new());
-        Self { seed, company, shops, categories, brands, descriptions, custom_fields, products, numbers, next_no: 0 }
+        let (descriptions, photos, custom_fields) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (products, numbers) = (Vec::new(), HashMap::new());
+        Self { seed, company, shops, categories, brands, descriptions, photos, custom_fields, products, numbers, next_no: 0 }
     }
 
     /// All rows, oldest first.

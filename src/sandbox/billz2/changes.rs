@@ -87,6 +87,8 @@ pub struct Patch {
     pub barcode: Option<String>,
     /// New description, HTML.
     pub description: Option<String>,
+    /// Photos, the main one first: whole addresses, or names below the switch `photos`.
+    pub photos: Option<Vec<String>>,
     /// Brand by name (a new name makes a brand); `""` = none.
     pub brand: Option<String>,
     /// Custom fields, by name, in place of the invented ones.
@@ -116,6 +118,7 @@ impl Patch {
             || self.sku.is_some()
             || self.barcode.is_some()
             || self.description.is_some()
+            || self.photos.is_some()
             || self.brand.is_some()
             || self.custom_fields.is_some()
             || self.category.is_some()
@@ -208,6 +211,9 @@ pub fn patch(catalogue: &mut Catalogue, switches: &Switches, id: &Uuid, change: 
     }
     if let Some(description) = &change.description {
         catalogue.descriptions.insert(*id, description.as_str().into());
+    }
+    if let Some(photos) = &change.photos {
+        catalogue.photos.insert(*id, photos.clone());
     }
     if let Some(fields) = &change.custom_fields {
         catalogue.custom_fields.insert(*id, fields.clone());

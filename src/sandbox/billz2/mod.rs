@@ -9,6 +9,7 @@
 //! |---|---|
 //! | what is sold, and how rows are found | [`catalogue`], invented by [`seed`] |
 //! | how a row looks on the wire | [`wire`] (`offers` by shop), [`products`], [`lists`] |
+//! | its store of photos | [`pictures`] |
 //! | what can be set and broken | [`switches`], [`faults`] |
 //! | what tests can ask and do | [`Handle`] in process, [`control`] over HTTP |
 
@@ -23,6 +24,7 @@ pub mod journal;
 pub mod limits;
 pub mod lists;
 mod offers;
+pub mod pictures;
 pub mod products;
 pub mod reply;
 pub mod routes;
@@ -71,6 +73,7 @@ struct Inner {
     window: Mutex<Window>,
     faults: Mutex<Queue>,
     journal: Mutex<Journal>,
+    pictures: pictures::Pictures,
     started: Instant,
     second: Duration,
     draws: AtomicU64,
@@ -118,6 +121,7 @@ impl Handle {
                 window: Mutex::default(),
                 faults: Mutex::default(),
                 journal: Mutex::default(),
+                pictures: pictures::Pictures::default(),
                 started: Instant::now(),
                 second: Duration::from_secs_f64(1.0 / factor),
                 draws: AtomicU64::new(0),
@@ -215,6 +219,11 @@ impl Handle {
     /// Forgets what was asked.
     pub fn clear_requests(&self) {
         *locked(&self.inner.journal) = Journal::default();
+    }
+
+    /// The store of photos.
+    pub fn pictures(&self) -> &pictures::Pictures {
+        &self.inner.pictures
     }
 
     /// The shops.

@@ -82,7 +82,7 @@ pub fn list(catalogue: &Catalogue, switches: &Switches, query: &Query, fault: Op
         _ => count,
     };
     let null = rows.is_empty() && switches.past_end == PastEnd::Null;
-    let rows = (!null).then(|| rows.into_iter().map(|product| wire::row(catalogue, product)).collect());
+    let rows = (!null).then(|| rows.into_iter().map(|product| wire::row(catalogue, product, &switches.photos)).collect());
     let page = wire::Page { count, products: rows };
     let reply = match fault {
         Some(Fault::BadRow { field, row }) => spoil(&page, *field, usize::try_from(*row).unwrap_or(0)),

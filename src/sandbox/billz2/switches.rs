@@ -57,6 +57,8 @@ pub struct Switches {
     pub order: Order,
     /// True: every request draws a new order, so that pages overlap and miss rows.
     pub shuffle: bool,
+    /// What the addresses of photos begin with. Default: a host that does not exist; `<url of the sandbox>/pictures` serves them.
+    pub photos: String,
     /// Added to every answer, in milliseconds.
     pub latency_ms: u64,
     /// How far the remote's clock is ahead of ours, in seconds: `Date`, `updated_at`, tokens.
@@ -79,6 +81,7 @@ impl Default for Switches {
             promo_moves_updated_at: false,
             order: Order::NewestFirst,
             shuffle: false,
+            photos: "https://img.sandbox.example".to_owned(),
             latency_ms: 0,
             clock_ahead_s: 0,
         }

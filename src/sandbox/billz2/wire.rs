@@ -142,10 +142,10 @@ pub(super) fn null_or_empty<T>(list: Vec<T>, null: bool) -> Option<Vec<T>> {
     if list.is_empty() && null { None } else { Some(list) }
 }
 
-/// The row of one product.
-pub fn row<'a>(catalogue: &'a Catalogue, product: &'a Product) -> Row<'a> {
+/// The row of one product. `photos_at` is what addresses of photos begin with.
+pub fn row<'a>(catalogue: &'a Catalogue, product: &'a Product, photos_at: &str) -> Row<'a> {
     let brand: Option<&Brand> = catalogue.brands.get(usize::from(product.brand));
-    let photos = photos(product);
+    let photos = photos(catalogue, product, photos_at);
     let main = photos.as_ref().and_then(|list| list.first()).map(|photo| photo.photo_url.clone()).unwrap_or_default();
     let extra = product.has_quirk(21, 6);
     Row {
@@ -207,13 +207,18 @@ fn description(product: &Product) -> Option<Cow<'static, str>> {
     }
 }
 
-fn photos(product: &Product) -> Option<Vec<Photo>> {
+fn photos(catalogue: &Catalogue, product: &Product, at: &str) -> Option<Vec<Photo>> {
+    if let Some(set) = catalogue.photos.get(&product.id) {
+        let whole = |name: &String| if name.contains("://") { name.clone() } else { format!("{at}/{name}") };
+        let photo = |(name, sequence)| Photo { photo_url: whole(name), sequence, is_main: sequence == 0, photo_url_full: None };
+        return Some(set.iter().zip(0..).map(photo).collect());
+    }
     let count = match product.quirk(3) % 6 {
         0 => return None,
         1 => 0,
         other => other - 1,
     };
-    let url = |n: u64| format!("https://img.sandbox.example/{}/{n}.jpg", product.id.as_simple());
+    let url = |n: u64| format!("{at}/{}/{n}.jpg", product.id.as_simple());
     let photo = |n: u64| Photo {
         photo_url: url(n),
         sequence: u32::try_from(n).unwrap_or(0),

@@ -350,7 +350,7 @@ impl Writer {
         self.put("INSERT", &special, &rows, None).await
     }
 
-    /// Rows laid out by the table's columns, into the table.
+    /// Rows of a table by what is known of them; columns that it demands besides get neutral values.
     pub(super) async fn put(
         &mut self,
         verb: &str,

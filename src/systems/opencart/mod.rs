@@ -10,6 +10,7 @@
 //! | which categories there are, and which products stand in them | `categories` |
 //! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
 //! | what products share by name | [`dictionary`] |
+//! | pictures | `pictures` (rows), `image_folder` (files), [`bridge`] (files, where the disk is not ours) |
 //! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
 //!
@@ -24,6 +25,7 @@
 mod addresses;
 mod attributes;
 mod batch;
+pub mod bridge;
 mod cache;
 mod candidates;
 mod categories;
@@ -33,9 +35,11 @@ mod create_rows;
 mod create_tests;
 mod details;
 pub mod dictionary;
+mod image_folder;
 mod keyword;
 mod observe;
 pub mod options;
+mod pictures;
 mod sales;
 mod schema;
 mod seller;
@@ -54,14 +58,17 @@ mod weight;
 mod zone;
 
 pub use crate::db::DatabaseUrl;
+pub use bridge::Bridge;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
 pub use categories::{Filing, ShopCategory};
 pub use create::{Created, NewProduct, Note};
 pub use details::{Details, DetailsUpdate, Texts};
 pub use dictionary::{Dictionary, Entry, Standing, same_name};
+pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
+pub use pictures::ProductPictures;
 pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};

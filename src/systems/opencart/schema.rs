@@ -25,6 +25,7 @@ pub(super) struct Tables {
     pub(super) to_category: Ident,
     pub(super) to_layout: Ident,
     pub(super) special: Ident,
+    pub(super) image: Ident,
     pub(super) language: Ident,
     pub(super) customer_group: Ident,
     pub(super) setting: Ident,
@@ -59,6 +60,7 @@ impl Tables {
             to_category: name("product_to_category")?,
             to_layout: name("product_to_layout")?,
             special: name("product_special")?,
+            image: name("product_image")?,
             language: name("language")?,
             customer_group: name("customer_group")?,
             setting: name("setting")?,
@@ -83,7 +85,7 @@ impl Tables {
     }
 
     /// Those that every shop has.
-    pub(super) fn all(&self) -> [&Ident; 24] {
+    pub(super) fn all(&self) -> [&Ident; 25] {
         [
             &self.product,
             &self.description,
@@ -91,6 +93,7 @@ impl Tables {
             &self.to_category,
             &self.to_layout,
             &self.special,
+            &self.image,
             &self.language,
             &self.customer_group,
             &self.setting,

@@ -3,13 +3,16 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Api, Settings, UnmappedCategory, UpdateField, Variants, complete, defaults};
+use super::{Api, Settings, UnmappedCategory, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     fault::FieldError,
+    remote::guard::host_form,
     systems::opencart::escape as escape_html,
 };
 
+/// Most that `images.max_bytes` may be: a file is held in memory while it is checked.
+const MOST_BYTES: u64 = 50_000_000;
 /// Length of `oc_attribute_group_description.name`.
 const GROUP: usize = 64;
 
@@ -77,16 +80,27 @@ impl Settings {
         if self.attribute_group.trim().is_empty() || escape_html(&self.attribute_group).chars().count() > GROUP {
             wrong("/attribute_group", format!("must be a name of 1 to {GROUP} characters"));
         }
-        if self.images.dir.is_some() {
-            wrong("/images/dir", "this version writes no pictures".into());
+        for (place, host) in self.images.allow_hosts.iter().enumerate() {
+            if host_form(host).is_none() || host.contains('/') {
+                wrong(
+                    &format!("/images/allow_hosts/{place}"),
+                    format!("`{host}` is no host; write for example pictures.example, without port"),
+                );
+            }
+        }
+        if !(1..=MOST_BYTES).contains(&self.images.max_bytes) {
+            wrong("/images/max_bytes", format!("must be from 1 to {MOST_BYTES}"));
+        }
+        if let Some(address) = &self.opencart.bridge_url
+            && !url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+        {
+            wrong(
+                "/opencart/bridge_url",
+                format!("`{address}` is no address; write for example https://shop.example/index.php?route=extension/module/tradesync"),
+            );
         }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
-        }
-        for (place, field) in self.update_fields.iter().enumerate() {
-            if *field == UpdateField::Images {
-                wrong(&format!("/update_fields/{place}"), "this version does not update images".into());
-            }
         }
         if self.variants != Variants::Separate {
             wrong("/variants", "this version serves the default only".into());

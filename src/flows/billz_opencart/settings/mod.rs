@@ -142,11 +142,12 @@ pub struct Rounding {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Images {
-    /// Folder below the service's image root.
+    /// Folder for pictures inside the shop's `image/catalog`, absolute or below `TRADESYNC_IMAGE_ROOT`, under which it must lie. `null` =
+    /// by the bridge, or none.
     pub dir: Option<String>,
-    /// Hosts that pictures may come from although they are private.
+    /// Hosts (without port) that pictures may come from although they are in a private network.
     pub allow_hosts: Vec<String>,
-    /// Largest file.
+    /// Largest file, in bytes.
     pub max_bytes: u64,
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE tradesync_picture_wishes;
+DROP TABLE tradesync_pictures;

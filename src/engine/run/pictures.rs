@@ -1,0 +1,232 @@
+//! After the batches: pictures are fetched, stored and shown, for a while. What is left over waits for the next run.
+//!
+//! The target is held only while rows are written, so other streams of the connection synchronise meanwhile. One run at a time does
+//! this for a link space; its wishes belong to the space, so it also does what other runs left.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+
+use super::Execution;
+use crate::{
+    domain::clock,
+    engine::{
+        model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Reason},
+        pictures::{FIELD, Fetched, Gallery, Known, Rest, Settled, Show, Tally, Wish},
+    },
+    fault::{Fault, failpoint},
+};
+
+/// How long a run works on pictures. Too short: a first import's pictures take many runs; too long: the stream's next prices wait.
+const BUDGET: Duration = Duration::from_secs(120);
+/// Wishes looked at together: their rows are written by one set of statements.
+const WISHES: u32 = 200;
+/// Pictures fetched at once over all hosts. Too low: the network idles; too high: memory, since each may have `max_bytes`.
+const AT_ONCE: usize = 16;
+/// Fetched pictures that are recorded by one statement, if as many have come.
+const RECORDED_TOGETHER: usize = 32;
+
+/// What came of one address in this run.
+enum Came {
+    /// It is there.
+    Here(String),
+    /// It is not; `now` = it was tried in this run.
+    Failed { reason: Reason, now: bool },
+    /// There was no time.
+    NoTime,
+}
+
+impl Execution {
+    /// Works on the wishes of this link space; the run's counts with what was done.
+    pub(super) async fn pictures(&mut self) -> Result<Counts, Fault> {
+        let Some(gallery) = self.flow.gallery(&self.opened).await? else { return Ok(self.run.counts) };
+        let space = self.connection.link_space.clone();
+        let only = self.run.items.clone();
+        if self.ports.pictures.due(&space, only.as_deref(), None, 1).await?.is_empty() {
+            return Ok(self.run.counts);
+        }
+        let began = Instant::now();
+        let lease = format!("pictures:{space}");
+        self.hold.take(&lease).await?;
+        let until = Instant::now() + BUDGET;
+        let mut after: Option<String> = None;
+        while Instant::now() < until {
+            self.hold.go_on()?;
+            let wishes = self.ports.pictures.due(&space, only.as_deref(), after.as_deref(), WISHES).await?;
+            let Some(last) = wishes.last() else { break };
+            after = Some(last.source.clone());
+            let mut tally = Tally::default();
+            let came = self.fetch(&*gallery, &wishes, until, only.is_some(), &mut tally).await?;
+            self.show(&*gallery, wishes, &came, tally).await?;
+        }
+        self.hold.release(&lease).await?;
+        let pictures = self.run.counts.pictures;
+        self.phase_ended("pictures", pictures.fetched, began);
+        Ok(self.run.counts)
+    }
+
+    /// Has every address of these wishes fetched that is not known yet.
+    async fn fetch(
+        &self,
+        gallery: &dyn Gallery,
+        wishes: &[Wish],
+        until: Instant,
+        asked: bool,
+        tally: &mut Tally,
+    ) -> Result<HashMap<String, Came>, Fault> {
+        let addresses: BTreeSet<&String> = wishes.iter().flat_map(|wish| &wish.addresses).collect();
+        let addresses: Vec<String> = addresses.into_iter().cloned().collect();
+        let mut known = self.ports.pictures.known(gallery.place(), &addresses).await?;
+        let stop = self.hold.stopped();
+        let work = stream::iter(addresses.into_iter().map(|address| {
+            let known = known.remove(&address).unwrap_or_else(|| Known { due: true, ..Known::default() });
+            let stop = stop.clone();
+            async move { self.fetch_one(gallery, address, known, until, asked, &stop).await }
+        }));
+        let mut came = HashMap::new();
+        let mut work = std::pin::pin!(work.buffer_unordered(AT_ONCE).ready_chunks(RECORDED_TOGETHER));
+        while let Some(some) = work.next().await {
+            let mut fetched = Vec::new();
+            for one in some {
+                let (address, what, news) = one?;
+                if let Some(news) = news {
+                    tally.fetched += 1;
+                    tally.failed += u64::from(matches!(news, Fetched::Failed(_)));
+                    fetched.push((address.clone(), news));
+                }
+                came.insert(address, what);
+            }
+            if !fetched.is_empty() {
+                failpoint::hit("pictures-stored");
+                self.ports.pictures.remember(gallery.place(), &fetched).await?;
+            }
+        }
+        Ok(came)
+    }
+
+    async fn fetch_one(
+        &self,
+        gallery: &dyn Gallery,
+        address: String,
+        known: Known,
+        until: Instant,
+        asked: bool,
+        stop: &tokio_util::sync::CancellationToken,
+    ) -> Result<(String, Came, Option<Fetched>), Fault> {
+        let standing = match &known.stored {
+            Some(stored) if gallery.holds(&stored.path).await => Some(stored.clone()),
+            _ => None,
+        };
+        if let Some(stored) = standing.as_ref().filter(|_| !known.old) {
+            return Ok((address, Came::Here(stored.path.clone()), None));
+        }
+        if let Some(reason) = known.failed.clone().filter(|_| !known.due && !asked) {
+            let what = standing.map_or(Came::Failed { reason, now: false }, |stored| Came::Here(stored.path));
+            return Ok((address, what, None));
+        }
+        if Instant::now() >= until {
+            return Ok((address, Came::NoTime, None));
+        }
+        let fetched = gallery.fetch(&address, standing.as_ref(), stop).await?;
+        let what = match (&fetched, standing) {
+            (Fetched::Stored(stored), _) => Came::Here(stored.path.clone()),
+            // What we have serves on while its source does not answer.
+            (Fetched::Unchanged | Fetched::Failed(_), Some(stored)) => Came::Here(stored.path),
+            (Fetched::Failed(reason), None) => Came::Failed { reason: reason.clone(), now: true },
+            (Fetched::Unchanged, None) => Came::NoTime,
+        };
+        Ok((address, what, Some(fetched)))
+    }
+
+    /// Writes what came to the targets, and down what is left.
+    async fn show(
+        &mut self,
+        gallery: &dyn Gallery,
+        wishes: Vec<Wish>,
+        came: &HashMap<String, Came>,
+        mut tally: Tally,
+    ) -> Result<(), Fault> {
+        let (space, fence) = (self.connection.link_space.clone(), self.hold.fence());
+        let of = |address: &String| came.get(address).unwrap_or(&Came::NoTime);
+        let wishes: Vec<Wish> =
+            wishes.into_iter().filter(|wish| !wish.addresses.iter().any(|address| matches!(of(address), Came::NoTime))).collect();
+        let mut shows = Vec::new();
+        let mut intents = Vec::new();
+        for wish in &wishes {
+            let mut paths: Vec<String> = Vec::new();
+            for address in &wish.addresses {
+                // Two addresses of the same content are one picture.
+                if let Came::Here(path) = of(address)
+                    && !paths.contains(path)
+                {
+                    paths.push(path.clone());
+                }
+            }
+            let ours: BTreeSet<String> = wish.ours.iter().chain(&paths).cloned().collect();
+            let ours: Vec<String> = ours.into_iter().collect();
+            if !paths.is_empty() {
+                intents.push((wish.source.clone(), ours.clone()));
+            }
+            shows.push(Show { target: wish.target.clone(), witness: wish.witness.clone(), paths, ours });
+        }
+        let lease = self.target_lease();
+        self.hold.take(&lease).await?;
+        self.ports.pictures.intend(&self.run.id, fence, &space, &intents).await?;
+        let answers = gallery.show(&shows).await?;
+        failpoint::hit("pictures-shown");
+        let mut ends = Vec::new();
+        let mut report = Vec::new();
+        for ((wish, show), answer) in wishes.iter().zip(shows).zip(answers) {
+            let failed: Vec<String> = wish.addresses.iter().filter(|address| matches!(of(address), Came::Failed { .. })).cloned().collect();
+            let (rest, ours) = match answer {
+                Applied::Gone { .. } => (Rest::NoTarget, Vec::new()),
+                Applied::Done { .. } => {
+                    tally.shown += u64::from(!show.paths.is_empty());
+                    report.extend(failures(wish, &of));
+                    let ours = if show.paths.is_empty() { wish.ours.clone() } else { show.paths };
+                    (if failed.is_empty() { Rest::Nothing } else { Rest::Failed(failed) }, ours)
+                }
+                // Left as it is: the next run looks again.
+                Applied::Conflict { .. } | Applied::Failed { .. } => continue,
+            };
+            ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, rest });
+        }
+        self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
+        self.hold.release(&lease).await
+    }
+
+    /// Who holds it writes into the target. By link space, not by connection: two connections of one seller on one shop would make
+    /// the same goods twice.
+    pub(super) fn target_lease(&self) -> String {
+        format!("target:{}", self.connection.link_space)
+    }
+}
+
+/// One line for an item some of whose pictures failed in this run.
+fn failures<'a>(wish: &'a Wish, of: &impl Fn(&'a String) -> &'a Came) -> Option<NewChange> {
+    let mut fields = Vec::new();
+    let mut first = None;
+    for address in &wish.addresses {
+        if let Came::Failed { reason, now: true } = of(address) {
+            first.get_or_insert_with(|| reason.clone());
+            fields.push(FieldChange { field: FIELD.into(), old: None, new: address.clone().into(), rule: reason.clone() });
+        }
+    }
+    first.map(|reason| NewChange {
+        source: wish.source.clone(),
+        name: wish.name.clone(),
+        target: Some(wish.target.clone()),
+        witness: wish.witness.clone(),
+        op: Op::None,
+        fields,
+        reason,
+        outcome: Outcome::Failed,
+        state: ChangeState::Failed,
+        undo: "never:nothing was written".into(),
+        link_origin: None,
+        source_seen_at: clock::now(),
+    })
+}
