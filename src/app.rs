@@ -14,6 +14,7 @@ use crate::{
     engine::{
         flow::Flow,
         run::Ports,
+        schedule::scheduler::Scheduler,
         secrets::Sealer,
         service::Service,
         worker::{self, Worker},
@@ -85,6 +86,7 @@ impl Parts {
             mappings: store.clone(),
             inbox: store.clone(),
             lock_store: store.clone(),
+            schedules: store.clone(),
             retries: store.clone(),
             audit: store.clone(),
             answers: store.clone(),
@@ -146,6 +148,8 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     if config.role != Role::Api {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
         tasks.push(tokio::spawn(worker.run(stop.clone())));
+        let scheduler = Scheduler::new(Arc::new(parts.store.clone()));
+        tasks.push(tokio::spawn(scheduler.run(stop.clone())));
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
     let api = api::Api::new(parts.service(config), metrics, &documents());

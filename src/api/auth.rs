@@ -90,6 +90,16 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/retry-list/{id}/retry", Needs::Operator),
     ("POST", "/sync/retry-list/{id}/dismiss", Needs::Operator),
     ("POST", "/sync/{flow}", Needs::Operator),
+    ("GET", "/schedules", Needs::Reader),
+    ("POST", "/schedules", Needs::Operator),
+    ("GET", "/schedules/{id}", Needs::Reader),
+    ("PATCH", "/schedules/{id}", Needs::Operator),
+    ("DELETE", "/schedules/{id}", Needs::Operator),
+    ("POST", "/schedules/{id}/start", Needs::Operator),
+    ("POST", "/schedules/{id}/stop", Needs::Operator),
+    ("GET", "/schedules/{id}/next", Needs::Reader),
+    ("GET", "/schedules/{id}/runs", Needs::Reader),
+    ("GET", "/schedules/{id}/skips", Needs::Reader),
 ];
 
 /// Routes that are asked by POST but change nothing: the audit is silent about them.

@@ -72,6 +72,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Categories", "Which category of the source goes to which category of the shop, and which goods wait for one."),
     ("Locks", "Items and fields that are never touched."),
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
+    ("Schedules", "When streams run by themselves: period or cron, hours, days, time zone; what they ran and what they let pass."),
     ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
     ("Audit", "Who did what, on whose behalf, with what stood before and after."),
     ("Service", "Health, metrics, documents."),
@@ -82,9 +83,12 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
     let text = json!({"type": "string"});
     match name {
         "id" if path.starts_with("/sync/runs") => ("Id of the run", text, json!(examples::RUN)),
+        "id" if path.starts_with("/schedules") => ("Id of the schedule", text, json!(examples::SCHEDULE)),
         "id" if path.starts_with("/sync/retry-list") => ("Id of the item in the retry list", text, json!(examples::RETRY)),
         "id" => ("Id of the connection", text, json!(examples::CONNECTION)),
-        "stream" if path == "/sync/runs" || path == "/sync/retry-list" => ("Only of this stream", text, json!(examples::STREAM)),
+        "stream" if matches!(path, "/sync/runs" | "/sync/retry-list" | "/schedules") => {
+            ("Only of this stream", text, json!(examples::STREAM))
+        }
         "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
         "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
@@ -96,6 +100,8 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
             ("Those that wait, or those that were dismissed", words, json!("waiting"))
         }
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
+        "enabled" => ("Only started (true) or only stopped ones (false)", json!({"type": "boolean"}), json!(true)),
+        "n" => ("How many times", json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 10}), json!(3)),
         "connection" => ("Only of this connection", text, json!(examples::CONNECTION)),
         "owner" => ("Only of this owner's connections", text, json!("seller:42")),
         "state" if path.ends_with("/links") => {
@@ -128,6 +134,9 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_streams" => &["limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
         "list_unmapped_categories" => &["all", "limit", "cursor"],
+        "list_schedules" => &["connection", "stream", "enabled", "limit", "cursor"],
+        "next_of_schedule" => &["n"],
+        "runs_of_schedule" | "skips_of_schedule" => &["limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
         "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
@@ -152,6 +161,8 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "replace_locks" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "create_schedule" | "start_schedule" | "stop_schedule" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
+        "patch_schedule" | "delete_schedule" => &[Code::PreconditionFailed],
         "retry_item" => &[Code::StreamBusy, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress],
         "retry_failed" => {
             &[Code::StreamBusy, Code::NotAwaiting, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress]
@@ -166,7 +177,10 @@ fn conflicts(operation: &str) -> &'static [Code] {
 fn takes_key(operation: &str) -> bool {
     matches!(
         operation,
-        "create_connection"
+        "create_schedule"
+            | "start_schedule"
+            | "stop_schedule"
+            | "create_connection"
             | "create_stream"
             | "confirm_link"
             | "start_sync"
@@ -350,7 +364,8 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
-    if matches!(id, "list_items" | "list_retries" | "dismiss_item") {
+    let of_schedule = id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule");
+    if of_schedule || matches!(id, "list_items" | "list_retries" | "dismiss_item") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 /// Stands for a connection's id.
 pub const CONNECTION: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5a";
+/// Stands for a schedule's id.
+pub const SCHEDULE: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5c";
 /// Stands for a run's id.
 pub const RUN: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5b";
 /// Stands for an item of the retry list.
-pub const RETRY: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5c";
+pub const RETRY: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a60";
 /// Stands for a Billz 2 shop.
 pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 /// Stands for a source item.
@@ -40,6 +42,11 @@ pub fn request(operation: &str) -> Option<Value> {
             {"target": TARGET, "note": "sold by us, not by the seller"},
             {"fields": ["name"]},
         ]}),
+        "create_schedule" => json!({
+            "connection": CONNECTION, "stream": STREAM, "every": "5m", "timezone": "Asia/Tashkent", "window": {"from": "09:00", "to": "21:00"},
+            "days": [1, 2, 3, 4, 5, 6], "jitter": "30s", "mode": "incremental", "catch_up": "once",
+        }),
+        "patch_schedule" => json!({"cron": "0 3 * * *", "window": null, "mode": "full"}),
         "start_sync" => json!({"connection": CONNECTION, "stream": STREAM, "mode": "incremental", "dry_run": true}),
         _ => return None,
     })
@@ -67,6 +74,11 @@ pub fn response(operation: &str) -> Option<Value> {
             "set_at": "2026-02-01T09:03:00Z",
         })),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
+        "list_schedules" => page(schedule()),
+        "create_schedule" | "get_schedule" | "patch_schedule" | "start_schedule" | "stop_schedule" => schedule(),
+        "next_of_schedule" => json!({"items": ["2026-02-02T04:00:00Z", "2026-02-02T04:05:00Z", "2026-02-02T04:10:00Z"]}),
+        "runs_of_schedule" => page(run()),
+        "skips_of_schedule" => page(skip()),
         "retry_item" | "retry_failed" => retry_run(),
         "list_retries" => page(retry_item()),
         "list_audit" => page(json!({
@@ -105,6 +117,22 @@ fn stream() -> Value {
     json!({
         "stream": STREAM, "name": "Chilonzor", "enabled": true, "settings": {}, "cursor": "2026-02-01T09:04:12Z", "last_synced_at": "2026-02-01T09:05:00Z",
         "last_whole_read_at": "2026-02-01T09:05:00Z", "last_run": RUN, "next_run_at": null,
+    })
+}
+
+fn schedule() -> Value {
+    json!({
+        "id": SCHEDULE, "connection": CONNECTION, "stream": STREAM, "every": "5m", "cron": null, "timezone": "Asia/Tashkent", "days": [1, 2, 3, 4, 5, 6],
+        "window": {"from": "09:00", "to": "21:00"}, "jitter": "30s", "mode": "incremental", "enabled": true, "catch_up": "once",
+        "text": "every 5 minutes from 09:00 to 21:00, on Monday, Tuesday, Wednesday, Thursday, Friday, Saturday (Asia/Tashkent)",
+        "next_run_at": "2026-02-02T04:00:11Z", "last_run": RUN, "last_skip": skip(), "created_at": "2026-02-01T09:00:00Z", "updated_at": "2026-02-01T09:00:00Z",
+    })
+}
+
+fn skip() -> Value {
+    json!({
+        "reason": "schedule_overlap", "text": "The stream's run before had not ended yet, so no new one was started.",
+        "first_due_at": "2026-02-01T09:05:00Z", "last_due_at": "2026-02-01T09:15:00Z", "count": 3,
     })
 }
 

@@ -53,15 +53,16 @@ fn read(request: &HttpRequest) -> Result<Option<String>, Fault> {
 
 /// Acts once per key. A key that was answered before is answered again before anything is looked at, so that a replay does not depend on what
 /// has become of the stream, link or run meanwhile. `work` stores the rendered answer in the transaction that acts.
-pub async fn act<T, Work>(
+pub async fn act<T, Work, Render>(
     api: &Api,
     key: Key,
     digest: &str,
-    render: fn(&T) -> StoredAnswer,
+    render: Render,
     work: impl FnOnce(Option<Idempotency>, RenderBox<T>) -> Work,
 ) -> Answer
 where
     T: 'static,
+    Render: Fn(&T) -> StoredAnswer + Clone + Send + Sync + 'static,
     Work: Future<Output = Result<Acted<T>, Fault>>,
 {
     let key = key.0.map(|scope| Idempotency { scope, body: digest.to_owned() });
@@ -71,7 +72,7 @@ where
     };
     let acted = match before {
         Some(answer) => Acted::Replayed(answer),
-        None => work(key, Box::new(render)).await?,
+        None => work(key, Box::new(render.clone())).await?,
     };
     Ok(answer(&acted, render))
 }
@@ -82,7 +83,7 @@ pub fn stored(status: StatusCode, location: Option<String>, body: &impl serde::S
 }
 
 /// The answer to an act: fresh, or as it was given before.
-fn answer<T>(acted: &Acted<T>, render: fn(&T) -> StoredAnswer) -> HttpResponse {
+fn answer<T>(acted: &Acted<T>, render: impl Fn(&T) -> StoredAnswer) -> HttpResponse {
     let (answer, replayed) = match acted {
         Acted::Fresh(thing) => (render(thing), false),
         Acted::Replayed(answer) => (answer.clone(), true),

@@ -3,8 +3,8 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`],
-//!   [`retry_list`], [`audit`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`], [`retry_list`], [`schedules`],
+//!   [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -19,6 +19,7 @@ pub mod frame;
 pub mod health;
 pub mod idempotency;
 pub mod json;
+pub mod language;
 pub mod links;
 pub mod locks;
 pub mod mappings;
@@ -26,6 +27,7 @@ pub mod page;
 pub mod problem;
 pub mod retry_list;
 pub mod runs;
+pub mod schedules;
 pub mod streams;
 pub mod sync;
 pub mod views;
@@ -121,6 +123,16 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)
+        .service(schedules::list_schedules)
+        .service(schedules::create_schedule)
+        .service(schedules::get_schedule)
+        .service(schedules::patch_schedule)
+        .service(schedules::delete_schedule)
+        .service(schedules::start_schedule)
+        .service(schedules::stop_schedule)
+        .service(schedules::next_of_schedule)
+        .service(schedules::runs_of_schedule)
+        .service(schedules::skips_of_schedule)
         .service(audit::list_audit)
         .service(retry_list::retry_failed)
         .service(retry_list::list_retries)

@@ -80,6 +80,18 @@ impl Params {
         self.given.remove(name).filter(|text| !text.is_empty())
     }
 
+    /// A number of 1 to `most`.
+    pub fn count(&mut self, name: &'static str, default: usize, most: usize) -> usize {
+        match self.text(name).map(|text| text.parse::<usize>()) {
+            None => default,
+            Some(Ok(count)) if (1..=most).contains(&count) => count,
+            Some(_) => {
+                self.wrong(name, format!("must be a whole number of 1 to {most}"));
+                default
+            }
+        }
+    }
+
     /// One of several words, in the form that bodies have.
     pub fn word<T: serde::de::DeserializeOwned>(&mut self, name: &'static str, words: &str) -> Option<T> {
         let text = self.text(name)?;

@@ -8,6 +8,7 @@ use super::{
     etag,
     idempotency::{self, Key},
     json::{Nothing, Strict},
+    language::spoken,
     page::{Page, Params},
     problem::Answer,
     sync::accepted,
@@ -59,17 +60,13 @@ pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>,
 /// the language of `Accept-Language` (ru, uz, en, uk).
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
-pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, request: HttpRequest) -> Answer {
+pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {
     let filter =
         ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) };
     let page = query.page();
     query.done()?;
-    let lang = Lang::negotiate(request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
     let listing = api.service.run_items(&caller.scope, &id, filter, page).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
-        .insert_header((header::VARY, "accept-language"))
-        .json(Page::of(listing, |row| ItemView::of(row, lang))))
+    Ok(spoken(HttpResponse::Ok(), lang).json(Page::of(listing, |row| ItemView::of(row, lang))))
 }
 
 /// Cancel a run

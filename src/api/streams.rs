@@ -23,7 +23,9 @@ pub async fn list_streams(api: web::Data<Api>, caller: Caller, id: web::Path<Str
     query.page();
     query.done()?;
     let streams = api.service.list_streams(&caller.scope, &id).await?;
-    Ok(HttpResponse::Ok().json(StreamList { items: streams.iter().map(StreamView::from).collect(), next_cursor: None }))
+    let next = api.service.next_runs(&id).await?;
+    let items = streams.iter().map(|stream| StreamView::from(stream).running_next_at(next.get(&stream.stream).copied())).collect();
+    Ok(HttpResponse::Ok().json(StreamList { items, next_cursor: None }))
 }
 
 /// Make a stream
@@ -49,11 +51,13 @@ fn created(stream: &Stream) -> StoredAnswer {
 #[get("/connections/{id}/streams/{stream}")]
 pub async fn get_stream(api: web::Data<Api>, caller: Caller, path: web::Path<(String, String)>) -> Answer {
     let (id, stream) = path.into_inner();
-    Ok(shown(&api.service.get_stream(&caller.scope, &id, &stream).await?))
+    let stream = api.service.get_stream(&caller.scope, &id, &stream).await?;
+    shown(&api, &stream).await
 }
 
-fn shown(stream: &Stream) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, etag::tag(stream.version))).json(StreamView::from(stream))
+async fn shown(api: &Api, stream: &Stream) -> Answer {
+    let next = api.service.next_runs(&stream.connection).await?.remove(&stream.stream);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag::tag(stream.version))).json(StreamView::from(stream).running_next_at(next)))
 }
 
 /// Change a stream
@@ -71,7 +75,8 @@ pub async fn patch_stream(
     let (id, stream) = path.into_inner();
     let expected = etag::if_match(&request)?;
     let patch = StreamPatch::from(body.value);
-    Ok(shown(&api.service.patch_stream(&caller.scope, &id, &stream, &patch, expected).await?))
+    let stream = api.service.patch_stream(&caller.scope, &id, &stream, &patch, expected).await?;
+    shown(&api, &stream).await
 }
 
 /// Delete a stream

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::{
     model::{Connection, Link, Stream},
     ports::{ApiKey, Listing, PageRequest, Role},
+    schedule::Schedule,
 };
 use crate::fault::Fault;
 
@@ -213,6 +214,14 @@ pub fn of_stream(stream: &Stream) -> Value {
 /// A link for the audit.
 pub fn of_link(link: &Link) -> Value {
     json!({"source": link.source, "name": link.name, "state": link.state, "target": link.target, "origin": link.origin})
+}
+
+/// A schedule for the audit.
+pub fn of_schedule(schedule: &Schedule) -> Value {
+    json!({
+        "id": schedule.id, "connection": schedule.connection, "stream": schedule.stream, "rule": schedule.rule, "mode": schedule.mode,
+        "enabled": schedule.enabled,
+    })
 }
 
 /// An API key for the audit.

@@ -20,6 +20,7 @@
 //! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
+//! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
 //! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
@@ -35,6 +36,7 @@ pub mod ports;
 pub mod reaction;
 pub mod retry_list;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 pub mod service;
 pub mod space;

@@ -82,7 +82,8 @@ pub(super) fn record(connection: &mut MysqlConnection, before: Option<Value>, af
     // A run is the only thing that tells what triggered it.
     let is_run = after.as_ref().is_some_and(|after| after.get("trigger").is_some());
     let run = named(&actor.resource, "/sync/runs/").or_else(|| member(after.as_ref(), "id").filter(|_| is_run)).map(str::to_owned);
-    let of_path = named(&actor.resource, "/connections/").or_else(|| member(after.as_ref(), "connection")).map(str::to_owned);
+    let stands = || member(after.as_ref(), "connection").or_else(|| member(before.as_ref(), "connection"));
+    let of_path = named(&actor.resource, "/connections/").or_else(stands).map(str::to_owned);
     let created = (actor.resource == "/connections").then(|| member(after.as_ref(), "id").map(str::to_owned)).flatten();
     let id = match of_path.or(created) {
         Some(id) => Some(id),

@@ -8,7 +8,7 @@ use super::{
     Store,
     audit::record,
     convert::{id_cursor, json, text, utc},
-    fault,
+    fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_runs, tradesync_streams},
     transaction::{Problem, act_once, transact},
 };
@@ -273,7 +273,7 @@ impl Connections for Store {
                     if gone == 0 {
                         return Err(Fault::new(Code::NotFound, "there is no such connection").into());
                     }
-                    Ok(())
+                    schedules::delete_all(connection, &id, None)
                 })
             })
             .await
@@ -353,7 +353,7 @@ impl Connections for Store {
                     record(connection, standing.as_ref().map(audit::of_stream), None)?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
-                        _ => Ok(()),
+                        _ => schedules::delete_all(connection, &id, Some(&stream)),
                     }
                 })
             })

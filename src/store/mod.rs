@@ -6,7 +6,7 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], `claims`, [`retries`], [`leases`],
-//!   [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`]
+//!   [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
@@ -29,6 +29,8 @@ pub mod records;
 pub mod retries;
 pub mod runs;
 mod runs_queue;
+mod schedule_ticks;
+pub mod schedules;
 pub mod schema;
 mod transaction;
 mod versions;
@@ -77,7 +79,13 @@ pub struct Store {
 impl Store {
     /// Opens the pools; nothing is connected yet.
     pub fn open(url: DatabaseUrl, size: u32) -> Result<Self, Fault> {
-        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).collect();
+        Self::open_with(url, size, &[])
+    }
+
+    /// The same with further statements on each new connection. Tests set `@@timestamp` by it: what the database takes for now is the
+    /// clock of everything that several processes share.
+    pub fn open_with(url: DatabaseUrl, size: u32, further: &[String]) -> Result<Self, Fault> {
+        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).chain(further.iter().cloned()).collect();
         let options = Options::new(url, size, session, Code::DatabaseUnavailable);
         let urgent = Options { size: 2, ..options.clone() };
         Ok(Self { pool: Tables(Pool::open(options)?), urgent: Pool::open(urgent)? })

@@ -100,7 +100,8 @@ fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem>
     find(connection, id)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such run").into())
 }
 
-fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<Run, Problem> {
+/// Queues a run; `StreamBusy` while a real run of the stream is live.
+pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<Run, Problem> {
     use tradesync_runs::dsl as r;
     let id = ids::fresh();
     // The connection's row is locked so that it cannot be deleted or disabled between the look and the insert.

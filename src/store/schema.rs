@@ -319,4 +319,49 @@ table! {
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);
+
+table! {
+    tradesync_schedules (id) {
+        id -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        rule -> Text,
+        mode -> Text,
+        enabled -> Bool,
+        due_at -> Nullable<Datetime>,
+        next_at -> Nullable<Datetime>,
+        last_run -> Nullable<Text>,
+        last_skip -> Nullable<Unsigned<BigInt>>,
+        skipping -> Bool,
+        version -> Unsigned<BigInt>,
+        created_at -> Datetime,
+        updated_at -> Datetime,
+        deleted_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_schedule_skips (id) {
+        id -> Unsigned<BigInt>,
+        schedule_id -> Text,
+        reason -> Text,
+        first_due_at -> Datetime,
+        last_due_at -> Datetime,
+        due_times -> Unsigned<BigInt>,
+    }
+}
+
+table! {
+    tradesync_schedule_runs (run_id) {
+        run_id -> Text,
+        schedule_id -> Text,
+        due_at -> Datetime,
+    }
+}
+
+diesel::joinable!(tradesync_schedules -> tradesync_schedule_skips (last_skip));
+diesel::joinable!(tradesync_schedules -> tradesync_connections (connection_id));
+diesel::joinable!(tradesync_schedule_runs -> tradesync_runs (run_id));
+diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_schedule_skips, tradesync_connections);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_schedule_runs, tradesync_runs);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);

@@ -12,7 +12,7 @@ use tradesync::sandbox::billz2::{
 use crate::support::{Process, Setup, Spawn, Stage, assert_done};
 
 /// Every page of the source takes so long: a run lasts while the test looks at it.
-fn slow_pages(stage: &Stage, ms: u64) {
+pub fn slow_pages(stage: &Stage, ms: u64) {
     stage.billz.billz2.add_fault(Rule::new("/v2/products", u32::MAX, Fault::Slow { ms }));
 }
 

@@ -23,6 +23,7 @@ mod pictures;
 mod reading;
 mod requirement;
 mod retry_list;
+mod schedules;
 mod secrets;
 mod shop;
 mod site_sales;

@@ -265,6 +265,7 @@ struct Prepared {
     /// A finished run.
     run: String,
     linked: (String, String),
+    schedule: String,
     proposed: Vec<(String, String)>,
     /// Items of the retry list.
     failed: Vec<String>,
@@ -300,7 +301,8 @@ impl Prepared {
         ));
         let failed = stage.rest.all("/sync/retry-list").await.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
         let free_shops = stage.billz.billz2.shops().into_iter().map(|shop| shop.id.to_string()).filter(|shop| *shop != stream).collect();
-        Self { stage, connection, stream, free_shops, run, linked, proposed, failed }
+        let schedule = Self::rare_schedule(&stage, &connection, &stream).await;
+        Self { stage, connection, stream, free_shops, run, schedule, linked, proposed, failed }
     }
 
     /// A run that waits for a person.
@@ -311,11 +313,18 @@ impl Prepared {
         run
     }
 
+    /// A schedule that comes due only when the test is over.
+    async fn rare_schedule(stage: &Stage, connection: &str, stream: &str) -> String {
+        let body = json!({"connection": connection, "stream": stream, "cron": "0 0 1 1 *"});
+        stage.rest.post("/schedules", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
+    }
+
     /// Real ids by placeholder, for one operation.
     async fn ids(&mut self, operation: &str) -> BTreeMap<&'static str, String> {
         let mut ids = BTreeMap::from([
             (examples::CONNECTION, self.connection.clone()),
             (examples::RUN, self.run.clone()),
+            (examples::SCHEDULE, self.schedule.clone()),
             (examples::STREAM, self.stream.clone()),
             (examples::SOURCE, self.linked.0.clone()),
             (examples::TARGET, self.linked.1.clone()),
@@ -326,6 +335,9 @@ impl Prepared {
                 let free = self.free_shops.pop().unwrap();
                 self.stage.rest.post(&format!("/connections/{}/streams", self.connection), &json!({"stream": free})).await.ok(201);
                 ids.insert(examples::STREAM, free);
+            }
+            "delete_schedule" => {
+                drop(ids.insert(examples::SCHEDULE, Self::rare_schedule(&self.stage, &self.connection, &self.stream).await))
             }
             "confirm_link" => {
                 let (source, target) = self.proposed.pop().unwrap();
@@ -410,6 +422,12 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
                 if operation.id.starts_with("list_") && !path.contains('?') {
                     assert!(answer.body["items"].as_array().is_some_and(|items| !items.is_empty()), "{path} is empty");
                 }
+            }
+        }
+        // Its runs would be in the way of the next operations.
+        if operation.id == "create_schedule" {
+            for made in prepared.stage.rest.all("/schedules").await.iter().filter(|made| made["id"] != prepared.schedule) {
+                prepared.stage.rest.delete(&format!("/schedules/{}", made["id"].as_str().unwrap())).await.ok(204);
             }
         }
         // A dry run of one operation must not be in the way of the next.

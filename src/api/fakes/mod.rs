@@ -15,6 +15,7 @@ mod audit;
 mod documents;
 mod flow;
 mod retry_list;
+mod schedules;
 
 use flow::Plain;
 
@@ -447,6 +448,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         mappings: memory.clone(),
         inbox: memory.clone(),
         lock_store: memory.clone(),
+        schedules: memory.clone(),
         retries: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),

@@ -245,7 +245,7 @@ async fn every_example_can_be_read() {
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 9);
+    assert_eq!(found, 11);
 }
 
 #[actix_web::test]

@@ -7,6 +7,7 @@ pub mod lock;
 pub mod mapping;
 pub mod retry_item;
 pub mod run;
+pub mod schedule;
 pub mod stream;
 
 use chrono::{DateTime, SecondsFormat, Utc};

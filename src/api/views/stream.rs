@@ -42,6 +42,15 @@ pub struct StreamView {
     pub next_run_at: Option<DateTime<Utc>>,
 }
 
+impl StreamView {
+    /// With the time of its next run by a schedule.
+    #[must_use]
+    pub fn running_next_at(mut self, next: Option<DateTime<Utc>>) -> Self {
+        self.next_run_at = next;
+        self
+    }
+}
+
 impl From<&Stream> for StreamView {
     fn from(stream: &Stream) -> Self {
         Self {

@@ -96,5 +96,11 @@ pub fn reason_text(lang: Lang, code: &str, params: &BTreeMap<String, String>) ->
     SENTENCES.try_lookup_with_args(lang.id(), code, &arguments).unwrap_or_else(|| code.to_owned())
 }
 
+/// A sentence whose words depend on a number (`$count`), by the plural rules of the language.
+pub fn counted_text(lang: Lang, code: &str, count: u64) -> String {
+    let arguments = HashMap::from([(Cow::Borrowed("count"), FluentValue::from(count))]);
+    SENTENCES.try_lookup_with_args(lang.id(), code, &arguments).unwrap_or_else(|| code.to_owned())
+}
+
 #[cfg(test)]
 mod tests;

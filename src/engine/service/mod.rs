@@ -4,6 +4,7 @@
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`], [`mappings`], [`locks`]: what stands under a connection
+//! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
@@ -14,6 +15,7 @@ pub mod locks;
 pub mod mappings;
 pub mod merge;
 pub mod retry_list;
+pub mod schedules;
 pub mod streams;
 pub mod sync;
 
@@ -30,6 +32,7 @@ use super::{
     ports::{
         ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
     },
+    schedule::Schedules,
     secrets::{self, Sealer},
 };
 use crate::fault::{Code, Fault, FieldError, Result};
@@ -61,6 +64,8 @@ pub struct Service {
     pub inbox: Arc<dyn Inbox>,
     /// What is never touched.
     pub lock_store: Arc<dyn Locks>,
+    /// When streams run by themselves.
+    pub schedules: Arc<dyn Schedules>,
     /// Failed items over all runs.
     pub retries: Arc<dyn Retries>,
     /// Who did what.

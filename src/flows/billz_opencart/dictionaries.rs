@@ -80,8 +80,9 @@ impl Dictionaries {
                 _ => {}
             }
         }
-        let mut ids = Ids::default();
-        ids.manufacturers = self.ids(writer, &Dictionary::Manufacturers, brands.iter().map(|name| Entry::new(name)).collect()).await?;
+        let brands = brands.iter().map(|name| Entry::new(name)).collect();
+        let manufacturers = self.ids(writer, &Dictionary::Manufacturers, brands).await?;
+        let mut ids = Ids { manufacturers, ..Ids::default() };
         if !attributes.is_empty() {
             let group = self.attribute_group.clone();
             let groups = self.ids(writer, &Dictionary::AttributeGroups, vec![Entry::new(&group)]).await?;

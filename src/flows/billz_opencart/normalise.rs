@@ -97,7 +97,7 @@ fn properties(product: &Product) -> Vec<(String, String)> {
     let attributes =
         product.product_attributes.iter().map(|attribute| (attribute.attribute_name.clone(), attribute.attribute_value.clone()));
     // The name of a custom field may lack; its system name never was seen to.
-    let name = |field: &'_ CustomField| {
+    let name = |field: &CustomField| {
         if field.custom_field_name.trim().is_empty() { field.custom_field_system_name.clone() } else { field.custom_field_name.clone() }
     };
     let fields = product.custom_fields.iter().map(|field| (name(field), field.custom_field_value.clone()));

@@ -1,0 +1,3 @@
+DROP TABLE tradesync_schedule_runs;
+DROP TABLE tradesync_schedule_skips;
+DROP TABLE tradesync_schedules;

@@ -1,0 +1,135 @@
+//! The scheduler's side of schedules: a tick is claimed by compare-and-set on the due time, in the transaction that queues its run or
+//! writes down why it was skipped.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::{MysqlConnection, dsl::sql, prelude::*, select, sql_types::Datetime};
+
+use super::{
+    convert::word,
+    fault, runs,
+    schema::{tradesync_connections, tradesync_schedule_runs, tradesync_schedule_skips, tradesync_schedules, tradesync_streams},
+    transaction::Problem,
+};
+use crate::{
+    engine::{
+        model::{NewRun, Run, Trigger},
+        schedule::{Outcome, Schedule, SkipReason, tick::Tick},
+    },
+    fault::{Code, Fault},
+};
+
+/// The database's clock.
+pub(super) fn now(connection: &mut MysqlConnection) -> Result<NaiveDateTime, Fault> {
+    select(sql::<Datetime>("UTC_TIMESTAMP(6)")).get_result(connection).map_err(fault)
+}
+
+/// Claims one tick.
+pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick: &Tick) -> Result<Outcome, Problem> {
+    use tradesync_schedules::dsl as s;
+    let Some(due) = schedule.due_at.map(|time| time.naive_utc()) else { return Ok(Outcome::Taken) };
+    let mine = diesel::update(s::tradesync_schedules.find(&schedule.id).filter(s::due_at.eq(due)).filter(s::next_at.is_not_null()))
+        .set((
+            s::due_at.eq(tick.due_at.map(|time| time.naive_utc())),
+            s::next_at.eq(tick.next_at.map(|time| time.naive_utc())),
+            s::enabled.eq(tick.next_at.is_some()),
+        ))
+        .execute(connection)?;
+    if mine == 0 {
+        return Ok(Outcome::Taken);
+    }
+    if let Some((first, last, count)) = tick.missed {
+        skip(connection, &schedule.id, SkipReason::Missed, (first, last, count))?;
+    }
+    let Some(due) = tick.run else { return Ok(Outcome::Skipped(SkipReason::Missed)) };
+    match start(connection, schedule, due)? {
+        Ok(run) => {
+            diesel::update(s::tradesync_schedules.find(&schedule.id))
+                .set((s::last_run.eq(&run.id), s::skipping.eq(false)))
+                .execute(connection)?;
+            Ok(Outcome::Started(run.id))
+        }
+        Err(reason) => {
+            skip(connection, &schedule.id, reason, (due, due, 1))?;
+            Ok(Outcome::Skipped(reason))
+        }
+    }
+}
+
+/// Queues the run of a tick, or says why not.
+fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Utc>) -> Result<Result<Run, SkipReason>, Problem> {
+    use tradesync_connections::dsl as c;
+    use tradesync_schedule_runs::dsl as q;
+    let owner: Option<(String, Option<String>)> = c::tradesync_connections
+        .find(&schedule.connection)
+        .filter(c::deleted_at.is_null())
+        .filter(c::enabled.eq(true))
+        .select((c::flow, c::owner))
+        .first(connection)
+        .optional()?;
+    let enabled: Option<bool> = tradesync_streams::table
+        .find((&schedule.connection, &schedule.stream))
+        .select(tradesync_streams::enabled)
+        .first(connection)
+        .optional()?;
+    let (Some((flow, owner)), Some(true)) = (owner, enabled) else { return Ok(Err(SkipReason::Disabled)) };
+    let new = NewRun {
+        flow,
+        connection: schedule.connection.clone(),
+        stream: schedule.stream.clone(),
+        owner,
+        trigger: Trigger::Schedule,
+        mode: schedule.mode,
+        dry_run: false,
+        items: None,
+    };
+    let run = match runs::insert(connection, &new) {
+        Ok(run) => run,
+        Err(Problem::Fault(fault)) if fault.code == Code::StreamBusy => return Ok(Err(SkipReason::Overlap)),
+        // Somebody disabled the connection just now.
+        Err(Problem::Fault(fault)) if fault.code == Code::ValidationFailed => return Ok(Err(SkipReason::Disabled)),
+        Err(problem) => return Err(problem),
+    };
+    diesel::insert_into(q::tradesync_schedule_runs)
+        .values((q::run_id.eq(&run.id), q::schedule_id.eq(&schedule.id), q::due_at.eq(due.naive_utc())))
+        .execute(connection)?;
+    Ok(Ok(run))
+}
+
+/// Writes down due times that were not run: one row for all in a row that have the same reason.
+fn skip(
+    connection: &mut MysqlConnection,
+    schedule: &str,
+    reason: SkipReason,
+    (first, last, count): (DateTime<Utc>, DateTime<Utc>, u64),
+) -> Result<(), Problem> {
+    use tradesync_schedule_skips::dsl as k;
+    use tradesync_schedules::dsl as s;
+    let reason = word(reason)?;
+    let open: Option<u64> = s::tradesync_schedules
+        .find(schedule)
+        .filter(s::skipping.eq(true))
+        .select(s::last_skip)
+        .first::<Option<u64>>(connection)
+        .optional()?
+        .flatten();
+    if let Some(open) = open {
+        let counted = diesel::update(k::tradesync_schedule_skips.find(open).filter(k::reason.eq(&reason)))
+            .set((k::last_due_at.eq(last.naive_utc()), k::due_times.eq(k::due_times + count)))
+            .execute(connection)?;
+        if counted == 1 {
+            return Ok(());
+        }
+    }
+    diesel::insert_into(k::tradesync_schedule_skips)
+        .values((
+            k::schedule_id.eq(schedule),
+            k::reason.eq(&reason),
+            k::first_due_at.eq(first.naive_utc()),
+            k::last_due_at.eq(last.naive_utc()),
+            k::due_times.eq(count),
+        ))
+        .execute(connection)?;
+    let row: u64 = select(sql::<diesel::sql_types::Unsigned<diesel::sql_types::BigInt>>("LAST_INSERT_ID()")).get_result(connection)?;
+    diesel::update(s::tradesync_schedules.find(schedule)).set((s::last_skip.eq(Some(row)), s::skipping.eq(true))).execute(connection)?;
+    Ok(())
+}
