@@ -68,6 +68,7 @@ New fields may appear in answers; the ones described here stay.";
 const TAGS: &[(&str, &str)] = &[
     ("Connections", "Pairs of accounts: settings, sealed secrets, owner."),
     ("Streams", "Parts of a connection that are synchronised on their own, such as a shop in Billz."),
+    ("Brakes", "Limits on what one run may change."),
     ("Links", "Which source item is which target item, and open questions about it."),
     ("Categories", "Which category of the source goes to which category of the shop, and which goods wait for one."),
     ("Locks", "Items and fields that are never touched."),
@@ -139,6 +140,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "runs_of_schedule" | "skips_of_schedule" => &["limit", "cursor"],
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
+        "list_items_csv" => &["outcome"],
         "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
         "list_retries" => &["flow", "connection", "stream", "owner", "class", "code", "state", "limit", "cursor"],
         _ => &[],
@@ -154,13 +156,16 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "create_stream" => &[Code::InUse, Code::IdempotencyMismatch, Code::RequestInProgress],
         "patch_stream" => &[Code::PreconditionFailed],
         "discover_streams" => &[Code::RemoteAuth, Code::RemoteUnavailable],
+        "put_brakes" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "set_link" => &[Code::InUse, Code::TargetUnavailable],
         "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
         "list_unmapped_categories" => &[Code::TargetUnavailable],
         "replace_category_mappings" => &[Code::PreconditionFailed, Code::PreconditionRequired, Code::TargetUnavailable],
         "replace_locks" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
-        "cancel_run" | "approve_run" | "reject_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "approve_run" => &[Code::NotAwaiting, Code::PlanExpired, Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "reject_run" => &[Code::NotAwaiting, Code::PlanExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "cancel_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
         "create_schedule" | "start_schedule" | "stop_schedule" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
         "patch_schedule" | "delete_schedule" => &[Code::PreconditionFailed],
         "retry_item" => &[Code::StreamBusy, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress],
@@ -364,8 +369,11 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
+    if id == "put_brakes" {
+        header("If-Match", "ETag of what the change is based on, or `*`; required. 412 if it has changed since.");
+    }
     let of_schedule = id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule");
-    if of_schedule || matches!(id, "list_items" | "list_retries" | "dismiss_item") {
+    if of_schedule || matches!(id, "list_items" | "list_items_csv" | "list_runs" | "get_run" | "list_retries" | "dismiss_item") {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

@@ -34,6 +34,10 @@ pub fn request(operation: &str) -> Option<Value> {
         }
         "create_stream" => json!({"stream": STREAM, "name": "Chilonzor"}),
         "patch_stream" => json!({"name": "Chilonzor 2", "cursor": null}),
+        "put_brakes" => json!({
+            "limits": {"prices_moved": {"share": "0.2", "by": "0.1"}, "price_jump": {"factor": "5"}, "new_products": {"on": false}},
+            "streams": {STREAM: {"products_zeroed": {"share": "0.1", "from": 50}}},
+        }),
         "set_link" => json!({"target": TARGET}),
         "confirm_link" => json!({"target": TARGET}),
         "replace_category_mappings" => json!({"items": [{"source": CATEGORY, "source_name": "Clothes / T-shirts", "target": "20"}]}),
@@ -63,6 +67,7 @@ pub fn response(operation: &str) -> Option<Value> {
         "discover_streams" => json!({"items": [{"stream": STREAM, "name": "Chilonzor"}]}),
         "list_streams" => page(stream()),
         "create_stream" | "get_stream" | "patch_stream" => stream(),
+        "get_brakes" | "put_brakes" => brakes(),
         "list_links" => page(link()),
         "set_link" | "confirm_link" => link(),
         "list_category_mappings" | "replace_category_mappings" => page(mapping()),
@@ -120,6 +125,21 @@ fn stream() -> Value {
     })
 }
 
+fn brakes() -> Value {
+    json!({
+        "limits": {
+            "source_shrunk": {"on": true, "share": "0.3", "from": 20}, "products_zeroed": {"on": true, "share": "0.3", "from": 20},
+            "currency_changed": {"on": true, "from": 1}, "price_jump": {"on": true, "factor": "5", "from": 1},
+            "prices_moved": {"on": true, "share": "0.2", "from": 20, "by": "0.1"}, "new_products": {"on": false, "share": "0.5", "from": 100},
+        },
+        "first_run": {"new_products": {"on": false}},
+        "streams": {STREAM: {"products_zeroed": {"share": "0.1", "from": 50}}},
+        "readings": [{
+            "stream": STREAM, "run": RUN, "at": "2026-02-01T09:05:03Z", "rule": "prices_moved", "count": 312, "of": 900, "percent": "34.7", "tripped": true,
+        }],
+    })
+}
+
 fn schedule() -> Value {
     json!({
         "id": SCHEDULE, "connection": CONNECTION, "stream": STREAM, "every": "5m", "cron": null, "timezone": "Asia/Tashkent", "days": [1, 2, 3, 4, 5, 6],
@@ -156,7 +176,7 @@ fn run() -> Value {
         "pictures": {"fetched": 5, "failed": 0, "shown": 2, "waiting": 0}, "cursor_before": "2026-02-01T08:04:12Z",
         "cursor_after": "2026-02-01T09:04:12Z", "whole": true,
         "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
-        "cancel_requested": false, "error": null,
+        "cancel_requested": false, "expires_at": null, "approved_at": null, "brakes": [], "error": null,
     })
 }
 

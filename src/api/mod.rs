@@ -3,14 +3,15 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`sync`], [`runs`], [`retry_list`], [`schedules`],
-//!   [`audit`], [`health`]: the resources
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]),
+//!   [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
 
 pub mod audit;
 pub mod auth;
+pub mod brakes;
 pub mod connections;
 pub mod docs;
 pub mod etag;
@@ -18,6 +19,7 @@ pub mod examples;
 pub mod frame;
 pub mod health;
 pub mod idempotency;
+pub mod items_csv;
 pub mod json;
 pub mod language;
 pub mod links;
@@ -117,9 +119,12 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(mappings::replace_category_mappings)
         .service(locks::list_locks)
         .service(locks::replace_locks)
+        .service(brakes::get_brakes)
+        .service(brakes::put_brakes)
         .service(runs::list_runs)
         .service(runs::get_run)
         .service(runs::list_items)
+        .service(items_csv::list_items_csv)
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)

@@ -24,7 +24,7 @@ use crate::{
 /// Newest first.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of runs", body = Page<RunView>)))]
 #[get("/sync/runs")]
-pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params) -> Answer {
+pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, lang: Lang) -> Answer {
     let filter = RunFilter {
         flows: query.text("flow").map(|flow| vec![flow]),
         connection: query.text("connection"),
@@ -37,7 +37,7 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params) -
     let page = query.page();
     query.done()?;
     let listing = api.service.list_runs(&caller.scope, filter, page).await?;
-    Ok(HttpResponse::Ok().json(Page::of(listing, |run| RunView::from(&run))))
+    Ok(spoken(HttpResponse::Ok(), lang).json(Page::of(listing, |run| RunView::of(&run, lang))))
 }
 
 /// Show a run
@@ -45,13 +45,18 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params) -
 /// Poll it with `If-None-Match` to be told only of changes.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "The run", body = RunView)))]
 #[get("/sync/runs/{id}")]
-pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest) -> Answer {
+pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest, lang: Lang) -> Answer {
     let run = api.service.run(&caller.scope, &id).await?;
     let tag = (header::ETAG, etag::tag(run.version));
     if etag::is_known(&request, run.version) {
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
-    Ok(HttpResponse::Ok().insert_header(tag).json(RunView::from(&run)))
+    Ok(spoken(HttpResponse::Ok(), lang).insert_header(tag).json(RunView::of(&run, lang)))
+}
+
+/// Which items are asked for.
+pub fn item_filter(query: &mut Params) -> ItemFilter {
+    ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) }
 }
 
 /// List what a run did, item by item
@@ -61,8 +66,7 @@ pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>,
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
 pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {
-    let filter =
-        ItemFilter { outcome: query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into) };
+    let filter = item_filter(&mut query);
     let page = query.page();
     query.done()?;
     let listing = api.service.run_items(&caller.scope, &id, filter, page).await?;
@@ -81,7 +85,9 @@ pub async fn cancel_run(api: web::Data<Api>, caller: Caller, id: web::Path<Strin
 
 /// Approve a waiting run
 ///
-/// Goes on with what it planned: a dry run applies as the same run.
+/// Goes on as the same run: a dry run with what it planned, another with what a brake holds. Precisely that is applied; an item that stands
+/// otherwise in the target than it did then, or that a newer run has decided about, is left alone with its reason. After `expires_at` it is 409
+/// `plan-expired`.
 #[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
 #[post("/sync/runs/{id}/approve")]
 pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
@@ -91,7 +97,7 @@ pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<Stri
 
 /// Reject a waiting run
 ///
-/// Nothing of its plan is applied; it ends as cancelled.
+/// Nothing of what waits is applied, and it ends as cancelled. The next run decides anew.
 #[utoipa::path(tag = "Runs", responses((status = 202, description = "The run", body = RunView)))]
 #[post("/sync/runs/{id}/reject")]
 pub async fn reject_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {

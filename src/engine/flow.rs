@@ -352,4 +352,10 @@ pub trait Rules: Send + Sync {
     fn waits_for(&self, _payload: &str, _decision: &Decision) -> Vec<Group> {
         Vec::new()
     }
+
+    /// What stands in the target for a field, in the form of [`FieldChange::old`] (null = nothing); `None` if that cannot be told of
+    /// this field. By it an approved plan sees what has changed since.
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        observed.values.get(field).cloned()
+    }
 }

@@ -10,9 +10,10 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::{
-    flow::{Decision, Item, LinkDecision, Lookup, Rules},
+    flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
     mapping::Group,
     model::{Change, FieldChange, LinkState, Op, Outcome, Reason},
 };
@@ -166,6 +167,10 @@ impl Rules for Guarded {
 
     fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {
         self.rules.waits_for(payload, decision)
+    }
+
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        self.rules.standing(observed, field)
     }
 }
 

@@ -20,20 +20,25 @@
 //! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
+//! - [`read_summary`]: what a read came to
 //! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`audit`]: who did what
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
+pub mod brakes;
 pub mod claims;
 pub mod flow;
 pub mod locks;
 pub mod mapping;
 pub mod model;
 pub mod pictures;
+pub mod plans;
 pub mod ports;
 pub mod reaction;
+pub mod read_summary;
 pub mod retry_list;
 pub mod run;
 pub mod schedule;

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::brakes::Plan;
+pub use super::read_summary::ReadSummary;
 use crate::fault::FaultView;
 
 /// One pair of accounts for a flow.
@@ -149,38 +151,6 @@ pub struct Counts {
     pub pictures: super::pictures::Tally,
 }
 
-/// What the read phase found out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadSummary {
-    /// What was really asked: an incremental run may have turned full.
-    pub mode: Mode,
-    /// Whether an earlier read of the same connection was used.
-    pub reused: bool,
-    /// Start of the read by the remote's own clock.
-    pub started_at: DateTime<Utc>,
-    /// Totals, last page and distinct ids agreed.
-    pub whole: bool,
-    /// Everything was asked for and nothing came: true of an empty account and of a key without rights alike, so it proves nothing.
-    #[serde(default)]
-    pub empty: bool,
-    /// Why it is not whole.
-    pub doubt: Option<FaultView>,
-    /// Rows whose normalised state differs from what we held.
-    pub changed: u64,
-    /// Changed rows that a delta could have told us of but did not.
-    pub missed_by_delta: u64,
-    /// What the source told about itself, for the rules.
-    #[serde(default)]
-    pub facts: Values,
-}
-
-impl ReadSummary {
-    /// Whether what it did not find is really not there: everything was asked for, and all of it came.
-    pub fn proves_absence(&self) -> bool {
-        self.mode == Mode::Full && self.whole && !self.empty
-    }
-}
-
 /// One execution of one stream.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -240,6 +210,8 @@ pub struct Run {
     pub attempts: u32,
     /// Guards its writes: grows with every taking.
     pub fence: u64,
+    /// What was decided, and whether a person has agreed.
+    pub plan: Plan,
 }
 
 /// What is asked of [`crate::engine::ports::Runs::enqueue`].
@@ -456,6 +428,8 @@ pub struct NewChange {
     pub link_origin: Option<String>,
     /// When the source state behind it was read.
     pub source_seen_at: DateTime<Utc>,
+    /// Bits of the brakes it speaks to ([`crate::engine::brakes::Rule::risk`]).
+    pub risks: u16,
 }
 
 /// A stored change.

@@ -149,12 +149,22 @@ pub struct Finish {
     pub whole_read_at: Option<DateTime<Utc>>,
     /// New period of `full_every: auto`.
     pub full_every_seconds: Option<u64>,
+    /// How long what waits may be approved.
+    pub approvable_for: Option<Duration>,
 }
 
 impl Finish {
     /// An end that moves neither cursor nor clock of the stream.
     pub fn without_effect(state: State, fault: &Fault) -> Self {
-        Self { state, error: Some(FaultView::from(fault)), cursor: None, synced: false, whole_read_at: None, full_every_seconds: None }
+        Self {
+            state,
+            error: Some(FaultView::from(fault)),
+            cursor: None,
+            synced: false,
+            whole_read_at: None,
+            full_every_seconds: None,
+            approvable_for: None,
+        }
     }
 }
 
@@ -207,7 +217,7 @@ pub trait Runs: Send + Sync {
     async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
     /// A person asks for its end; a queued one ends at once. `NotAwaiting` when it is final.
     async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
-    /// Approves (goes on with applying) or rejects (cancelled) a waiting run.
+    /// Approves (goes on with applying) or rejects (cancelled) a waiting run. `PlanExpired` when it waited too long.
     async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
 }
 

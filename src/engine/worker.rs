@@ -2,7 +2,10 @@
 //!
 //! Any number of workers, in any number of processes, work on one database: a claim is a compare-and-set, so no leader is needed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +43,9 @@ impl Default for Options {
     }
 }
 
+/// How often plans are looked through for expired ones. Only what is shown hangs on it: an expired plan is never applied.
+const SWEEP: Duration = Duration::from_secs(20);
+
 /// A worker of this process.
 pub struct Worker {
     ports: Ports,
@@ -61,7 +67,12 @@ impl Worker {
         let mut running = JoinSet::new();
         let worker = Arc::new(self);
         tracing::info!(worker = %worker.name, concurrency = worker.options.concurrency, "worker started");
+        let mut swept: Option<Instant> = None;
         while !stop.is_cancelled() {
+            if swept.is_none_or(|swept| swept.elapsed() >= clock::scaled(SWEEP).max(Duration::from_millis(200))) {
+                swept = Some(Instant::now());
+                worker.end_expired().await;
+            }
             while running.try_join_next().is_some() {}
             let place = tokio::select! {
                 () = stop.cancelled() => break,
@@ -94,6 +105,15 @@ impl Worker {
             );
         }
         tracing::info!(worker = %worker.name, "worker stopped");
+    }
+
+    /// Plans that nobody approved in time are over.
+    async fn end_expired(&self) {
+        match self.ports.plans.expire().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(runs = ended, "plans expired"),
+            Err(fault) => tracing::warn!(error = %fault, "expired plans could not be ended; they are looked at again"),
+        }
     }
 
     async fn execute(&self, claimed: Claimed, stop: CancellationToken) {

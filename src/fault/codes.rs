@@ -55,6 +55,7 @@ codes! {
     MethodNotAllowed, "method-not-allowed", Request, 405, "This path does not take that method.", "See Allow in the answer, or the OpenAPI document.";
     StreamBusy, "stream-busy", Request, 409, "This stream has a live run already.", "Follow the run given in run, or cancel it.";
     NotAwaiting, "not-awaiting", Request, 409, "The run is not in a state that allows this.", "Look at the run's state first.";
+    PlanExpired, "plan-expired", Request, 409, "The plan is too old to be approved.", "Start a new run: it plans on what stands now. plan_expiry of the connection sets how long plans may wait.";
     InUse, "in-use", Request, 409, "Something else still stands on this.", "Do what the detail says, or make a new connection.";
     RequestInProgress, "request-in-progress", Request, 409, "A request with the same Idempotency-Key is still being worked on.", "Wait for it to end and send it again to get its answer.";
     IdempotencyMismatch, "idempotency-mismatch", Request, 422, "This Idempotency-Key was used with another body.", "Use a new key for a new request.";
@@ -81,6 +82,8 @@ codes! {
     BadItem, "bad-item", BadItem, 422, "One item cannot be used as it is.", "Correct it in the source; it is offered again on the next run.";
     TooManyFailures, "too-many-failures", Config, 422, "Too large a share of the items failed, so nothing was changed.", "Look at the failed items; most have one common cause. max_failed_share sets the limit.";
     LeaseLost, "lease-lost", LeaseLost, 409, "Another worker took this run over.", "Nothing to do: the other worker finishes it.";
+    PlanRejected, "plan-rejected", Cancelled, 409, "A person rejected what this run wanted to do.", "Nothing: the next run decides anew.";
+    Superseded, "superseded", Cancelled, 409, "A newer run has decided anew about what waited here.", "Look at the run that the detail names.";
     Cancelled, "cancelled", Cancelled, 409, "The run was cancelled.", "Start it again when you like; what was applied stands in the items.";
     Stopping, "stopping", Cancelled, 503, "The service is stopping.", "The run is taken up again by the next worker.";
     DatabaseUnavailable, "database-unavailable", Unavailable, 503, "Our own database did not answer.", "Check DATABASE_URL and the server; then repeat.";

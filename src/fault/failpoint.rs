@@ -9,6 +9,7 @@ pub const POINTS: &[&str] = &[
     "after-page-read",
     "after-read",
     "after-plan",
+    "after-brakes",
     "after-decide",
     "after-intent",
     "mid-batch",

@@ -9,7 +9,7 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{Datetime, Nullable, Text},
+    sql_types::{Datetime, Nullable, SmallInt, Text, Unsigned},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     engine::{
-        model::{Applied, Change, Counts, NewChange, Reason},
+        model::{Applied, Change, ChangeState, Counts, NewChange, Reason},
         ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest},
     },
     fault::Fault,
@@ -30,7 +30,7 @@ use crate::{
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tradesync_changes)]
-struct Row {
+pub(super) struct Row {
     id: u64,
     run_id: String,
     source_key: String,
@@ -45,18 +45,22 @@ struct Row {
     undo_rule: String,
     link_origin: Option<String>,
     source_seen_at: NaiveDateTime,
+    risks: u16,
+    held_reason: Option<String>,
 }
 
 impl Row {
-    fn model(self) -> Result<Change, Fault> {
+    pub(super) fn model(self) -> Result<Change, Fault> {
         let state = from_word(&self.state)?;
+        // While a brake holds it, that is why nothing happens; what was decided comes back with the approval.
+        let reason = self.held_reason.filter(|_| state == ChangeState::Held).unwrap_or(self.reason);
         Ok(Change {
             id: self.id,
             run: self.run_id,
             body: NewChange {
                 op: from_word(&self.op)?,
                 fields: json("fields", &self.fields)?,
-                reason: json("reason", &self.reason)?,
+                reason: json("reason", &reason)?,
                 outcome: from_word(&self.outcome)?,
                 state,
                 source: self.source_key,
@@ -66,6 +70,7 @@ impl Row {
                 undo: self.undo_rule,
                 link_origin: self.link_origin,
                 source_seen_at: utc(self.source_seen_at),
+                risks: self.risks,
             },
             state,
         })
@@ -75,8 +80,8 @@ impl Row {
 pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
     for batch in changes.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at) VALUES {}",
-            rows(batch.len(), 13)
+            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at, risks) VALUES {}",
+            rows(batch.len(), 14)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for change in batch {
@@ -93,30 +98,34 @@ pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[New
                 .bind::<Text, _>(word(change.state)?)
                 .bind::<Text, _>(&change.undo)
                 .bind::<Nullable<Text>, _>(&change.link_origin)
-                .bind::<Datetime, _>(change.source_seen_at.naive_utc());
+                .bind::<Datetime, _>(change.source_seen_at.naive_utc())
+                .bind::<Unsigned<SmallInt>, _>(change.risks);
         }
         query.execute(connection)?;
     }
     Ok(())
 }
 
+/// The first changes of a run in one state, in the order of the plan.
+pub(super) fn of_state(connection: &mut MysqlConnection, run: &str, state: &str, limit: u32) -> Result<Vec<Row>, Problem> {
+    use tradesync_changes::dsl as c;
+    Ok(c::tradesync_changes
+        .filter(c::run_id.eq(run))
+        .filter(c::state.eq(state.to_owned()))
+        .order(c::id.asc())
+        .limit(i64::from(limit))
+        .select(Row::as_select())
+        .load(connection)?)
+}
+
 fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Problem> {
     use tradesync_changes::dsl as c;
     hold(connection, run, fence)?;
-    let of_state = |connection: &mut MysqlConnection, state: &str| -> Result<Vec<Row>, Problem> {
-        Ok(c::tradesync_changes
-            .filter(c::run_id.eq(run))
-            .filter(c::state.eq(state.to_owned()))
-            .order(c::id.asc())
-            .limit(i64::from(limit))
-            .select(Row::as_select())
-            .load(connection)?)
-    };
-    let left = of_state(connection, "applying")?;
+    let left = of_state(connection, run, "applying", limit)?;
     if !left.is_empty() {
         return Ok((left.into_iter().map(Row::model).collect::<Result<_, _>>()?, true));
     }
-    let planned = of_state(connection, "planned")?;
+    let planned = of_state(connection, run, "planned", limit)?;
     if let (Some(first), Some(last)) = (planned.first(), planned.last()) {
         diesel::update(
             c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("planned")).filter(c::id.between(first.id, last.id)),

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     domain::clock,
     engine::{
+        brakes::{CURRENCY_WRITTEN, label},
         model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
         pictures::remembered,
     },
@@ -83,6 +84,9 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         .iter()
         .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
     written.extend(short.map(|field| (field.field.clone(), remembered(&field.new))));
+    // The brake on currencies compares with it.
+    let price = change.body.fields.iter().find(|field| field.field == "price");
+    written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
     Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),

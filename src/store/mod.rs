@@ -5,8 +5,8 @@
 //! table of a shop.
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
-//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`pictures`], `claims`, [`retries`], [`leases`],
-//!   [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]
+//! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
+//!   [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]; `events`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
@@ -16,6 +16,7 @@ mod changes_record;
 mod claims;
 pub mod connections;
 mod convert;
+mod events;
 pub mod inbox;
 pub mod keys;
 pub mod leases;
@@ -25,6 +26,8 @@ pub mod locks;
 pub mod mappings;
 pub mod migrate;
 pub mod pictures;
+pub mod plans;
+mod plans_held;
 pub mod records;
 pub mod retries;
 pub mod runs;

@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::{
     Store,
     convert::{from_word, id_cursor, json, listing, text, utc, word},
-    fault, runs_queue,
+    fault, plans, runs_queue,
     schema::{tradesync_connections, tradesync_runs, tradesync_streams},
-    transaction::{Problem, act_once},
+    transaction::{Problem, act_once, transact},
 };
 use crate::{
     domain::{clock, ids},
     engine::{
+        brakes::Plan,
         model::{Counts, NewRun, Phase, ReadSummary, Run, State},
         ports::{Acted, Beat, Claimed, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
     },
@@ -86,6 +87,7 @@ impl RunRow {
             version: self.version,
             attempts: self.attempts,
             fence: self.fence,
+            plan: Plan::default(),
         })
     }
 }
@@ -93,7 +95,9 @@ impl RunRow {
 /// One run.
 pub(super) fn find(connection: &mut MysqlConnection, id: &str) -> Result<Option<Run>, Problem> {
     let row: Option<RunRow> = tradesync_runs::table.find(id).select(RunRow::as_select()).first(connection).optional()?;
-    Ok(row.map(RunRow::model).transpose()?)
+    let mut found: Vec<Run> = row.map(RunRow::model).transpose()?.into_iter().collect();
+    plans::attach(connection, &mut found)?;
+    Ok(found.pop())
 }
 
 fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
@@ -157,7 +161,11 @@ fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
     use tradesync_runs::dsl as r;
     let cancelled = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person cancelled the run")))?;
     // A run that no worker holds ends at once; a held one is told by its next heartbeat.
-    let ended = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq_any(["queued", "awaiting_approval"])))
+    if let Some(waiting) = plans::locked(connection, id)? {
+        plans::end_waiting(connection, &waiting, "rejected", &Fault::new(Code::Cancelled, "a person cancelled the run"))?;
+        return must_find(connection, id);
+    }
+    let ended = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq("queued")))
         .set((
             r::state.eq("cancelled"),
             r::error.eq(Some(cancelled)),
@@ -178,40 +186,45 @@ fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
     must_find(connection, id)
 }
 
+/// Why a run can be neither approved nor rejected.
+fn not_waiting(run: &Run) -> Result<Fault, Fault> {
+    let error = run.error.as_ref();
+    let ended_by = |code: Code| run.state == State::Cancelled && error.is_some_and(|error| error.code == code.name());
+    if ended_by(Code::PlanExpired) {
+        let until = run.plan.expires_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)).unwrap_or_default();
+        return Ok(Fault::new(Code::PlanExpired, format!("the plan could be approved until {until}; the shop may look different by now")));
+    }
+    let why = error.filter(|_| ended_by(Code::Superseded)).map(|error| format!(": {}", error.detail)).unwrap_or_default();
+    Ok(Fault::new(Code::NotAwaiting, format!("the run awaits no approval ({}){why}", word(run.state)?)))
+}
+
 fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<Run, Problem> {
     use tradesync_runs::dsl as r;
-    let run = must_find(connection, id)?;
-    if run.state != State::AwaitingApproval {
-        return Err(Fault::new(Code::NotAwaiting, format!("the run awaits no approval ({})", word(run.state)?)).into());
-    }
-    let waiting = r::tradesync_runs.find(id).filter(r::state.eq("awaiting_approval"));
-    let written = if approve {
-        let counts = Counts { created: 0, updated: 0, ..run.counts };
-        diesel::update(waiting)
-            .set((
-                r::state.eq("queued"),
-                r::phase.eq("apply"),
-                r::cancel_requested.eq(false),
-                r::counts.eq(text(&counts)?),
-                r::finished_at.eq(None::<NaiveDateTime>),
-                r::live_stream.eq(Some(&run.stream)),
-                r::version.eq(r::version + 1),
-            ))
-            .execute(connection)
-    } else {
-        let rejected = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person rejected the plan")))?;
-        diesel::update(waiting)
-            .set((
-                r::state.eq("cancelled"),
-                r::error.eq(Some(rejected)),
-                r::finished_at.eq(Some(clock::now().naive_utc())),
-                r::version.eq(r::version + 1),
-            ))
-            .execute(connection)
+    let Some(run) = plans::locked(connection, id)? else {
+        let run = must_find(connection, id)?;
+        return Err(not_waiting(&run)?.into());
     };
+    if !approve {
+        let rejected = Fault::new(Code::PlanRejected, "a person rejected what it wanted to do");
+        plans::end_waiting(connection, &run, "rejected", &rejected)?;
+        return must_find(connection, id);
+    }
+    plans::approve(connection, &run)?;
+    // Of a dry run nothing was done yet; of a run that a brake held a part was.
+    let counts = if run.dry_run { Counts { created: 0, updated: 0, ..run.counts } } else { run.counts };
+    let written = diesel::update(r::tradesync_runs.find(id))
+        .set((
+            r::state.eq("queued"),
+            r::phase.eq("apply"),
+            r::cancel_requested.eq(false),
+            r::counts.eq(text(&counts)?),
+            r::finished_at.eq(None::<NaiveDateTime>),
+            r::live_stream.eq(Some(&run.stream)),
+            r::version.eq(r::version + 1),
+        ))
+        .execute(connection);
     match written {
-        Ok(1) => must_find(connection, id),
-        Ok(_) => Err(Fault::new(Code::NotAwaiting, "somebody else settled the run meanwhile").into()),
+        Ok(_) => must_find(connection, id),
         Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             let live: Option<String> = r::tradesync_runs
                 .filter(r::connection_id.eq(&run.connection))
@@ -262,7 +275,8 @@ impl Runs for Store {
                     query = query.filter(r::id.lt(cursor));
                 }
                 let rows: Vec<RunRow> = query.load(connection).map_err(fault)?;
-                let items = rows.into_iter().map(RunRow::model).collect::<Result<Vec<_>, _>>()?;
+                let mut items = rows.into_iter().map(RunRow::model).collect::<Result<Vec<_>, _>>()?;
+                transact(connection, |connection| plans::attach(connection, &mut items))?;
                 Ok(listing(items, page.limit, |run| run.id.clone()))
             })
             .await
@@ -320,6 +334,12 @@ impl Runs for Store {
 
     async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| settle(connection, &run, approve))).await
+        self.pool
+            .call(move |connection| {
+                // What has expired is over, whether or not a worker has come by to say so.
+                plans::expire(connection)?;
+                act_once(connection, key.as_ref(), &*render, |connection| settle(connection, &run, approve))
+            })
+            .await
     }
 }

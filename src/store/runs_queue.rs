@@ -12,9 +12,9 @@ use diesel::{
 
 use super::{
     convert::{text, word},
-    fault,
+    events, fault,
     leases::micros,
-    runs,
+    plans, runs,
     schema::{tradesync_runs, tradesync_streams},
     transaction::{Problem, transact},
 };
@@ -218,6 +218,12 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
             r::version.eq(r::version + 1),
         ))
         .execute(connection)?;
+    if let Some(expiry) = finish.approvable_for {
+        plans::wait(connection, held, expiry)?;
+    }
+    if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
+        events::tell(connection, held)?;
+    }
     if finish.state.is_final() {
         diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
     }

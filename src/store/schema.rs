@@ -128,6 +128,7 @@ table! {
         since -> Nullable<Datetime>,
         summary -> Text,
         finished_at -> Datetime,
+        plausible -> Bool,
     }
 }
 
@@ -154,6 +155,32 @@ table! {
         undo_rule -> Text,
         link_origin -> Nullable<Text>,
         source_seen_at -> Datetime,
+        risks -> Unsigned<SmallInt>,
+        held_reason -> Nullable<Text>,
+    }
+}
+
+table! {
+    tradesync_plans (run_id) {
+        run_id -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        decided_at -> Datetime,
+        expires_at -> Nullable<Datetime>,
+        approved_at -> Nullable<Datetime>,
+        readings -> Text,
+    }
+}
+
+table! {
+    tradesync_events (id) {
+        id -> Unsigned<BigInt>,
+        kind -> Text,
+        connection_id -> Text,
+        stream -> Nullable<Text>,
+        run_id -> Nullable<Text>,
+        params -> Text,
+        at -> Datetime,
     }
 }
 
@@ -319,6 +346,7 @@ table! {
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_plans);
 
 table! {
     tradesync_schedules (id) {

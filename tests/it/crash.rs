@@ -47,6 +47,12 @@ fn trade(stage: &Stage, products: usize) {
     });
 }
 
+/// Such a day would wait for a person; what a brake does to a run that dies is in `brakes`.
+fn no_brakes() -> Value {
+    let off = json!({"on": false});
+    json!({"brakes": {"limits": {"prices_moved": off, "price_jump": off, "products_zeroed": off}}})
+}
+
 /// The states that undisturbed runs leave, found out once for all tests.
 async fn undisturbed(products: usize) -> Arc<Undisturbed> {
     static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<Undisturbed>>>> = LazyLock::new(Mutex::default);
@@ -56,7 +62,7 @@ async fn undisturbed(products: usize) -> Arc<Undisturbed> {
     }
     let stage = Stage::without_worker(products).await;
     let _worker = stage.worker(&Spawn::default()).await;
-    let (connection, stream) = stage.simple(json!({})).await;
+    let (connection, stream) = stage.simple(no_brakes()).await;
     let began = Instant::now();
     let run = stage.sync(&connection, &stream, "full").await;
     let took = began.elapsed();
@@ -97,7 +103,7 @@ impl History {
     async fn new(which: Which, products: usize, name: &str) -> Self {
         let expected = undisturbed(products).await;
         let stage = Stage::without_worker(products).await;
-        let (connection, stream) = stage.simple(json!({})).await;
+        let (connection, stream) = stage.simple(no_brakes()).await;
         if which == Which::Second {
             let mut worker = stage.worker(&Spawn::default()).await;
             assert_done(&stage.sync(&connection, &stream, "full").await, "the run before");
@@ -169,6 +175,7 @@ killed!(OF_FIRST, first_run_killed, Which::First,
     after_page_read => "after-page-read",
     after_read => "after-read",
     after_plan => "after-plan",
+    after_brakes => "after-brakes",
     after_decide => "after-decide",
     after_intent => "after-intent",
     name_claimed => "name-claimed",
@@ -185,6 +192,7 @@ killed!(OF_SECOND, second_run_killed, Which::Second,
     after_page_read => "after-page-read",
     after_read => "after-read",
     after_plan => "after-plan",
+    after_brakes => "after-brakes",
     after_decide => "after-decide",
     after_intent => "after-intent",
     mid_batch => "mid-batch",

@@ -101,7 +101,7 @@ async fn approving_leaves_alone_what_changed_meanwhile_and_says_why() {
     assert_eq!(run["state"], "succeeded", "{run}");
     for (good, expected) in [
         (&goods[0], "updated changed"),
-        (&goods[1], "skipped target_changed"),
+        (&goods[1], "skipped target_changed_since"),
         (&goods[2], "skipped target_deleted"),
         (&goods[3], "skipped target_replaced"),
         (&goods[4], "skipped superseded"),
@@ -126,7 +126,7 @@ async fn a_rejected_plan_is_over() {
     let plan = dry(&stage, &connection, &stream).await;
     let path = format!("/sync/runs/{}", plan["id"].as_str().unwrap());
     let rejected = stage.rest.post(&format!("{path}/reject"), &json!({})).await.ok(202);
-    assert_eq!((&rejected["state"], &rejected["error"]["code"]), (&json!("cancelled"), &json!("cancelled")));
+    assert_eq!((&rejected["state"], &rejected["error"]["code"]), (&json!("cancelled"), &json!("plan-rejected")));
     stage.rest.post(&format!("{path}/approve"), &json!({})).await.problem(409, "not-awaiting");
     assert_eq!(stage.database.products(), 0);
     let run = stage.full(&connection, &stream).await;

@@ -105,6 +105,8 @@ async fn a_lock_holds_for_plans_that_were_made_before_it() {
     let (connection, stream) = stage.simple(json!({})).await;
     stage.full(&connection, &stream).await;
     let mut products = Vec::new();
+    let first = stage.product_of(&connection, &goods[0]).await;
+    stage.database.run(&format!("UPDATE oc_product SET price = 750 WHERE product_id = {first}"));
     for good in &goods {
         products.push(stage.product_of(&connection, good).await);
         stage.change(good, json!({"price": {"Chilonzor": "900"}, "promo": {"Chilonzor": "800"}, "stock": {"Chilonzor": "8"}}));
@@ -114,7 +116,6 @@ async fn a_lock_holds_for_plans_that_were_made_before_it() {
     let run = stage.rest.post("/sync/billz-opencart", &body).await.ok(202)["id"].as_str().unwrap().to_owned();
     assert_eq!(stage.rest.wait(&run).await["state"], "awaiting_approval");
     // Between plan and approval a person locks a price that is below the planned special, a whole product, and a good to be made.
-    stage.database.run(&format!("UPDATE oc_product SET price = 750 WHERE product_id = {}", products[0]));
     stage
         .lock(
             &connection,

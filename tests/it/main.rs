@@ -8,6 +8,7 @@ mod support;
 
 mod api;
 mod audit;
+mod brakes;
 mod concurrency;
 mod crash;
 mod deciding_again;
@@ -20,6 +21,7 @@ mod locks;
 mod mapping;
 mod openapi;
 mod pictures;
+mod plans;
 mod reading;
 mod requirement;
 mod retry_list;

@@ -14,6 +14,7 @@ use serde_json::Value;
 mod audit;
 mod documents;
 mod flow;
+mod plans;
 mod retry_list;
 mod schedules;
 
@@ -220,6 +221,7 @@ impl Runs for Memory {
             version: 1,
             attempts: 0,
             fence: 0,
+            plan: Default::default(),
         };
         runs.push(run.clone());
         Ok(self.acted(key, &render, run))
@@ -448,6 +450,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         mappings: memory.clone(),
         inbox: memory.clone(),
         lock_store: memory.clone(),
+        plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),
         audit: memory.clone(),

@@ -240,6 +240,7 @@ async fn items_speak_the_language_of_the_caller() {
         undo: "restore".into(),
         link_origin: None,
         source_seen_at: clock::now(),
+        risks: 0,
     };
     world.memory.items.lock().unwrap().push(ItemRow { id: 1, body, state: ChangeState::Applied, outcome: Outcome::Updated });
     let items = |lang: &'static str, query: &str| {

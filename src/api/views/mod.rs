@@ -1,6 +1,7 @@
 //! What answers and bodies look like. The engine's types never leave the service as they are: the contract is here.
 
 pub mod audit;
+pub mod brake;
 pub mod connection;
 pub mod link;
 pub mod lock;

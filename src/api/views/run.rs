@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::brake::RunBrakeView;
 use crate::{
     api::json::Body,
     domain::text::{Lang, reason_text},
@@ -266,12 +267,27 @@ pub struct RunView {
     pub read: Option<ReadView>,
     /// A person asked for its end.
     pub cancel_requested: bool,
+    /// Until when it may be approved, if it waits for that.
+    #[serde(serialize_with = "super::maybe_time")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was approved.
+    #[serde(serialize_with = "super::maybe_time")]
+    pub approved_at: Option<DateTime<Utc>>,
+    /// Brakes that it was over. In a dry run they hold nothing: they say what a real run would hold.
+    pub brakes: Vec<RunBrakeView>,
     /// Why it failed, or what is in doubt.
     pub error: Option<ErrorView>,
 }
 
 impl From<&Run> for RunView {
     fn from(run: &Run) -> Self {
+        Self::of(run, Lang::En)
+    }
+}
+
+impl RunView {
+    /// A run in a language.
+    pub fn of(run: &Run, lang: Lang) -> Self {
         let counts = run.counts;
         Self {
             id: run.id.clone(),
@@ -316,6 +332,9 @@ impl From<&Run> for RunView {
                 missed_by_delta: summary.missed_by_delta,
             }),
             cancel_requested: run.cancel_requested,
+            expires_at: run.plan.expires_at.filter(|_| run.state == State::AwaitingApproval),
+            approved_at: run.plan.approved_at,
+            brakes: run.plan.readings.iter().filter(|reading| reading.tripped).map(|reading| RunBrakeView::of(reading, lang)).collect(),
             error: run.error.as_ref().map(ErrorView::from),
         }
     }

@@ -1,6 +1,7 @@
 //! Texts that people read: reasons and rules of a run's report, in Russian, Uzbek (Latin script), English and Ukrainian.
 //!
 //! The sentences are in `locales/<language>/*.ftl`, one message per stable code of `engine::model::Reason`.
+//! A reason with a value `rule` whose code has no sentence of its own (`brake`) has one per rule (`brake_price_jump`).
 //! A new code = one line in each of the four folders; a test compares them.
 
 use std::{borrow::Cow, collections::BTreeMap, collections::HashMap};
@@ -93,7 +94,13 @@ fn weight(text: &str) -> Option<u16> {
 pub fn reason_text(lang: Lang, code: &str, params: &BTreeMap<String, String>) -> String {
     let arguments: HashMap<Cow<'static, str>, FluentValue<'_>> =
         params.iter().map(|(name, value)| (Cow::Owned(name.clone()), FluentValue::from(value.as_str()))).collect();
-    SENTENCES.try_lookup_with_args(lang.id(), code, &arguments).unwrap_or_else(|| code.to_owned())
+    let sentence = |code: &str| SENTENCES.try_lookup_with_args(lang.id(), code, &arguments);
+    sentence(code).or_else(|| sentence(&format!("{code}_{}", params.get("rule")?))).unwrap_or_else(|| code.to_owned())
+}
+
+/// A word of a report's table: the title of a column or the name of an outcome.
+pub fn report_title(lang: Lang, name: &str) -> String {
+    SENTENCES.try_lookup(lang.id(), &format!("report_{name}")).unwrap_or_else(|| name.to_owned())
 }
 
 /// A sentence whose words depend on a number (`$count`), by the plural rules of the language.

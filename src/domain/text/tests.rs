@@ -63,6 +63,15 @@ const CODES: &[(&str, &[&str])] = &[
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
     ("remote_failed", &[]),
+    ("target_changed_since", &["now"]),
+    ("brake_source_shrunk", &["count", "limit", "of", "percent"]),
+    ("brake_products_zeroed", &["count", "limit", "of", "percent"]),
+    ("brake_currency_changed", &["count"]),
+    ("brake_price_jump", &["count", "factor"]),
+    ("brake_prices_moved", &["by", "count", "limit", "of", "percent"]),
+    ("brake_new_products", &["count", "from", "limit", "of"]),
+    ("rejected", &[]),
+    ("plan_expired", &[]),
     ("pictures_of_source", &[]),
     ("pictures_off", &[]),
     ("picture_address", &["address"]),
@@ -154,4 +163,18 @@ fn languages_are_negotiated_as_browsers_ask() {
     ] {
         assert_eq!(Lang::negotiate(header), lang, "{header:?}");
     }
+}
+
+#[test]
+fn a_report_as_a_table_has_its_titles_in_every_language() {
+    let titles = |lang: Lang| {
+        let file = format!("{}/src/domain/text/locales/{}/report.ftl", env!("CARGO_MANIFEST_DIR"), lang.tag());
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().filter_map(|line| line.split_once(" = ").map(|(name, _)| name.to_owned())).collect::<Vec<_>>()
+    };
+    for lang in Lang::ALL {
+        assert_eq!(titles(lang), titles(Lang::En), "{}", lang.tag());
+        assert!(titles(lang).iter().all(|name| !report_title(lang, name.trim_start_matches("report_")).starts_with("report_")));
+    }
+    assert_eq!(report_title(Lang::Ru, "outcome"), "Итог");
 }

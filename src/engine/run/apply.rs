@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Execution;
+use super::{Execution, approved::changed_reason};
 use crate::{
     engine::{
         flow::{Apply, Lookup, Rules},
@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// Changes in one batch: also the most that can stand between intent and record when the process dies.
-const BATCH: u32 = 1_000;
+pub(super) const BATCH: u32 = 1_000;
 
 impl Execution {
     /// Applies what is planned; returns the run's counts.
     pub(super) async fn apply(&mut self, target: &mut dyn Apply, rules: &dyn Rules) -> Result<Counts, Fault> {
         let fence = self.hold.fence();
-        let mut counts = self.run.counts;
+        let mut counts;
         let mut changed = false;
         if self.run.attempts > 1 {
             let last = self.ports.changes.last_created(&self.run.id, BATCH).await?;
@@ -27,7 +27,9 @@ impl Execution {
         }
         loop {
             self.hold.go_on()?;
-            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, BATCH).await?;
+            let fit = self.fit_to_begin(target, rules).await?;
+            counts = self.run.counts;
+            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, fit).await?;
             if batch.is_empty() {
                 break;
             }
@@ -145,11 +147,11 @@ impl Execution {
         if met.is_empty() {
             return Ok(results);
         }
-        if self.run.dry_run {
+        if self.run.plan.approved() {
             // An approved plan applies precisely what was seen, or leaves it alone.
             for (_, applied) in &mut results {
                 if let Applied::Conflict { detail } = applied {
-                    *applied = Applied::Gone { reason: Reason::new("target_changed").with("now", detail) };
+                    *applied = Applied::Gone { reason: changed_reason(detail) };
                 }
             }
             return Ok(results);

@@ -52,6 +52,18 @@ pub(super) struct Chunk {
     listed: HashMap<String, Listed>,
 }
 
+impl Chunk {
+    /// What stands in the target for an item that is linked, or is linked by this very decision.
+    pub(super) fn observed_for(&self, decision: &Decision, link: Option<&Link>) -> Option<&Observation> {
+        let target = match (&decision.link, link) {
+            (LinkDecision::Auto(candidate), _) => Some(&candidate.target),
+            (_, Some(link)) if link.state == LinkState::Linked => link.target.as_ref(),
+            _ => None,
+        };
+        target.and_then(|target| self.observed.get(target))
+    }
+}
+
 impl Execution {
     /// Decides over all records and stores the plan. Returns the counts of what needs no applying (in a dry run: of everything).
     pub(super) async fn decide<O: Observe + ?Sized>(
@@ -66,6 +78,7 @@ impl Execution {
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
         let patience = Patience::of(&self.run);
         let mut counts = Counts::default();
+        let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
         loop {
             self.hold.go_on()?;
@@ -112,8 +125,9 @@ impl Execution {
                         }
                     }
                 }
+                let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
                 if decision.outcome != Outcome::Unchanged {
-                    plan.push(change(stored, decision, link, &chunk));
+                    plan.push(NewChange { risks, ..change(stored, decision, link, &chunk) });
                 }
             }
             if !self.run.dry_run && !taken_up.is_empty() {
@@ -129,9 +143,12 @@ impl Execution {
             }
         }
         if self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
-            self.decide_vanished(target, rules, only.as_ref(), &mut counts).await?;
+            self.decide_vanished(target, rules, only.as_ref(), &mut counts, &mut scale).await?;
         }
         let refused = too_many_failures(counts, engine.max_failed_share);
+        if refused.is_ok() {
+            counts.held += self.brake(scale).await?;
+        }
         let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
         self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
         refused.map(|()| counts)
@@ -319,6 +336,7 @@ pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Li
         undo: decision.undo.to_owned(),
         link_origin: origin,
         source_seen_at: stored.seen_at,
+        risks: 0,
     }
 }
 

@@ -70,6 +70,8 @@ mod tests {
         ReadSummary {
             mode: Mode::Full,
             reused: false,
+            read: String::new(),
+            rows: 0,
             started_at: clock::now(),
             whole: true,
             empty: false,

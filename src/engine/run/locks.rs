@@ -122,6 +122,7 @@ mod tests {
             undo: "restore".into(),
             link_origin: None,
             source_seen_at: DateTime::UNIX_EPOCH,
+            risks: Default::default(),
         }
     }
 

@@ -3,12 +3,15 @@
 //! - [`read`]: pages into records, or an earlier read used again
 //! - [`decide`]: records + links + observed target into changes
 //! - [`vanished`]: the same for items that the source does not list any more
-//! - [`apply`]: changes into the target, batch by batch
+//! - [`brake`]: what is over a limit waits for a person
+//! - [`apply`]: changes into the target, batch by batch; [`approved`]: the same for what a person has agreed to
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - `pictures`: what the changes wish to be shown, fetched and shown
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
 pub mod apply;
+pub mod approved;
+pub mod brake;
 pub mod decide;
 pub mod full_every;
 pub mod groups;
@@ -26,6 +29,7 @@ use super::{
     mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
     pictures::Pictures,
+    plans::Plans,
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
@@ -49,6 +53,8 @@ pub struct Ports {
     pub links: Arc<dyn Links>,
     /// Changes.
     pub changes: Arc<dyn Changes>,
+    /// What waits for a person.
+    pub plans: Arc<dyn Plans>,
     /// The retry list.
     pub retries: Arc<dyn Retries>,
     /// Wishes for pictures.
@@ -71,6 +77,8 @@ pub struct Execution {
     pub(super) opened: Opened,
     pub(super) run: Run,
     pub(super) hold: Arc<Hold>,
+    /// Items that an earlier part of an approved run has told the metrics of.
+    told: Counts,
 }
 
 /// How the applied part ended.
@@ -91,7 +99,8 @@ impl Execution {
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
         let opened = Opened::of(&connection, settings, sealer)?;
-        Ok(Self { ports, flow, connection, opened, run, hold })
+        let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
+        Ok(Self { ports, flow, connection, opened, run, hold, told })
     }
 
     /// Runs it to its end and writes that end down.
@@ -127,16 +136,22 @@ impl Execution {
         if matches!(state, State::Succeeded | State::Partial) {
             metrics::run_succeeded(&ended.flow, &ended.connection, ended.finished_at.unwrap_or_else(crate::domain::clock::now));
         }
-        let counts = ended.counts;
-        for (outcome, count) in [
-            ("created", counts.created),
-            ("updated", counts.updated),
-            ("unchanged", counts.unchanged),
-            ("skipped", counts.skipped),
-            ("failed", counts.failed),
-            ("held", counts.held),
+        // A dry run's items have come to no end yet, and an approved run has told of those that it came to before.
+        let (counts, before) = (ended.counts, self.told);
+        for (outcome, count, told) in [
+            ("created", counts.created, before.created),
+            ("updated", counts.updated, before.updated),
+            ("unchanged", counts.unchanged, before.unchanged),
+            ("skipped", counts.skipped, before.skipped),
+            ("failed", counts.failed, before.failed),
+            ("held", counts.held, before.held),
         ] {
-            metrics::items(&ended.flow, outcome, count);
+            if !ended.dry_run || ended.plan.approved() {
+                metrics::items(&ended.flow, outcome, count.saturating_sub(told));
+            }
+        }
+        if !ended.dry_run && !ended.plan.approved() {
+            self.tell_of_brakes(&ended.plan.readings, counts.held);
         }
         if let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await {
             metrics::retry_list(&ended.flow, waiting);
@@ -182,6 +197,7 @@ impl Execution {
             failpoint::hit("after-decide");
             self.run.phase = Phase::Apply;
         }
+        self.release_held().await?;
         let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
         self.phase_ended("apply", counts.created + counts.updated, began);
@@ -213,23 +229,23 @@ impl Execution {
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("the stream `{}` was deleted", self.run.stream)))
     }
 
-    /// Whether this run looks at every record and so may move the cursor.
+    /// Whether this run looks at every record and so may move the cursor. What is approved was looked at long ago.
     fn is_complete(&self) -> bool {
-        self.run.items.is_none() && !self.run.dry_run
+        self.run.items.is_none() && !self.run.dry_run && !self.run.plan.approved()
     }
 
     async fn succeed(&self, worked: Worked) -> Result<Option<State>, Fault> {
         let Worked { counts, summary } = worked;
-        // An approved dry run applies as the same run and moves no cursor.
-        let applied = !self.run.dry_run || self.run.phase == Phase::Apply;
-        let state = match (applied, counts.failed > 0 || !summary.whole) {
-            (false, _) => State::AwaitingApproval,
-            (true, true) => State::Partial,
-            (true, false) => State::Succeeded,
+        let planned = self.run.dry_run && !self.run.plan.approved();
+        let waits = planned || (counts.held > 0 && self.ports.plans.waiting(&self.run.id).await? > 0);
+        let state = match (waits, counts.failed > 0 || !summary.whole) {
+            (true, _) => State::AwaitingApproval,
+            (false, true) => State::Partial,
+            (false, false) => State::Succeeded,
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if applied && self.run.trigger != Trigger::Undo {
+        if !planned && self.run.trigger != Trigger::Undo {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
@@ -242,6 +258,7 @@ impl Execution {
             synced: self.is_complete(),
             whole_read_at: (moves && summary.mode == super::model::Mode::Full).then_some(summary.started_at),
             full_every_seconds: if moves { full_every::next(&self.stream().await?, &summary) } else { None },
+            approvable_for: waits.then(|| self.plan_expiry()),
         };
         self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
         tracing::info!(

@@ -228,5 +228,6 @@ fn failures<'a>(wish: &'a Wish, of: &impl Fn(&'a String) -> &'a Came) -> Option<
         undo: "never:nothing was written".into(),
         link_origin: None,
         source_seen_at: clock::now(),
+        risks: 0,
     })
 }

@@ -72,6 +72,8 @@ impl Execution {
             let summary = ReadSummary {
                 mode: if since.is_none() { Mode::Full } else { Mode::Incremental },
                 reused: false,
+                read: read.clone(),
+                rows,
                 started_at: end.started_at,
                 whole: end.doubt.is_none(),
                 empty: since.is_none() && rows == 0,

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     engine::{
+        brakes::Scale,
         flow::{Gone, Observe, Rules},
         model::{Counts, NewChange, Outcome},
         ports::GoneRecord,
@@ -26,6 +27,7 @@ impl Execution {
         rules: &dyn Rules,
         only: Option<&HashSet<&str>>,
         counts: &mut Counts,
+        scale: &mut Scale,
     ) -> Result<(), Fault> {
         let mut after: Option<String> = None;
         loop {
@@ -35,7 +37,7 @@ impl Execution {
             let Some(last) = gone.last() else { return Ok(()) };
             after = Some(last.stored.record.key.clone());
             gone.retain(|record| only.is_none_or(|only| only.contains(record.stored.record.key.as_str())));
-            let decided = self.decide_gone(target, rules, gone).await?;
+            let decided = self.decide_gone(target, rules, gone, scale).await?;
             // What is as it should be already is no item of the run: the source does not name it.
             let plan: Vec<NewChange> = decided.into_iter().filter(|change| change.outcome != Outcome::Unchanged).collect();
             for change in &plan {
@@ -59,7 +61,9 @@ impl Execution {
         }
         let space = &self.connection.link_space;
         let gone = self.ports.records.gone(&self.connection.id, space, Some(sources), None, CHUNK).await?;
-        Ok(self.decide_gone(target, rules, gone).await?.into_iter().map(|change| (change.source.clone(), change)).collect())
+        // It was weighed when it was planned.
+        let mut weighed = self.scale(false);
+        Ok(self.decide_gone(target, rules, gone, &mut weighed).await?.into_iter().map(|change| (change.source.clone(), change)).collect())
     }
 
     async fn decide_gone<O: Observe + ?Sized>(
@@ -67,6 +71,7 @@ impl Execution {
         target: &mut O,
         rules: &dyn Rules,
         records: Vec<GoneRecord>,
+        scale: &mut Scale,
     ) -> Result<Vec<NewChange>, Fault> {
         let nothing = Matches::default();
         let began = self.run.started_at;
@@ -81,7 +86,8 @@ impl Execution {
             .zip(gone)
             .map(|(stored, gone)| {
                 let (decision, link) = decide_one(rules, stored, &chunk, &nothing, Some(gone));
-                change(stored, decision, link, &chunk)
+                let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
+                NewChange { risks, ..change(stored, decision, link, &chunk) }
             })
             .collect())
     }

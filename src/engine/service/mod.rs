@@ -3,12 +3,13 @@
 //! Start at [`Service`]. [`Scope`] says what a caller may see; every use case takes it, and what lies outside is not found.
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
-//! - [`streams`], [`links`], [`mappings`], [`locks`]: what stands under a connection
+//! - [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
+pub mod brakes;
 pub mod connections;
 pub mod links;
 pub mod locks;
@@ -29,6 +30,7 @@ use super::{
     locks::Locks,
     mapping::{Inbox, MappingStore},
     model::{Connection, Stream},
+    plans::Plans,
     ports::{
         ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
     },
@@ -64,6 +66,8 @@ pub struct Service {
     pub inbox: Arc<dyn Inbox>,
     /// What is never touched.
     pub lock_store: Arc<dyn Locks>,
+    /// What waits for a person.
+    pub plans: Arc<dyn Plans>,
     /// When streams run by themselves.
     pub schedules: Arc<dyn Schedules>,
     /// Failed items over all runs.

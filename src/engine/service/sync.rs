@@ -3,7 +3,7 @@
 use super::{MAX_KEY_CHARS, Scope, Service, is_flow_name, is_key, no_items, no_such};
 use crate::{
     engine::{
-        model::{Mode, NewRun, Run, State, Trigger},
+        model::{Mode, NewRun, Run, Trigger},
         ports::{Acted, Idempotency, ItemFilter, ItemRow, Listing, PageRequest, RenderBox, RunFilter},
     },
     fault::{Code, Fault, FieldError, Result},
@@ -123,9 +123,6 @@ impl Service {
         render: RenderBox<Run>,
     ) -> Result<Acted<Run>> {
         let run = self.run(scope, id).await?;
-        if run.state != State::AwaitingApproval && key.is_none() {
-            return Err(Fault::new(Code::NotAwaiting, "only a run in the state awaiting_approval can be approved or rejected"));
-        }
         self.runs.settle(&run.id, approve, key, render).await
     }
 }

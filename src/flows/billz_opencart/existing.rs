@@ -170,9 +170,18 @@ fn special(
         Some(ours) => rule.with("ours", number::plain(ours)),
         None => rule,
     };
-    let old =
-        rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price));
+    let old = visible(rules, standing);
     Some(FieldChange { field: "special".into(), old, new, rule })
+}
+
+/// The special that customers see.
+fn visible(rules: &BillzOpencart, standing: &Standing) -> Option<Value> {
+    rules.groups.iter().find_map(|group| visible_special(&standing.product.specials, *group, rules.today)).map(|row| money(row.price))
+}
+
+/// The same of an observation; null where there is none.
+pub fn visible_price(rules: &BillzOpencart, observed: &Observation) -> Option<Value> {
+    Standing::of(&observed.values).ok().map(|standing| visible(rules, &standing).unwrap_or(Value::Null))
 }
 
 /// Which rows may be touched.

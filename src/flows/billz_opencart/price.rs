@@ -124,16 +124,13 @@ impl Exchange {
 
     /// `named`: the row names the shop itself, rather than the company alone.
     fn rule(&self, shop: &str, named: bool, retail: Decimal) -> Reason {
-        let unrounded = number::plain(self.convert(retail));
-        match self.rate {
-            None if !named => Reason::new("price_of_company").with("shop", shop).with("unrounded", unrounded),
-            None => Reason::new("price_of_shop").with("shop", shop).with("unrounded", unrounded),
-            Some(rate) => Reason::new("price_converted")
-                .with("shop", shop)
-                .with("unrounded", unrounded)
-                .with("rate", number::plain(rate))
-                .with("currency", &self.currency),
-        }
+        let rule = match self.rate {
+            None if !named => Reason::new("price_of_company"),
+            None => Reason::new("price_of_shop"),
+            Some(rate) => Reason::new("price_converted").with("rate", number::plain(rate)),
+        };
+        // Every price names its currency: the brakes notice when another one comes.
+        rule.with("shop", shop).with("unrounded", number::plain(self.convert(retail))).with("currency", &self.currency)
     }
 }
 

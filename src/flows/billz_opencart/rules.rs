@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::number,
     engine::{
-        flow::{Decision, Item, LinkDecision, Lookup, Rules},
+        flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
         locks::LockSet,
         mapping::{Group, Mappings},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
@@ -96,6 +96,16 @@ impl Rules for BillzOpencart {
             .filter(|(_, value)| !value.is_empty())
             .collect();
         Some(Lookup { source: key.to_owned(), keys })
+    }
+
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        match field {
+            "special" => existing::visible_price(self, observed),
+            // A change tells only of categories that are ours; people's own stand beside them.
+            categories::FIELD => None,
+            "status" => observed.values.get(field).and_then(Value::as_bool).map(|shown| Value::from(u8::from(shown))),
+            _ => observed.values.get(field).cloned(),
+        }
     }
 
     fn recreates(&self) -> bool {

@@ -1,13 +1,16 @@
-//! A way to the database that can be cut.
+//! A way to the database that can be cut, and that keeps what is asked on it.
+
+use std::sync::{Arc, Mutex};
 
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
 
 pub struct Proxy {
     pub port: u16,
+    statements: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -16,22 +19,59 @@ impl Proxy {
     pub async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let kept = statements.clone();
         let task = tokio::spawn(async move {
             let mut lines = JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
+            while let Ok((near, _)) = listener.accept().await {
+                let kept = kept.clone();
                 lines.spawn(async move {
-                    if let Ok(mut far) = TcpStream::connect(("127.0.0.1", to)).await {
-                        let _ = copy_bidirectional(&mut near, &mut far).await;
+                    if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
+                        let (mut from_near, mut to_near) = near.into_split();
+                        let (mut from_far, mut to_far) = far.into_split();
+                        tokio::select! {
+                            _ = copy(&mut from_far, &mut to_near) => {}
+                            () = hand_through(&mut from_near, &mut to_far, &kept) => {}
+                        }
                     }
                 });
             }
         });
-        Self { port, task }
+        Self { port, statements, task }
+    }
+
+    /// Every statement that was asked or prepared so far.
+    pub fn statements(&self) -> Vec<String> {
+        self.statements.lock().unwrap().clone()
     }
 
     /// Breaks all connections and takes no new ones.
     pub async fn cut(&mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
+    }
+}
+
+/// Client packets: three bytes of length, a number, and what they carry. Commands begin a new count at 0.
+async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin), kept: &Mutex<Vec<String>>) {
+    const QUERY: u8 = 0x03;
+    const PREPARE: u8 = 0x16;
+    let (mut chunk, mut pending) = (vec![0; 65_536], Vec::new());
+    loop {
+        let Ok(length @ 1..) = from.read(&mut chunk).await else { return };
+        pending.extend_from_slice(&chunk[..length]);
+        while pending.len() >= 4 {
+            let whole = 4 + usize::from(pending[0]) + (usize::from(pending[1]) << 8) + (usize::from(pending[2]) << 16);
+            if pending.len() < whole {
+                break;
+            }
+            if pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
+                kept.lock().unwrap().push(String::from_utf8_lossy(&pending[5..whole]).into_owned());
+            }
+            pending.drain(..whole);
+        }
+        if to.write_all(&chunk[..length]).await.is_err() {
+            return;
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Api, Settings, UnmappedCategory, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
+    engine::brakes::limits,
     fault::FieldError,
     remote::guard::host_form,
     systems::opencart::escape as escape_html,
@@ -106,6 +107,9 @@ impl Settings {
             wrong("/variants", "this version serves the default only".into());
         }
         self.seller_rules(&mut wrong);
+        for error in limits::check(&self.brakes) {
+            wrong(&format!("/brakes{}", error.pointer), error.detail);
+        }
         errors
     }
 

@@ -1,0 +1,1 @@
+ALTER TABLE tradesync_reads DROP COLUMN plausible;

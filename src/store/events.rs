@@ -1,0 +1,79 @@
+//! Events: what people should be told of, once. Alerts are sent from them.
+
+use chrono::NaiveDateTime;
+use diesel::{MysqlConnection, prelude::*};
+
+use super::{
+    convert::{json, text},
+    schema::{tradesync_events, tradesync_plans, tradesync_runs},
+    transaction::Problem,
+};
+use crate::{
+    engine::{
+        brakes::{Reading, news},
+        model::{Reason, Run},
+    },
+    fault::{Code, FaultView},
+};
+
+/// Stores an event for each brake that a real run tripped, unless the runs before it told of the same.
+pub(super) fn tell(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem> {
+    if run.dry_run || run.plan.approved() || run.plan.readings.iter().all(|reading| !reading.tripped) {
+        return Ok(());
+    }
+    let known = known_readings(connection, run)?;
+    for reading in news(&run.plan.readings, &known) {
+        event(connection, "brake", run, &reading.reason())?;
+    }
+    Ok(())
+}
+
+/// How many runs back a brake's last reading is looked for.
+const LOOK_BACK: i64 = 50;
+
+/// The last reading of each brake before this run, back to the last run that a person settled: what comes after that is news.
+fn known_readings(connection: &mut MysqlConnection, run: &Run) -> Result<Vec<Reading>, Problem> {
+    use tradesync_plans::dsl as p;
+    use tradesync_runs::dsl as r;
+    let before: Vec<(String, Option<NaiveDateTime>, Option<String>)> = p::tradesync_plans
+        .inner_join(r::tradesync_runs.on(r::id.eq(p::run_id)))
+        .filter(p::connection_id.eq(&run.connection))
+        .filter(p::stream.eq(&run.stream))
+        .filter(r::dry_run.eq(false))
+        .filter(r::items.is_null())
+        .filter(r::id.ne(&run.id))
+        .order(p::decided_at.desc())
+        .limit(LOOK_BACK)
+        .select((p::readings, p::approved_at, r::error))
+        .load(connection)?;
+    let mut known: Vec<Reading> = Vec::new();
+    for (readings, approved_at, error) in before {
+        let error: Option<FaultView> = error.map(|error| json("error", &error)).transpose()?;
+        let by_a_person = [Code::PlanRejected, Code::PlanExpired, Code::Cancelled];
+        if approved_at.is_some() || error.is_some_and(|error| by_a_person.iter().any(|code| code.name() == error.code)) {
+            break;
+        }
+        for reading in json::<Vec<Reading>>("readings", &readings)? {
+            if known.iter().all(|known| known.rule != reading.rule) {
+                known.push(reading);
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// Stores that something happened that people should be told of.
+fn event(connection: &mut MysqlConnection, kind: &str, run: &Run, params: &Reason) -> Result<(), Problem> {
+    use tradesync_events::dsl as e;
+    diesel::insert_into(e::tradesync_events)
+        .values((
+            e::kind.eq(kind),
+            e::connection_id.eq(&run.connection),
+            e::stream.eq(Some(&run.stream)),
+            e::run_id.eq(Some(&run.id)),
+            e::params.eq(text(&params.params)?),
+            e::at.eq(diesel::dsl::sql::<diesel::sql_types::Datetime>("UTC_TIMESTAMP(6)")),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
