@@ -127,6 +127,9 @@ struct SandboxOptions {
     /// Address and port.
     #[arg(long, default_value = "127.0.0.1:9090")]
     listen: SocketAddr,
+    /// Address and port of Billz 1.
+    #[arg(long, default_value = "127.0.0.1:9091")]
+    listen_billz1: SocketAddr,
     /// Products of the catalogue.
     #[arg(long, default_value_t = 300)]
     products: usize,
@@ -219,6 +222,7 @@ async fn sandbox(config: &Config, options: SandboxOptions) -> Result<(), Fault> 
     logs::init(&config.log, config.log_format)?;
     let options = crate::sandbox::Options {
         listen: options.listen,
+        listen_billz1: options.listen_billz1,
         products: options.products,
         seed: options.seed,
         secret: options.secret,

@@ -79,6 +79,9 @@ const TAGS: &[(&str, &str)] = &[
     ("Service", "Health, metrics, documents."),
 ];
 
+/// The one path whose query has a part that must be there.
+const EXPLAIN: &str = "/sync/explain";
+
 /// Parameters by name: description, schema, example.
 fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
     let text = json!({"type": "string"});
@@ -103,6 +106,9 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         "code" => ("Stable name of the type of problem", text, json!("stream-busy")),
         "enabled" => ("Only started (true) or only stopped ones (false)", json!({"type": "boolean"}), json!(true)),
         "n" => ("How many times", json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 10}), json!(3)),
+        "connection" if path == EXPLAIN => ("Id of the connection", text, json!(examples::CONNECTION)),
+        "item" => ("The source's id of the item; give this or `target`", text, json!(examples::SOURCE)),
+        "target" => ("Id of the target item, instead of `item`", text, Value::Null),
         "connection" => ("Only of this connection", text, json!(examples::CONNECTION)),
         "owner" => ("Only of this owner's connections", text, json!("seller:42")),
         "state" if path.ends_with("/links") => {
@@ -133,6 +139,7 @@ fn query(operation: &str) -> &'static [&'static str] {
     match operation {
         "list_connections" => &["flow", "limit", "cursor"],
         "list_streams" => &["limit", "cursor"],
+        "list_standing" => &["outcome", "limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
         "list_unmapped_categories" => &["all", "limit", "cursor"],
         "list_schedules" => &["connection", "stream", "enabled", "limit", "cursor"],
@@ -141,6 +148,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_runs" => &["flow", "connection", "stream", "owner", "state", "limit", "cursor"],
         "list_items" => &["outcome", "limit", "cursor"],
         "list_items_csv" => &["outcome"],
+        "explain" => &["connection", "item", "target"],
         "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
         "list_retries" => &["flow", "connection", "stream", "owner", "class", "code", "state", "limit", "cursor"],
         _ => &[],
@@ -168,6 +176,8 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "cancel_run" => &[Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress],
         "create_schedule" | "start_schedule" | "stop_schedule" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
         "patch_schedule" | "delete_schedule" => &[Code::PreconditionFailed],
+        "undo_run" => &[Code::StreamBusy, Code::NothingToUndo, Code::UndoExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
+        "explain" => &[Code::NotFound],
         "retry_item" => &[Code::StreamBusy, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress],
         "retry_failed" => {
             &[Code::StreamBusy, Code::NotAwaiting, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress]
@@ -192,6 +202,7 @@ fn takes_key(operation: &str) -> bool {
             | "cancel_run"
             | "approve_run"
             | "reject_run"
+            | "undo_run"
             | "retry_failed"
             | "retry_item"
             | "dismiss_item"
@@ -341,7 +352,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
         .chain(query(id).iter().map(|name| (*name, "query")))
         .map(|(name, place)| {
             let (description, schema, example) = parameter(name, path);
-            let mut made = json!({"name": name, "in": place, "required": place == "path", "description": description, "schema": schema});
+            let mut made = json!({"name": name, "in": place, "required": place == "path" || (path == EXPLAIN && name == "connection"), "description": description, "schema": schema});
             if let (false, Some(members)) = (example.is_null(), made.as_object_mut()) {
                 members.insert("example".to_owned(), example);
             }
@@ -373,7 +384,11 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
         header("If-Match", "ETag of what the change is based on, or `*`; required. 412 if it has changed since.");
     }
     let of_schedule = id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule");
-    if of_schedule || matches!(id, "list_items" | "list_items_csv" | "list_runs" | "get_run" | "list_retries" | "dismiss_item") {
+    let of_report = matches!(
+        id,
+        "list_items" | "explain" | "list_items_csv" | "list_standing" | "list_runs" | "get_run" | "list_retries" | "dismiss_item"
+    );
+    if of_schedule || of_report {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

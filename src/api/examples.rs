@@ -10,6 +10,8 @@ pub const SCHEDULE: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5c";
 pub const RUN: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a5b";
 /// Stands for an item of the retry list.
 pub const RETRY: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a60";
+/// Stands for the id of an undo.
+pub const UNDO: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a6c";
 /// Stands for a Billz 2 shop.
 pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 /// Stands for a source item.
@@ -84,7 +86,13 @@ pub fn response(operation: &str) -> Option<Value> {
         "next_of_schedule" => json!({"items": ["2026-02-02T04:00:00Z", "2026-02-02T04:05:00Z", "2026-02-02T04:10:00Z"]}),
         "runs_of_schedule" => page(run()),
         "skips_of_schedule" => page(skip()),
+        "undo_run" => undo(),
         "retry_item" | "retry_failed" => retry_run(),
+        "list_standing" => page(json!({
+            "key": SOURCE, "name": "T-shirt, white, M", "target": null, "outcome": "skipped",
+            "reason": {"code": "no_price", "text": "The product has no price in the shop “Chilonzor”, so it is left as it is."}, "changes": [], "run": RUN,
+            "since": "2026-02-01T09:05:09Z",
+        })),
         "list_retries" => page(retry_item()),
         "list_audit" => page(json!({
             "id": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5d", "at": "2026-02-01T10:00:00Z", "action": "connections.change", "resource": format!("/connections/{CONNECTION}"),
@@ -101,6 +109,7 @@ pub fn response(operation: &str) -> Option<Value> {
         }
         "list_runs" => page(run()),
         "list_items" => page(item()),
+        "explain" => explanation(),
         "livez" | "readyz" => json!({"status": "ok"}),
         _ => return None,
     })
@@ -180,6 +189,16 @@ fn run() -> Value {
     })
 }
 
+fn undo() -> Value {
+    let mut undo = run();
+    undo["undo_of"] = undo["id"].take();
+    undo["id"] = json!(UNDO);
+    undo["trigger"] = json!("undo");
+    undo["state"] = json!("queued");
+    undo["phase"] = json!("decide");
+    undo
+}
+
 fn retry_run() -> Value {
     let mut run = run();
     let queued = json!({
@@ -208,5 +227,42 @@ fn item() -> Value {
         "key": SOURCE, "name": "T-shirt, white, M", "target": TARGET, "outcome": "updated",
         "reason": {"code": "changed", "text": "The product's data has changed."},
         "changes": [{"field": "quantity", "old": 3, "new": 5, "rule": "stock_sum", "rule_text": "Sum of the stock of the shops (Chilonzor): 5."}],
+    })
+}
+
+fn explanation() -> Value {
+    let changes = item()["changes"].take();
+    let reason = item()["reason"].take();
+    json!({
+        "connection": CONNECTION, "item": SOURCE,
+        "answer": [
+            {"code": "explain_seen", "text": "The source last showed the item at 2026-02-01T09:05:01Z."},
+            {"code": "explain_linked", "text": "It is linked to the product 50."},
+            {"code": "unchanged", "text": "Everything stands in the shop as it should: there is nothing to change."},
+        ],
+        "source": {
+            "name": "T-shirt, white, M", "values": {"kind": "goods", "name": "T-shirt, white, M", "sku": "TST-1"}, "seen_at": "2026-02-01T09:05:01Z", "run": RUN,
+            "changed_at": "2026-02-01T08:59:30Z", "gone_at": null,
+        },
+        "link": {
+            "state": "linked", "target": TARGET, "candidates": [], "origin": "created", "linked_at": "2026-01-20T09:05:08Z", "linked_by": RUN,
+            "written_by": RUN,
+        },
+        "target": {
+            "state": "seen", "values": {"quantity": 5, "price": "89000", "status": true}, "error": null,
+            "fields": [{
+                "field": "quantity", "now": 5, "written": 5, "author": "us", "run": RUN, "at": "2026-02-01T09:05:00Z", "undone_by": null,
+                "rule": {"code": "stock_sum", "text": "Sum of the stock of the shops (Chilonzor): 5."},
+            }],
+        },
+        "decisions": [{
+            "stream": STREAM, "name": "Chilonzor", "enabled": true, "outcome": "unchanged", "changes": [], "settings": {"update_fields": ["quantity", "price"]},
+            "reason": {"code": "unchanged", "text": "Everything stands in the shop as it should: there is nothing to change."}, "error": null,
+        }],
+        "waiting": [],
+        "changes": [{
+            "run": RUN, "stream": STREAM, "trigger": "schedule", "at": "2026-02-01T09:05:00Z", "state": "applied", "outcome": "updated", "reason": reason,
+            "changes": changes,
+        }],
     })
 }

@@ -3,7 +3,7 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]),
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
 //!   [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
@@ -16,6 +16,7 @@ pub mod connections;
 pub mod docs;
 pub mod etag;
 pub mod examples;
+pub mod explain;
 pub mod frame;
 pub mod health;
 pub mod idempotency;
@@ -110,6 +111,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(streams::get_stream)
         .service(streams::patch_stream)
         .service(streams::delete_stream)
+        .service(streams::list_standing)
         .service(links::list_links)
         .service(links::confirm_link)
         .service(links::set_link)
@@ -138,6 +140,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(schedules::next_of_schedule)
         .service(schedules::runs_of_schedule)
         .service(schedules::skips_of_schedule)
+        .service(runs::undo_run)
+        .service(explain::explain)
         .service(audit::list_audit)
         .service(retry_list::retry_failed)
         .service(retry_list::list_retries)

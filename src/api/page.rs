@@ -70,7 +70,8 @@ impl Params {
         query
     }
 
-    fn wrong(&mut self, name: &str, detail: impl Into<String>) {
+    /// Says what is wrong with a parameter.
+    pub fn wrong(&mut self, name: &str, detail: impl Into<String>) {
         self.errors.push(FieldError::new(format!("?{name}"), detail));
     }
 

@@ -61,8 +61,10 @@ pub fn item_filter(query: &mut Params) -> ItemFilter {
 
 /// List what a run did, item by item
 ///
-/// In the order of its plan, each with its fields, old and new values and the rule that decided. Unchanged items are only counted. Sentences are in
-/// the language of `Accept-Language` (ru, uz, en, uk).
+/// In the order of its plan, each with its fields, old and new values and the rule that decided. Unchanged items are only counted. So are, in runs that
+/// a schedule or webhook started, items that are skipped or held exactly as in the run before: those that began, changed or ended are told, and
+/// `/connections/{id}/streams/{stream}/standing` lists what stands. Empty once the items are no longer kept (phase `pruned`). Sentences are in the
+/// language of `Accept-Language` (ru, uz, en, uk).
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
 pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {
@@ -102,5 +104,20 @@ pub async fn approve_run(api: web::Data<Api>, caller: Caller, id: web::Path<Stri
 #[post("/sync/runs/{id}/reject")]
 pub async fn reject_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
     let work = |key, render| api.service.settle_run(&caller.scope, &id, false, key, render);
+    idempotency::act(&api, key, &body.digest, accepted, work).await
+}
+
+/// Undo a run
+///
+/// Queues a run of its own (`trigger: undo`) that puts back what the run applied, where it still stands as the run left it. What somebody
+/// changed since stays, and its report lists it with the present value; created products are hidden, not deleted. It moves no cursor. Undone
+/// values are left alone by later runs until the source's value moves. An undo can be undone as well. It works while the connection is disabled.
+#[utoipa::path(
+    tag = "Runs",
+    responses((status = 202, description = "The queued undo", body = RunView, headers(("Location" = String, description = "Path of the run"))))
+)]
+#[post("/sync/runs/{id}/undo")]
+pub async fn undo_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, key: Key, body: Strict<Nothing>) -> Answer {
+    let work = |key, render| api.service.undo_run(&caller.scope, &id, key, render);
     idempotency::act(&api, key, &body.digest, accepted, work).await
 }

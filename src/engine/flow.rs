@@ -104,14 +104,20 @@ pub trait Flow: Send + Sync {
     /// Checks key and settings of a stream. Pointers are `/stream` and `/settings/…`.
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>>;
 
+    /// Whether a source with the settings `after` is the successor of one with `before`: the same goods under other ids. Such a change is
+    /// allowed in a connection that has links; they are set aside, and goods are recognised anew.
+    fn succeeds(&self, _before: &Value, _after: &Value) -> bool {
+        false
+    }
+
     /// What identifies both ends.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault>;
 
     /// Calls the remotes and changes nothing.
     async fn check(&self, opened: &Opened) -> Vec<Check>;
 
-    /// What streams the remote offers.
-    async fn discover(&self, opened: &Opened) -> Result<Vec<Discovered>, Fault>;
+    /// What streams the remote offers. `known` are those that its answers have named so far ([`ReadEnd::offered`]).
+    async fn discover(&self, opened: &Opened, known: Vec<Discovered>) -> Result<Vec<Discovered>, Fault>;
 
     /// Settings that the engine itself needs.
     fn engine_settings(&self, opened: &Opened) -> Result<EngineSettings, Fault>;
@@ -195,6 +201,8 @@ pub struct ReadEnd {
     pub started_at: DateTime<Utc>,
     /// `None` when totals, last page and distinct ids agreed; else why it is in doubt.
     pub doubt: Option<Fault>,
+    /// Streams that the answer named, where the remote has no list of them; remembered for [`Flow::discover`].
+    pub offered: Vec<Discovered>,
 }
 
 /// The reading side.
@@ -357,5 +365,28 @@ pub trait Rules: Send + Sync {
     /// this field. By it an approved plan sees what has changed since.
     fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
         observed.values.get(field).cloned()
+    }
+
+    /// The same whole, where the short form leaves something out, and without ids that every save gives anew: by it an undo tells whether
+    /// something was changed since.
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        self.standing(observed, field)
+    }
+
+    /// What [`Self::whole`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is
+    /// written must tell it, or it could not be undone.
+    fn comes_to(&self, _observed: &Observation, _field: &FieldChange) -> Option<Value> {
+        None
+    }
+
+    /// For a field that stands only in the link's memory: the field of the target that it speaks about. It goes with that one, when it is
+    /// written, undone or left alone.
+    fn beside(&self, _field: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// Settings that a rule or reason looks at, by name; for the answer to "why".
+    fn settings_of(&self, _code: &str) -> Vec<(&'static str, Value)> {
+        Vec::new()
     }
 }

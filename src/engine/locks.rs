@@ -172,6 +172,22 @@ impl Rules for Guarded {
     fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
         self.rules.standing(observed, field)
     }
+
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        self.rules.whole(observed, field)
+    }
+
+    fn comes_to(&self, observed: &Observation, field: &FieldChange) -> Option<Value> {
+        self.rules.comes_to(observed, field)
+    }
+
+    fn beside(&self, field: &str) -> Option<&'static str> {
+        self.rules.beside(field)
+    }
+
+    fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {
+        self.rules.settings_of(code)
+    }
 }
 
 #[cfg(test)]

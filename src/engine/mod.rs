@@ -13,7 +13,7 @@
 //! into [`flow::Facts`], and the next run of whichever stream carries it out from the records, without reading them from the source
 //! again. Only runs of named `items` look at less. `tests/it/deciding_again.rs` holds the engine to this promise.
 //!
-//! - [`model`]: connections, streams, runs, records, links, changes
+//! - [`model`]: connections, streams, runs, records, changes; [`link`]: links
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
@@ -22,15 +22,18 @@
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`read_summary`]: what a read came to
 //! - [`schedule`]: when streams run by themselves
-//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
+//! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
-//! - [`space`]: where links live; [`audit`]: who did what
+//! - [`space`]: where links live; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
 pub mod brakes;
 pub mod claims;
+pub mod explain;
 pub mod flow;
+pub mod link;
 pub mod locks;
 pub mod mapping;
 pub mod model;
@@ -39,10 +42,13 @@ pub mod plans;
 pub mod ports;
 pub mod reaction;
 pub mod read_summary;
+pub mod retention;
 pub mod retry_list;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
 pub mod service;
 pub mod space;
+pub mod standing;
+pub mod undo;
 pub mod worker;

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use super::brakes::Plan;
 pub use super::read_summary::ReadSummary;
+use super::undo::Keep;
 use crate::fault::FaultView;
+
+pub use super::link::{Candidate, Link, LinkState};
 
 /// One pair of accounts for a flow.
 #[derive(Clone, Debug)]
@@ -129,6 +132,8 @@ pub enum Phase {
     Apply,
     /// Nothing left to do.
     Done,
+    /// Nothing left to do, and its items are no longer kept.
+    Pruned,
 }
 
 /// How many items came to which end.
@@ -172,6 +177,8 @@ pub struct Run {
     pub dry_run: bool,
     /// Only these source keys, if given.
     pub items: Option<Vec<String>>,
+    /// The run that this one takes back.
+    pub undo_of: Option<String>,
     /// Where it stands.
     pub state: State,
     /// The step it has reached.
@@ -233,6 +240,8 @@ pub struct NewRun {
     pub dry_run: bool,
     /// Only these source keys.
     pub items: Option<Vec<String>>,
+    /// The run that it takes back.
+    pub undo_of: Option<String>,
 }
 
 /// How keys begin that stand for no item: of rows whose own id cannot be read.
@@ -249,56 +258,6 @@ pub struct Record {
     pub payload: String,
     /// When the source says it changed, if it says so; tells whether a delta should have shown it.
     pub source_changed_at: Option<DateTime<Utc>>,
-}
-
-/// Whether a link stands or is a question to a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkState {
-    /// The durable identity.
-    Linked,
-    /// One match that a person has to confirm.
-    Proposed,
-    /// Several matches; a person has to choose.
-    Ambiguous,
-}
-
-/// One possible target of a source item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// The target's id.
-    pub target: String,
-    /// Its name in the target.
-    pub name: String,
-    /// Which keys matched, such as `sku=TST-1`.
-    pub matched: Vec<String>,
-}
-
-/// Source id <-> target id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The source's id.
-    pub source: String,
-    /// A name for people.
-    pub name: String,
-    /// State.
-    pub state: LinkState,
-    /// The target's id, when linked or proposed.
-    pub target: Option<String>,
-    /// What tells this target item from a later one with the same id: OpenCart's `date_added`.
-    pub witness: Option<String>,
-    /// Possible targets of a question.
-    pub candidates: Vec<Candidate>,
-    /// How it came about: `created`, `recreated`, `auto`, `confirmed`, `set`, `proposed`.
-    pub origin: String,
-    /// What we last wrote, by field.
-    pub written: BTreeMap<String, Value>,
-    /// When the source state behind `written` was read.
-    pub source_seen_at: Option<DateTime<Utc>>,
-    /// The run that last wrote it.
-    pub run: Option<String>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
 }
 
 /// Values by field, as they stand in the target or are to stand there.
@@ -352,6 +311,8 @@ pub enum Op {
     Update,
     /// Hide it.
     Hide,
+    /// Put back what stood there before a run.
+    Restore,
     /// Send something that cannot be called back.
     Send,
     /// Nothing: the row only reports (skipped, failed, held).
@@ -430,6 +391,8 @@ pub struct NewChange {
     pub source_seen_at: DateTime<Utc>,
     /// Bits of the brakes it speaks to ([`crate::engine::brakes::Rule::risk`]).
     pub risks: u16,
+    /// What it must remember so that it can be undone.
+    pub keep: Keep,
 }
 
 /// A stored change.

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::flow::Discovered;
 use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
-    Stream,
+    Stream, Trigger,
 };
 use crate::fault::{Fault, FaultView};
 
@@ -90,6 +91,9 @@ pub trait Connections: Send + Sync {
     /// Filtered by flows and owner.
     async fn list(&self, filter: ConnectionFilter, page: PageRequest) -> Result<Listing<Connection>, Fault>;
     /// Replaces name, owner, enabled, settings, secrets and link space if the version still is `version`; else `PreconditionFailed`.
+    ///
+    /// Another link space means another source or target: links of the former one are set aside (they come back with it), and what was read
+    /// of the former source is forgotten, cursors included. `InUse` while a run is live, or while another connection needs those links.
     async fn update(&self, connection: Connection, version: u64) -> Result<Connection, Fault>;
     /// Marks it deleted; links stay. `InUse` while a run is live.
     async fn delete(&self, id: &str) -> Result<(), Fault>;
@@ -105,6 +109,10 @@ pub trait Connections: Send + Sync {
     async fn delete_stream(&self, connection: &str, stream: &str) -> Result<(), Fault>;
     /// The account that the source itself named, for this link space; stored at the first call. Returns the stored one.
     async fn remember_account(&self, space: &str, account: &str) -> Result<String, Fault>;
+    /// Adds streams that the source named while it was read; a known one gets its latest name.
+    async fn remember_offered(&self, connection: &str, offered: &[Discovered]) -> Result<(), Fault>;
+    /// The streams that the source has named so far, by key.
+    async fn offered(&self, connection: &str) -> Result<Vec<Discovered>, Fault>;
 }
 
 /// Owned form of [`Render`], for work that runs on another thread.
@@ -230,6 +238,17 @@ pub struct StoredRecord {
     pub seen_at: DateTime<Utc>,
 }
 
+/// The last seen state of one item, with what became of it.
+#[derive(Clone, Debug)]
+pub struct LastSeen {
+    /// What was read, and when.
+    pub stored: StoredRecord,
+    /// The run whose read saw it.
+    pub run: Option<String>,
+    /// Since when a whole read has not shown it.
+    pub gone_at: Option<DateTime<Utc>>,
+}
+
 /// A stored record of an item that the source does not list any more.
 #[derive(Clone, Debug)]
 pub struct GoneRecord {
@@ -264,14 +283,16 @@ pub struct PastRead {
 /// Last seen state of source items.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Stores a page of the read `read`, which began at `seen_at`. Equal states only move `seen_at` and the read.
-    async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
+    /// Stores a page of the read `read` of the run `run`, which began at `seen_at`. Equal states only move `seen_at`, the read and the run.
+    async fn store(&self, connection: &str, read: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault>;
     /// Records in order of their key, those taken as gone left out.
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
     /// Those of these keys that are not taken as gone, in order of their key.
     async fn by_keys(&self, connection: &str, keys: &[String]) -> Result<Vec<StoredRecord>, Fault>;
     /// The same as `page`, of those that have no link in `space` in state linked.
     async fn unlinked(&self, connection: &str, space: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault>;
+    /// The last seen state of one item, also when it is taken as gone.
+    async fn last(&self, connection: &str, key: &str) -> Result<Option<LastSeen>, Fault>;
     /// Records taken as gone that have a link in `space` in state linked, in order of their key; of these keys only, if given.
     async fn gone(
         &self,
@@ -345,10 +366,14 @@ pub trait Links: Send + Sync {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
     /// Which of these targets are linked already, in any space of the same target; with the link that has each.
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
-    /// How many stand in this space.
+    /// How many stand in this space and hold a target.
     async fn linked(&self, space: &str) -> Result<u64, Fault>;
+    /// Whether links of this space are set aside.
+    async fn has_aside(&self, space: &str) -> Result<bool, Fault>;
     /// Stores questions (proposed, ambiguous) and takes away those that are no longer open.
     async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault>;
+    /// Ends the marks of undone fields, by source item: nothing is held back there any more.
+    async fn release(&self, space: &str, fields: Vec<(String, Vec<String>)>) -> Result<(), Fault>;
     /// Newest first.
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault>;
     /// Makes a link by hand, or turns a question into one. `InUse` when another source has the target.
@@ -386,8 +411,27 @@ pub trait Changes: Send + Sync {
     async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
+    /// What a run applied, in the order of its plan, from after a row on.
+    async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault>;
+    /// The last changes of one item over all runs of a connection, newest first.
+    async fn of_item(&self, connection: &str, source: &str, limit: u32) -> Result<Vec<PastChange>, Fault>;
     /// Newest last (order of the plan).
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault>;
+}
+
+/// A change of one item, with the run that decided it.
+#[derive(Clone, Debug)]
+pub struct PastChange {
+    /// What was decided, and where it stands.
+    pub change: Change,
+    /// Stream of the run.
+    pub stream: String,
+    /// What started the run.
+    pub trigger: Trigger,
+    /// Whether the run was a plan at first.
+    pub dry_run: bool,
+    /// When the run began, or was asked for.
+    pub at: DateTime<Utc>,
 }
 
 /// One item of a run's report.

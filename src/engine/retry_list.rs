@@ -168,6 +168,8 @@ pub trait Retries: Send + Sync {
     /// Adds what failed in a run (attempts grow), and takes away what it took up that did not fail and what it applied. `whole` says that it
     /// also looked at all that is gone from the source: of that only what failed in this very run stays. Safe to repeat.
     async fn settle(&self, connection: &str, stream: &str, run: &str, whole: bool) -> Result<(), Fault>;
+    /// The places of one item in the list, dismissed ones too: one a stream.
+    async fn of_item(&self, connection: &str, source: &str) -> Result<Vec<RetryItem>, Fault>;
     /// How many wait in all connections of a flow, dismissed ones left out.
     async fn waiting(&self, flow: &str) -> Result<u64, Fault>;
     /// Newest first.

@@ -56,6 +56,8 @@ codes! {
     StreamBusy, "stream-busy", Request, 409, "This stream has a live run already.", "Follow the run given in run, or cancel it.";
     NotAwaiting, "not-awaiting", Request, 409, "The run is not in a state that allows this.", "Look at the run's state first.";
     PlanExpired, "plan-expired", Request, 409, "The plan is too old to be approved.", "Start a new run: it plans on what stands now. plan_expiry of the connection sets how long plans may wait.";
+    NothingToUndo, "nothing-to-undo", Request, 409, "The run has changed nothing that could be undone.", "Look at the run's items: only what it applied can be undone.";
+    UndoExpired, "undo-expired", Request, 409, "What stood there before the run is no longer known.", "Correct the values in the source or by hand; keep_changes sets how long old values are kept.";
     InUse, "in-use", Request, 409, "Something else still stands on this.", "Do what the detail says, or make a new connection.";
     RequestInProgress, "request-in-progress", Request, 409, "A request with the same Idempotency-Key is still being worked on.", "Wait for it to end and send it again to get its answer.";
     IdempotencyMismatch, "idempotency-mismatch", Request, 422, "This Idempotency-Key was used with another body.", "Use a new key for a new request.";

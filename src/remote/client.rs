@@ -12,6 +12,7 @@ use super::{
     call::{Answer, Call, Effect},
     classify::{Class, Reply},
     redact, retry,
+    stream::{self, Rest, Streamed},
     token::{Token, TokenCache},
     wait::{cancelled, unless_stopped, wait},
 };
@@ -65,6 +66,13 @@ struct Broken {
     cause: Option<reqwest::Error>,
 }
 
+/// What came of one exchange.
+struct Arrived {
+    reply: Reply,
+    /// The way to the rest of the body, if it was not read to its end.
+    rest: Option<reqwest::Response>,
+}
+
 impl Http {
     /// The client: rustls, no redirects, no proxy, gzip.
     pub fn new(options: Options) -> Result<Self, Fault> {
@@ -95,6 +103,30 @@ impl Http {
         stop: &CancellationToken,
         judge: impl Fn(&Reply) -> Class<T> + Send + Sync,
     ) -> Result<Answer<T>, Fault> {
+        self.carry(call, stop, None, |reply, _| judge(reply)).await.map(|(answer, _)| answer)
+    }
+
+    /// The same for an answer that is too long to hold: of a success only the beginning is read, and `judge` is told whether it was all.
+    /// What is read later can neither be judged here nor tried again.
+    pub async fn open<T: Send>(
+        &self,
+        call: &Call<'_>,
+        stop: &CancellationToken,
+        judge: impl Fn(&Reply, bool) -> Class<T> + Send + Sync,
+    ) -> Result<Streamed<T>, Fault> {
+        let (answer, arrived) = self.carry(call, stop, Some(stream::HEAD), judge).await?;
+        let rest = arrived.rest.map(|response| Rest { response, patience: patience(self.options.timeout), stop: stop.clone() });
+        Ok(Streamed::new(call, answer, arrived.reply.body, rest))
+    }
+
+    /// The loop of both: `head` = how much of a success is read before it is judged; absent = all.
+    async fn carry<T: Send>(
+        &self,
+        call: &Call<'_>,
+        stop: &CancellationToken,
+        head: Option<usize>,
+        judge: impl Fn(&Reply, bool) -> Class<T> + Send + Sync,
+    ) -> Result<(Answer<T>, Arrived), Fault> {
         let mut state = Progress::new(&self.options.retry);
         loop {
             let token = match call.login {
@@ -104,10 +136,10 @@ impl Http {
             take_slot(call, stop).await?;
             let sent_at = clock::now();
             let begun = Instant::now();
-            let outcome = self.exchange(call, token.as_ref(), stop).await?;
+            let outcome = self.exchange(call, token.as_ref(), head, stop).await?;
             let (class, name) = match &outcome {
-                Ok(reply) => {
-                    let class = judge(reply);
+                Ok(arrived) => {
+                    let class = judge(&arrived.reply, arrived.rest.is_none());
                     let name = class.name();
                     (Ok(class), name)
                 }
@@ -117,14 +149,14 @@ impl Http {
             tracing::debug!(
                 remote.system = call.system,
                 remote.route = call.route,
-                remote.status = outcome.as_ref().map_or(0, |reply| reply.status.as_u16()),
+                remote.status = outcome.as_ref().map_or(0, |arrived| arrived.reply.status.as_u16()),
                 remote.class = name,
                 remote.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "remote call"
             );
             let (reply, class) = match (outcome, class) {
-                (Ok(reply), Ok(Class::Good(value))) => return Ok(answer(value, &reply, sent_at, begun.elapsed())),
-                (Ok(reply), Ok(class)) => (reply, class),
+                (Ok(arrived), Ok(Class::Good(value))) => return Ok((answer(value, &arrived.reply, sent_at, begun.elapsed()), arrived)),
+                (Ok(arrived), Ok(class)) => (arrived.reply, class),
                 (Ok(_), Err(())) => return Err(Fault::internal("an answer was not judged")),
                 (Err(broken), _) => {
                     let may = broken.passing && (broken.unsent || call.replayable());
@@ -188,10 +220,16 @@ impl Http {
     }
 
     /// One exchange. The outer error is a cancel; a write is never dropped in flight.
-    async fn exchange(&self, call: &Call<'_>, token: Option<&Token>, stop: &CancellationToken) -> Result<Result<Reply, Broken>, Fault> {
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        token: Option<&Token>,
+        head: Option<usize>,
+        stop: &CancellationToken,
+    ) -> Result<Result<Arrived, Broken>, Fault> {
         let work = async {
             let timeout = patience(call.timeout.unwrap_or(self.options.timeout));
-            match tokio::time::timeout(timeout, self.transfer(call, token)).await {
+            match tokio::time::timeout(timeout, self.transfer(call, token, head)).await {
                 Ok(done) => done,
                 Err(_) => Err(Broken {
                     class: "timeout",
@@ -209,7 +247,7 @@ impl Http {
         }
     }
 
-    async fn transfer(&self, call: &Call<'_>, token: Option<&Token>) -> Result<Reply, Broken> {
+    async fn transfer(&self, call: &Call<'_>, token: Option<&Token>, head: Option<usize>) -> Result<Arrived, Broken> {
         let mut request = self.client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
         if let Some(token) = token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret.expose_secret())).map_err(|_| Broken {
@@ -241,8 +279,11 @@ impl Http {
                 });
             }
             body.extend_from_slice(&chunk);
+            if status.is_success() && head.is_some_and(|head| body.len() >= head) {
+                return Ok(Arrived { reply: Reply { status, headers, body }, rest: Some(response) });
+            }
         }
-        Ok(Reply { status, headers, body })
+        Ok(Arrived { reply: Reply { status, headers, body }, rest: None })
     }
 }
 

@@ -15,8 +15,11 @@
 //! | token expired | one login for all callers, one replay | `remote-auth` |
 //! | auth, forbidden, rejected | nothing more | `remote-auth`, `remote-forbidden`, `remote-rejected` |
 //!
+//! A long answer is handed over piece by piece ([`Http::open`], [`stream`]). Its beginning is judged like any answer; what breaks off later
+//! is the caller's to judge.
+//!
 //! Start reading at [`client`], then [`classify`]. [`token`] holds the single flight, [`retry`] the delays, [`redact`] what may
-//! be said about an answer in faults and logs.
+//! be said about an answer in faults and logs. [`lenient`] and [`row`] read values and rows that come in several forms.
 //!
 //! Addresses that came *inside remote data* are another matter: [`foreign`] fetches them, behind the SSRF [`guard`].
 //!
@@ -28,9 +31,12 @@ pub mod classify;
 pub mod client;
 pub mod foreign;
 pub mod guard;
+pub mod lenient;
 pub mod ports;
 pub mod redact;
 pub mod retry;
+pub mod row;
+pub mod stream;
 pub mod token;
 pub mod wait;
 
@@ -42,6 +48,8 @@ mod tests;
 pub use call::{Answer, Call, Effect, Limiter};
 pub use classify::{Class, Reply};
 pub use client::{Http, Options};
+pub use row::BadRow;
+pub use stream::Streamed;
 pub use token::{Login, Token};
 pub use wait::wait;
 

@@ -3,8 +3,8 @@
 //! A simulator answers as the fact sheet of its system says, quirks included, and misbehaves on demand. It imports nothing of
 //! ours outside this folder, not even domain types: a simulator that shares our types shares our mistakes.
 //!
-//! Each system has its own folder and its own listener, since a remote's paths begin at the root of its host. Today:
-//! [`billz2`] - start reading there.
+//! Each system has its own folder and its own listener, since a remote's paths begin at the root of its host. Today: [`billz1`] and
+//! [`billz2`] - start reading there. What their control APIs share is [`control`].
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -27,18 +27,22 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
 
+pub mod billz1;
 pub mod billz2;
+pub mod control;
 
 /// How to start.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where Billz 2 listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where Billz 1 listens; port 0 takes a free one.
+    pub listen_billz1: SocketAddr,
     /// Product rows of the first catalogue, parents and services included.
     pub products: usize,
     /// Same seed and size = same catalogue, byte for byte.
     pub seed: u64,
-    /// The integration key that logs in.
+    /// The integration key that logs in; the same signs the tokens of Billz 1.
     pub secret: String,
     /// Divides the second of the request limit, as it divides the service's durations. Token lives are not divided.
     pub time_factor: f64,
@@ -46,18 +50,22 @@ pub struct Options {
     pub rate_limit: Option<u32>,
     /// All other switches; its `secret` and `rate_limit` are overridden by the two above.
     pub billz2: billz2::switches::Switches,
+    /// The same of Billz 1; its `secret` is overridden too.
+    pub billz1: billz1::switches::Switches,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen_billz1: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             products: 300,
             seed: 1,
             secret: "demo-integration-key".to_owned(),
             time_factor: 1.0,
             rate_limit: Some(2),
             billz2: billz2::switches::Switches::default(),
+            billz1: billz1::switches::Switches::default(),
         }
     }
 }
@@ -68,7 +76,12 @@ pub struct Running {
     pub url: String,
     /// Drives Billz 2 in process.
     pub billz2: billz2::Handle,
+    /// Address of Billz 1, without a slash at the end.
+    pub billz1_url: String,
+    /// Drives Billz 1 in process.
+    pub billz1: billz1::Handle,
     server: Server,
+    billz1_server: Server,
 }
 
 /// Tells the server to end when it is dropped, so that a failing test leaves nothing behind.
@@ -85,19 +98,41 @@ impl Running {
     /// Ends the sandbox: open connections are closed, the port is free when this returns.
     pub async fn stop(self) {
         self.server.0.stop(false).await;
+        self.billz1_server.0.stop(false).await;
     }
 }
 
-/// Starts the sandbox beside the caller: the server has its own thread, so it answers while the caller's runtime is busy.
+/// Starts the sandbox beside the caller: each server has its own thread, so it answers while the caller's runtime is busy.
 pub async fn start(options: Options) -> io::Result<Running> {
-    let listener = TcpListener::bind(options.listen)?;
+    let (billz1, billz2) = (billz1::Handle::new(&options), billz2::Handle::new(&options));
+    let (url, server) = listen(options.listen, {
+        let handle = web::Data::new(billz2.clone());
+        move |app: &mut web::ServiceConfig| {
+            app.app_data(handle.clone())
+                .service(billz2::control::scope())
+                .service(billz2::pictures::scope())
+                .default_service(web::to(billz2::routes::front));
+        }
+    })
+    .await?;
+    let (billz1_url, billz1_server) = listen(options.listen_billz1, {
+        let handle = web::Data::new(billz1.clone());
+        move |app: &mut web::ServiceConfig| {
+            app.app_data(handle.clone()).service(billz1::control::scope()).default_service(web::to(billz1::routes::front));
+        }
+    })
+    .await?;
+    Ok(Running { url, billz2, billz1_url, billz1, server, billz1_server })
+}
+
+/// Serves one system on a thread of its own; its address and the way to end it.
+async fn listen(address: SocketAddr, routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> io::Result<(String, Server)> {
+    let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
-    let billz2 = billz2::Handle::new(&options);
     let (send, receive) = tokio::sync::oneshot::channel();
-    let served = billz2.clone();
     thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
         System::new().block_on(async move {
-            let server = serve(listener, served);
+            let server = serve(listener, routes);
             let handle =
                 server.as_ref().map(actix_web::dev::Server::handle).map_err(|error| io::Error::new(error.kind(), error.to_string()));
             if send.send(handle).is_ok()
@@ -109,18 +144,11 @@ pub async fn start(options: Options) -> io::Result<Running> {
         });
     })?;
     let handle = receive.await.map_err(|_| io::Error::other("the sandbox's thread ended before it served"))??;
-    Ok(Running { url: format!("http://{address}"), billz2, server: Server(handle) })
+    Ok((format!("http://{address}"), Server(handle)))
 }
 
-fn serve(listener: TcpListener, handle: billz2::Handle) -> io::Result<actix_web::dev::Server> {
-    let handle = web::Data::new(handle);
-    let app = move || {
-        App::new()
-            .app_data(handle.clone())
-            .service(billz2::control::scope())
-            .service(billz2::pictures::scope())
-            .default_service(web::to(billz2::routes::front))
-    };
+fn serve(listener: TcpListener, routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> io::Result<actix_web::dev::Server> {
+    let app = move || App::new().configure(routes.clone());
     // Two workers answer all a test needs; the idle connection outlives a client's pause, as behind the remote's proxy.
     Ok(HttpServer::new(app).workers(2).keep_alive(Duration::from_secs(75)).disable_signals().listen(listener)?.run())
 }
@@ -132,6 +160,14 @@ pub async fn run(options: Options) -> io::Result<()> {
     println!("Billz 2 (simulated): {}   integration key: {}   products: {}", running.url, options.secret, options.products);
     println!("Control API: {}{}/", running.url, billz2::control::ROOT);
     for (route, what) in billz2::control::ROUTES {
+        println!("  {route:<34} {what}");
+    }
+    println!(
+        "Billz 1 (simulated): {}   USERNAME: {}   secret: {}   products: {}",
+        running.billz1_url, options.billz1.username, options.secret, options.products
+    );
+    println!("Control API: {}{}/", running.billz1_url, billz1::control::ROOT);
+    for (route, what) in billz1::control::ROUTES {
         println!("  {route:<34} {what}");
     }
     println!("Ctrl-C ends it.");

@@ -13,7 +13,7 @@ use diesel::{
 };
 
 use super::{
-    Store, changes_record,
+    Store, changes_past, changes_record,
     convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     runs_queue::hold,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     engine::{
         model::{Applied, Change, ChangeState, Counts, NewChange, Reason},
-        ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest},
+        ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest, PastChange},
     },
     fault::Fault,
 };
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tradesync_changes)]
 pub(super) struct Row {
-    id: u64,
+    pub(super) id: u64,
     run_id: String,
     source_key: String,
     name: String,
@@ -47,6 +47,7 @@ pub(super) struct Row {
     source_seen_at: NaiveDateTime,
     risks: u16,
     held_reason: Option<String>,
+    kept: Option<String>,
 }
 
 impl Row {
@@ -71,17 +72,23 @@ impl Row {
                 link_origin: self.link_origin,
                 source_seen_at: utc(self.source_seen_at),
                 risks: self.risks,
+                keep: self.kept.as_deref().map(|kept| json("kept", kept)).transpose()?.unwrap_or_default(),
             },
             state,
         })
     }
 }
 
+/// What a change remembers, as its column holds it: most rows that only tell remember nothing.
+fn kept(change: &NewChange) -> Result<Option<String>, Problem> {
+    if change.keep.is_empty() { Ok(None) } else { Ok(Some(text(&change.keep)?)) }
+}
+
 pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
     for batch in changes.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at, risks) VALUES {}",
-            rows(batch.len(), 14)
+            "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at, risks, kept) VALUES {}",
+            rows(batch.len(), 15)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for change in batch {
@@ -99,7 +106,8 @@ pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[New
                 .bind::<Text, _>(&change.undo)
                 .bind::<Nullable<Text>, _>(&change.link_origin)
                 .bind::<Datetime, _>(change.source_seen_at.naive_utc())
-                .bind::<Unsigned<SmallInt>, _>(change.risks);
+                .bind::<Unsigned<SmallInt>, _>(change.risks)
+                .bind::<Nullable<Text>, _>(kept(change)?);
         }
         query.execute(connection)?;
     }
@@ -150,6 +158,7 @@ fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, 
     let others: Vec<(String, String)> = r::tradesync_runs
         .filter(r::connection_id.eq_any(of_space))
         .filter(r::id.ne(run))
+        .filter(r::phase.eq("apply"))
         .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
         .select((r::id, r::state))
         .load(connection)?;
@@ -281,13 +290,27 @@ impl Changes for Store {
                     hold(connection, &run, fence)?;
                     for change in &changes {
                         diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
-                            .set((c::fields.eq(text(&change.body.fields)?), c::witness.eq(&change.body.witness)))
+                            .set((
+                                c::fields.eq(text(&change.body.fields)?),
+                                c::witness.eq(&change.body.witness),
+                                c::kept.eq(kept(&change.body)?),
+                            ))
                             .execute(connection)?;
                     }
                     Ok(())
                 })
             })
             .await
+    }
+
+    async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| changes_past::applied(connection, &run, after, limit)).await
+    }
+
+    async fn of_item(&self, connection: &str, source: &str, limit: u32) -> Result<Vec<PastChange>, Fault> {
+        let (id, source) = (connection.to_owned(), source.to_owned());
+        self.pool.call(move |connection| changes_past::of_item(connection, &id, &source, limit)).await
     }
 
     async fn items(&self, run: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>, Fault> {

@@ -22,7 +22,7 @@ use crate::{
     engine::{
         brakes::{CURRENCY_WRITTEN, label},
         model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
-        pictures::remembered,
+        undo,
     },
 };
 
@@ -76,18 +76,7 @@ fn still_as_planned(change: &Change, end: &End, before: Option<&Link>) -> bool {
 fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
     // What was written to an item that is gone says nothing about the one in its place.
     let same = before.filter(|_| change.body.link_origin.as_deref() != Some(RECREATED));
-    let mut written = same.map(|link| link.written.clone()).unwrap_or_default();
-    // Long texts and tables of texts are not kept: they are in the change, and every decision loads this.
-    let short = change
-        .body
-        .fields
-        .iter()
-        .filter(|field| !field.new.is_object() && field.new.as_str().is_none_or(|text| text.len() <= LONGEST_WRITTEN));
-    written.extend(short.map(|field| (field.field.clone(), remembered(&field.new))));
-    // The brake on currencies compares with it.
-    let price = change.body.fields.iter().find(|field| field.field == "price");
-    written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
-    Link {
+    let mut link = Link {
         source: change.body.source.clone(),
         name: change.body.name.clone(),
         state: LinkState::Linked,
@@ -95,11 +84,18 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         witness: end.witness.clone().or_else(|| before.and_then(|link| link.witness.clone())),
         candidates: Vec::new(),
         origin: change.body.link_origin.clone().or_else(|| before.map(|link| link.origin.clone())).unwrap_or_else(|| "set".to_owned()),
-        written,
+        written: same.map(|link| link.written.clone()).unwrap_or_default(),
         source_seen_at: Some(change.body.source_seen_at),
+        undone: same.map(|link| link.undone.clone()).unwrap_or_default(),
         run: Some(change.run.clone()),
+        linked_at: before.and_then(|link| link.linked_at),
         updated_at: clock::now(),
-    }
+    };
+    undo::learn(&mut link, &change.body, LONGEST_WRITTEN);
+    // The brake on currencies compares with it.
+    let price = change.body.fields.iter().find(|field| field.field == "price");
+    link.written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
+    link
 }
 
 /// Rows that went as planned need one statement for all; the others get one each.

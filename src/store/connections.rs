@@ -2,20 +2,22 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use diesel::{MysqlConnection, prelude::*, sql_query, sql_types::Text};
+use diesel::{MysqlConnection, mysql::Mysql, prelude::*, sql_query, sql_types::Text};
 
 use super::{
     Store,
     audit::record,
-    convert::{id_cursor, json, text, utc},
-    fault, schedules,
-    schema::{tradesync_connections, tradesync_link_spaces, tradesync_runs, tradesync_streams},
+    convert::{cut, id_cursor, json, rows, text, utc},
+    fault, links, schedules,
+    schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
+    succession,
     transaction::{Problem, act_once, transact},
 };
 use crate::{
     domain::clock,
     engine::{
         audit,
+        flow::Discovered,
         model::{Connection, Stream},
         ports::{Acted, ConnectionFilter, Connections, Idempotency, Listing, PageRequest, RenderBox},
     },
@@ -182,6 +184,7 @@ impl Connections for Store {
                     for stream in &streams {
                         insert_stream(connection, stream)?;
                     }
+                    links::take_up(connection, &new.link_space)?;
                     record(connection, None, Some(audit::of_connection(&new, None)))?;
                     Ok(new.clone())
                 })
@@ -228,8 +231,20 @@ impl Connections for Store {
                     let mut row = ConnectionRow::of(&changed)?;
                     row.version = version + 1;
                     row.updated_at = clock::now().naive_utc();
+                    // Locked, so that no run begins between the look at live ones and the change.
+                    let space: Option<String> = c::tradesync_connections
+                        .find(&changed.id)
+                        .filter(c::deleted_at.is_null())
+                        .select(c::link_space)
+                        .for_update()
+                        .first(connection)
+                        .optional()?;
+                    let moved = space.filter(|space| *space != changed.link_space);
+                    if moved.is_some() {
+                        succession::call_off_plans(connection, &changed.id)?;
+                    }
                     let standing = find(connection, &changed.id)?;
-                    if standing.as_ref().is_some_and(|standing| standing.link_space != changed.link_space) {
+                    if moved.is_some() {
                         refuse_if_live(connection, &changed.id, None)?;
                     }
                     let written = diesel::update(
@@ -248,6 +263,9 @@ impl Connections for Store {
                     .execute(connection)?;
                     if written == 0 {
                         return Err(Fault::new(Code::PreconditionFailed, "the connection was changed by somebody else meanwhile").into());
+                    }
+                    if let Some(before) = moved {
+                        succession::carry_out(connection, &before, &changed)?;
                     }
                     let before = standing.as_ref().map(|standing| audit::of_connection(standing, None));
                     record(connection, before, Some(audit::of_connection(&changed, standing.as_ref())))?;
@@ -379,6 +397,45 @@ impl Connections for Store {
                 .execute(connection)
                 .map_err(fault)?;
                 tradesync_link_spaces::table.find(&space).select(tradesync_link_spaces::account).first(connection).map_err(fault)
+            })
+            .await
+    }
+
+    async fn remember_offered(&self, id: &str, offered: &[Discovered]) -> Result<(), Fault> {
+        let (id, offered) = (id.to_owned(), offered.to_vec());
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    for batch in offered.chunks(500) {
+                        let statement = format!(
+                            "INSERT INTO tradesync_offered_streams (connection_id, stream, name) VALUES {} ON DUPLICATE KEY UPDATE name = VALUES(name)",
+                            rows(batch.len(), 3)
+                        );
+                        let mut query = sql_query(statement).into_boxed::<Mysql>();
+                        for one in batch {
+                            let (stream, name) = (cut(&one.stream, 191), cut(&one.name, 191));
+                            query = query.bind::<Text, _>(&id).bind::<Text, _>(stream).bind::<Text, _>(name);
+                        }
+                        query.execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn offered(&self, id: &str) -> Result<Vec<Discovered>, Fault> {
+        use tradesync_offered_streams::dsl as o;
+        let id = id.to_owned();
+        self.pool
+            .call(move |connection| {
+                let found: Vec<(String, String)> = o::tradesync_offered_streams
+                    .filter(o::connection_id.eq(&id))
+                    .order(o::stream.asc())
+                    .select((o::stream, o::name))
+                    .load(connection)
+                    .map_err(fault)?;
+                Ok(found.into_iter().map(|(stream, name)| Discovered { stream, name }).collect())
             })
             .await
     }

@@ -47,6 +47,8 @@ struct Row {
     source_seen_at: Option<NaiveDateTime>,
     run_id: Option<String>,
     updated_at: NaiveDateTime,
+    undone: Option<String>,
+    linked_at: Option<NaiveDateTime>,
 }
 
 impl Row {
@@ -66,7 +68,9 @@ impl Row {
             witness: self.witness,
             origin: self.origin,
             source_seen_at: self.source_seen_at.map(utc),
+            undone: self.undone.as_deref().map(|undone| json("undone", undone)).transpose()?.unwrap_or_default(),
             run: self.run_id,
+            linked_at: self.linked_at.map(utc),
             updated_at: utc(self.updated_at),
         })
     }
@@ -97,13 +101,28 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
     let_go(connection, space, links)?;
     let now = clock::now().naive_utc();
     // The upsert meets two unique keys. Only a row of the same source may be changed, never that of another one with the same target.
-    let set = ["name", "state", "target_key", "witness", "candidates", "origin", "written", "source_seen_at", "run_id", "updated_at"]
-        .map(|column| format!("{column} = IF(space = VALUES(space) AND source_key = VALUES(source_key), VALUES({column}), {column})"))
-        .join(", ");
+    let own = "space = VALUES(space) AND source_key = VALUES(source_key)";
+    let columns = [
+        "name",
+        "state",
+        "target_space",
+        "target_key",
+        "witness",
+        "candidates",
+        "origin",
+        "written",
+        "source_seen_at",
+        "run_id",
+        "undone",
+        "updated_at",
+    ];
+    let set = columns.map(|column| format!("{column} = IF({own}, VALUES({column}), {column})")).join(", ");
+    // Assignments see what those before them have done, so this one comes first.
+    let set = format!("linked_at = IF({own} AND NOT (target_key <=> VALUES(target_key)), VALUES(linked_at), linked_at), {set}");
     for batch in links.chunks(500) {
         let statement = format!(
-            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, updated_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
-            rows(batch.len(), 13)
+            "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, undone, updated_at, linked_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
+            rows(batch.len(), 15)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for link in batch {
@@ -121,10 +140,35 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
                 .bind::<Text, _>(text(&link.written)?)
                 .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
                 .bind::<Nullable<Text>, _>(&link.run)
-                .bind::<Datetime, _>(now);
+                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) })
+                .bind::<Datetime, _>(now)
+                .bind::<Nullable<Datetime>, _>(linked.then_some(now));
         }
         query.execute(connection)?;
     }
+    Ok(())
+}
+
+/// Sets the links of a space aside: they are kept, but hold nothing in the target. Open questions are asked anew when it comes to that.
+pub(super) fn set_aside(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::state.ne("linked"))).execute(connection)?;
+    diesel::update(l::tradesync_links.filter(l::space.eq(space))).set(l::target_space.eq(None::<String>)).execute(connection)?;
+    Ok(())
+}
+
+/// Takes up what was set aside. A link whose target another one has meanwhile is gone: its item is recognised anew.
+pub(super) fn take_up(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    sql_query(
+        "UPDATE tradesync_links aside LEFT JOIN tradesync_links holder ON holder.target_space = ? AND holder.target_key = aside.target_key \
+         SET aside.target_space = ? WHERE aside.space = ? AND aside.target_space IS NULL AND holder.id IS NULL",
+    )
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(space)
+    .execute(connection)?;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::target_space.is_null())).execute(connection)?;
     Ok(())
 }
 
@@ -205,10 +249,22 @@ impl Links for Store {
                 let count: i64 = l::tradesync_links
                     .filter(l::space.eq(&space))
                     .filter(l::state.eq("linked"))
+                    .filter(l::target_space.is_not_null())
                     .count()
                     .get_result(connection)
                     .map_err(fault)?;
                 Ok(u64::try_from(count).unwrap_or_default())
+            })
+            .await
+    }
+
+    async fn has_aside(&self, space: &str) -> Result<bool, Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                let aside = l::tradesync_links.filter(l::space.eq(&space)).filter(l::target_space.is_null()).select(l::id).limit(1);
+                Ok(aside.first::<u64>(connection).optional().map_err(fault)?.is_some())
             })
             .await
     }
@@ -241,6 +297,28 @@ impl Links for Store {
                                 .filter(l::state.ne("linked")),
                         )
                         .execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn release(&self, space: &str, fields: Vec<(String, Vec<String>)>) -> Result<(), Fault> {
+        use tradesync_links::dsl as l;
+        let space = space.to_owned();
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    let sources: Vec<String> = fields.iter().map(|(source, _)| source.clone()).collect();
+                    let mut standing = lock_sources(connection, &space, &sources)?;
+                    for (source, names) in &fields {
+                        let Some(link) = standing.get_mut(source) else { continue };
+                        link.undone.retain(|name, _| !names.contains(name));
+                        let left = if link.undone.is_empty() { None } else { Some(text(&link.undone)?) };
+                        diesel::update(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(source)))
+                            .set(l::undone.eq(left))
+                            .execute(connection)?;
                     }
                     Ok(())
                 })

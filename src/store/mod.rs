@@ -6,12 +6,14 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
-//!   [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]; `events`: what people are to be told of
+//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]; `events`: what people
+//!   are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
 pub mod changes;
+mod changes_past;
 mod changes_record;
 mod claims;
 pub mod connections;
@@ -29,12 +31,15 @@ pub mod pictures;
 pub mod plans;
 mod plans_held;
 pub mod records;
+pub mod retention;
 pub mod retries;
 pub mod runs;
 mod runs_queue;
 mod schedule_ticks;
 pub mod schedules;
 pub mod schema;
+pub mod standing;
+mod succession;
 mod transaction;
 mod versions;
 

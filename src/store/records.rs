@@ -24,7 +24,7 @@ use super::{
 use crate::{
     engine::{
         model::{NAMELESS, Record},
-        ports::{GoneRecord, PastRead, Records, Stored, StoredRecord},
+        ports::{GoneRecord, LastSeen, PastRead, Records, Stored, StoredRecord},
     },
     fault::Fault,
 };
@@ -55,7 +55,15 @@ fn known(connection: &mut MysqlConnection, id: &str, keys: &[&str]) -> Result<Ha
     Ok(found.into_iter().map(|(key, hash, source_changed_at)| (key, Known { hash, source_changed_at })).collect())
 }
 
-fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveDateTime, page: &[Record]) -> Result<Stored, Problem> {
+/// A read and the run that does it.
+struct Reading {
+    read: String,
+    run: String,
+    seen_at: NaiveDateTime,
+}
+
+fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[Record]) -> Result<Stored, Problem> {
+    let Reading { read, run, seen_at } = reading;
     let mut told = Stored::default();
     for batch in page.chunks(BATCH) {
         let keys: Vec<&str> = batch.iter().map(|record| record.key.as_str()).collect();
@@ -77,11 +85,15 @@ fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveD
         }
         if !same.is_empty() {
             let statement = format!(
-                "UPDATE tradesync_records SET seen_at = ?, read_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})",
+                "UPDATE tradesync_records SET seen_at = ?, read_id = ?, run_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})",
                 places(same.len())
             );
-            let mut query =
-                sql_query(statement).into_boxed::<Mysql>().bind::<Datetime, _>(seen_at).bind::<Text, _>(read).bind::<Text, _>(id);
+            let mut query = sql_query(statement)
+                .into_boxed::<Mysql>()
+                .bind::<Datetime, _>(*seen_at)
+                .bind::<Text, _>(read)
+                .bind::<Text, _>(run)
+                .bind::<Text, _>(id);
             for key in same {
                 query = query.bind::<Text, _>(key);
             }
@@ -89,10 +101,10 @@ fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveD
         }
         if !fresh.is_empty() {
             let statement = format!(
-                "INSERT INTO tradesync_records (connection_id, source_key, name, payload, hash, source_changed_at, seen_at, read_id) VALUES {} \
+                "INSERT INTO tradesync_records (connection_id, source_key, name, payload, hash, source_changed_at, seen_at, read_id, run_id) VALUES {} \
                  ON DUPLICATE KEY UPDATE name = VALUES(name), payload = VALUES(payload), hash = VALUES(hash), source_changed_at = VALUES(source_changed_at), \
-                 seen_at = VALUES(seen_at), read_id = VALUES(read_id), gone_at = NULL",
-                rows(fresh.len(), 8)
+                 seen_at = VALUES(seen_at), read_id = VALUES(read_id), run_id = VALUES(run_id), gone_at = NULL",
+                rows(fresh.len(), 9)
             );
             let mut query = sql_query(statement).into_boxed::<Mysql>();
             for (record, hash) in fresh {
@@ -103,8 +115,9 @@ fn store(connection: &mut MysqlConnection, id: &str, read: &str, seen_at: NaiveD
                     .bind::<Text, _>(&record.payload)
                     .bind::<Text, _>(hash)
                     .bind::<Nullable<Datetime>, _>(record.source_changed_at.map(|time| time.naive_utc()))
-                    .bind::<Datetime, _>(seen_at)
-                    .bind::<Text, _>(read);
+                    .bind::<Datetime, _>(*seen_at)
+                    .bind::<Text, _>(read)
+                    .bind::<Text, _>(run);
             }
             query.execute(connection)?;
         }
@@ -164,9 +177,26 @@ fn load(query: tradesync_records::BoxedQuery<'_, Mysql>, connection: &mut MysqlC
 
 #[async_trait]
 impl Records for Store {
-    async fn store(&self, connection: &str, read: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault> {
-        let (id, read) = (connection.to_owned(), read.to_owned());
-        self.pool.call(move |connection| transact(connection, |connection| store(connection, &id, &read, seen_at.naive_utc(), &page))).await
+    async fn store(&self, connection: &str, read: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault> {
+        let id = connection.to_owned();
+        let reading = Reading { read: read.to_owned(), run: run.to_owned(), seen_at: seen_at.naive_utc() };
+        self.pool.call(move |connection| transact(connection, |connection| store(connection, &id, &reading, &page))).await
+    }
+
+    async fn last(&self, connection: &str, key: &str) -> Result<Option<LastSeen>, Fault> {
+        use tradesync_records::dsl as r;
+        let (id, key) = (connection.to_owned(), key.to_owned());
+        self.pool
+            .call(move |connection| {
+                let found: Option<(RecordRow, Option<String>, Option<NaiveDateTime>)> = r::tradesync_records
+                    .find((&id, &key))
+                    .select(((r::source_key, r::name, r::payload, r::source_changed_at, r::seen_at), r::run_id, r::gone_at))
+                    .first(connection)
+                    .optional()
+                    .map_err(fault)?;
+                Ok(found.map(|(row, run, gone_at)| LastSeen { stored: row.model(), run, gone_at: gone_at.map(utc) }))
+            })
+            .await
     }
 
     async fn page(&self, connection: &str, after: Option<&str>, limit: u32) -> Result<Vec<StoredRecord>, Fault> {

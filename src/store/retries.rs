@@ -333,6 +333,18 @@ impl Retries for Store {
         self.pool.call(move |connection| transact(connection, |connection| settle(connection, &id, &stream, &run, whole))).await
     }
 
+    async fn of_item(&self, connection: &str, source: &str) -> Result<Vec<RetryItem>, Fault> {
+        use tradesync_retries::dsl as t;
+        let (id, source) = (connection.to_owned(), source.to_owned());
+        self.pool
+            .call(move |connection| {
+                let query = standing!().filter(t::connection_id.eq(id)).filter(t::source_key.eq(source)).order(t::id.desc());
+                let rows: Vec<ItemRow> = query.load(connection).map_err(fault)?;
+                rows.into_iter().map(ItemRow::model).collect()
+            })
+            .await
+    }
+
     async fn waiting(&self, flow: &str) -> Result<u64, Fault> {
         let flow = flow.to_owned();
         self.pool

@@ -54,6 +54,7 @@ pub(super) struct RunRow {
     version: u64,
     attempts: u32,
     fence: u64,
+    undo_of: Option<String>,
 }
 
 impl RunRow {
@@ -88,6 +89,7 @@ impl RunRow {
             attempts: self.attempts,
             fence: self.fence,
             plan: Plan::default(),
+            undo_of: self.undo_of,
         })
     }
 }
@@ -116,7 +118,8 @@ pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<R
         .for_update()
         .first(connection)
         .optional()?;
-    if enabled != Some(true) {
+    // On a bad day a connection is disabled first, so that nothing more is written; undoing must be possible then.
+    if enabled.is_none_or(|enabled| !enabled && new.undo_of.is_none()) {
         return Err(Fault::field("/connection", "the connection is disabled or deleted; enable it first").into());
     }
     let inserted = diesel::insert_into(r::tradesync_runs)
@@ -131,7 +134,8 @@ pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<R
             r::dry_run.eq(new.dry_run),
             r::items.eq(new.items.as_ref().map(text).transpose()?),
             r::state.eq("queued"),
-            r::phase.eq("read"),
+            r::phase.eq(if new.undo_of.is_some() { "decide" } else { "read" }),
+            r::undo_of.eq(&new.undo_of),
             r::created_at.eq(clock::now().naive_utc()),
             r::counts.eq(text(&Counts::default())?),
             r::live_stream.eq((!new.dry_run).then_some(&new.stream)),

@@ -81,6 +81,7 @@ fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Ut
         mode: schedule.mode,
         dry_run: false,
         items: None,
+        undo_of: None,
     };
     let run = match runs::insert(connection, &new) {
         Ok(run) => run,

@@ -91,6 +91,10 @@ impl SkipRow {
     }
 }
 
+diesel::joinable!(tradesync_schedules -> tradesync_schedule_skips (last_skip));
+diesel::joinable!(tradesync_schedules -> tradesync_connections (connection_id));
+diesel::joinable!(tradesync_schedule_runs -> tradesync_runs (run_id));
+
 /// A schedule and its last skip, if it has one.
 type Joined = (ScheduleRow, Option<SkipRow>);
 

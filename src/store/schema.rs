@@ -37,6 +37,14 @@ table! {
 }
 
 table! {
+    tradesync_offered_streams (connection_id, stream) {
+        connection_id -> Text,
+        stream -> Text,
+        name -> Text,
+    }
+}
+
+table! {
     tradesync_link_spaces (id) {
         id -> Text,
         account -> Text,
@@ -50,7 +58,7 @@ table! {
         source_key -> Text,
         name -> Text,
         state -> Text,
-        target_space -> Text,
+        target_space -> Nullable<Text>,
         target_key -> Nullable<Text>,
         witness -> Nullable<Text>,
         candidates -> Text,
@@ -59,6 +67,8 @@ table! {
         source_seen_at -> Nullable<Datetime>,
         run_id -> Nullable<Text>,
         updated_at -> Datetime,
+        undone -> Nullable<Text>,
+        linked_at -> Nullable<Datetime>,
     }
 }
 
@@ -95,6 +105,7 @@ table! {
         lease_holder -> Nullable<Text>,
         lease_until -> Nullable<Datetime>,
         live_stream -> Nullable<Text>,
+        undo_of -> Nullable<Text>,
     }
 }
 
@@ -118,6 +129,7 @@ table! {
         seen_at -> Datetime,
         read_id -> Text,
         gone_at -> Nullable<Datetime>,
+        run_id -> Nullable<Text>,
     }
 }
 
@@ -157,6 +169,7 @@ table! {
         source_seen_at -> Datetime,
         risks -> Unsigned<SmallInt>,
         held_reason -> Nullable<Text>,
+        kept -> Nullable<Text>,
     }
 }
 
@@ -204,6 +217,22 @@ table! {
         next_at -> Datetime,
         tried_run -> Nullable<Text>,
         dismissed_at -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_standing (connection_id, stream, source_key) {
+        connection_id -> Text,
+        stream -> Text,
+        source_key -> Text,
+        fingerprint -> Text,
+        name -> Text,
+        target_key -> Nullable<Text>,
+        outcome -> Text,
+        reason -> Text,
+        fields -> Text,
+        run_id -> Text,
+        since -> Datetime,
     }
 }
 
@@ -387,9 +416,6 @@ table! {
     }
 }
 
-diesel::joinable!(tradesync_schedules -> tradesync_schedule_skips (last_skip));
-diesel::joinable!(tradesync_schedules -> tradesync_connections (connection_id));
-diesel::joinable!(tradesync_schedule_runs -> tradesync_runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_schedule_skips, tradesync_connections);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedule_runs, tradesync_runs);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);

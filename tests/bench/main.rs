@@ -1,7 +1,8 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
 //! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
-//! `ARGS=pictures` measures nothing but pictures. Needs `TRADESYNC_TEST_SERVER`.
+//! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows, `ARGS=billz1` nothing but the long
+//! answer of Billz 1. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -9,6 +10,7 @@
 mod support;
 
 mod first_import;
+mod lists;
 mod model_replay;
 mod opencart_write;
 mod pictures;
@@ -46,13 +48,21 @@ impl Row {
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let memory_only = std::env::args().any(|argument| argument == "memory");
+    let asked_for = |area: &str| std::env::args().any(|argument| argument == area);
     let rows = runtime.block_on(async {
-        if std::env::args().any(|argument| argument == "pictures") {
+        if asked_for("lists") {
+            return lists::run().await;
+        }
+        if asked_for("pictures") {
             return pictures::run().await;
         }
-        if memory_only {
-            return whole_job::run(false).await;
+        if asked_for("billz1") {
+            return whole_job::billz1().await;
+        }
+        if asked_for("memory") {
+            let mut rows = whole_job::run(false).await;
+            rows.extend(whole_job::billz1().await);
+            return rows;
         }
         let mut rows: Vec<Row> = opencart_write::run(&support::database::server())
             .await
@@ -64,10 +74,11 @@ fn main() -> ExitCode {
             .collect();
         let import = first_import::run(&support::database::server()).await;
         rows.push(Row::least("first import of 10,000, statements / plain INSERTs of the same rows", import, "x", 1.0 / 3.0));
-        if std::env::args().any(|argument| argument == "statements") {
+        if asked_for("statements") {
             return rows;
         }
         rows.extend(whole_job::run(true).await);
+        rows.extend(whole_job::billz1().await);
         rows.extend(pictures::run().await);
         rows
     });

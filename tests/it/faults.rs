@@ -406,12 +406,12 @@ async fn rows_that_shift_between_pages_are_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_that_is_down_costs_nothing() {
-    let Stage { database, billz, service, rest } = Stage::new().await;
-    let stage = Stage { database, billz, service, rest };
+    let Stage { api, database, billz, service, rest } = Stage::new().await;
+    let stage = Stage { api, database, billz, service, rest };
     let (connection, stream) = stage.simple(json!({})).await;
     let down = async |stage: Stage, connection: &str, stream: &str| {
         let address = stage.billz.url.trim_start_matches("http://").parse().unwrap();
-        let Stage { database, billz, service, rest } = stage;
+        let Stage { api, database, billz, service, rest } = stage;
         billz.stop().await;
         let before = database.shop_state();
         let body = json!({"connection": connection, "stream": stream});
@@ -429,7 +429,7 @@ async fn a_remote_that_is_down_costs_nothing() {
             time_factor: TIME_FACTOR,
             ..sandbox::Options::default()
         };
-        Stage { database, billz: sandbox::start(options).await.unwrap(), service, rest }
+        Stage { api, database, billz: sandbox::start(options).await.unwrap(), service, rest }
     };
     let stage = down(stage, &connection, &stream).await;
     assert_eq!(stage.sync(&connection, &stream, "incremental").await["state"], "succeeded");

@@ -6,13 +6,16 @@
 
 mod support;
 
+mod acceptance;
 mod api;
 mod audit;
+mod billz1;
 mod brakes;
 mod concurrency;
 mod crash;
 mod deciding_again;
 mod dry_run;
+mod explain;
 mod faults;
 mod first_sync;
 mod goods;
@@ -24,11 +27,14 @@ mod pictures;
 mod plans;
 mod reading;
 mod requirement;
+mod retention;
 mod retry_list;
 mod schedules;
 mod secrets;
 mod shop;
 mod site_sales;
 mod specials;
+mod succession;
 mod swagger;
+mod undo;
 mod vanished;

@@ -42,9 +42,12 @@ const SERVED: &[(&str, &str)] = &[
     ("post", "/sync/runs/{id}/cancel"),
     ("post", "/sync/runs/{id}/approve"),
     ("post", "/sync/runs/{id}/reject"),
+    ("post", "/sync/runs/{id}/undo"),
+    ("get", "/sync/explain"),
     ("post", "/sync/runs/{id}/retry-failed"),
     ("get", "/sync/retry-list"),
     ("get", "/audit"),
+    ("get", "/connections/{id}/streams/{stream}/standing"),
     ("post", "/sync/retry-list/{id}/retry"),
     ("post", "/sync/retry-list/{id}/dismiss"),
     ("get", "/livez"),
@@ -387,11 +390,15 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
         }
         // Once plain, and once with the examples of its query.
         let query = parameters.iter().filter(|one| one["in"] == "query" && !one["example"].is_null());
+        let needs_query = parameters.iter().any(|one| one["in"] == "query" && one["required"] == true);
         let query =
             query.map(|one| format!("{}={}", one["name"].as_str().unwrap(), text(&real(&one["example"], &ids)))).collect::<Vec<_>>();
         let mut paths = vec![path.clone()];
         if !query.is_empty() {
             paths.push(format!("{path}?{}", query.join("&")));
+        }
+        if needs_query {
+            paths.remove(0);
         }
         let example = &operation.body["requestBody"]["content"]["application/json"]["example"];
         let body = (!example.is_null()).then(|| real(example, &ids).to_string().into_bytes());
@@ -434,7 +441,7 @@ async fn openapi_examples_can_all_be_sent_as_they_stand() {
             }
         }
         // A dry run of one operation must not be in the way of the next.
-        if matches!(operation.id, "start_sync" | "approve_run" | "retry_item" | "retry_failed") {
+        if matches!(operation.id, "start_sync" | "approve_run" | "undo_run" | "retry_item" | "retry_failed") {
             let runs = prepared.stage.rest.all("/sync/runs").await;
             for run in runs.iter().filter(|run| matches!(run["state"].as_str(), Some("queued" | "running"))) {
                 prepared.stage.rest.wait(run["id"].as_str().unwrap()).await;

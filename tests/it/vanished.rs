@@ -100,7 +100,7 @@ async fn a_plan_that_hides_a_good_is_overtaken_when_the_good_comes_back() {
 }
 
 fn delete_product(stage: &Stage, product: i64) {
-    for table in ["", "_description", "_to_store", "_to_category", "_to_layout", "_special"] {
+    for table in ["", "_description", "_to_store", "_to_category", "_to_layout", "_special", "_attribute"] {
         stage.database.run(&format!("DELETE FROM oc_product{table} WHERE product_id = {product}"));
     }
 }

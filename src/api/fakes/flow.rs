@@ -83,7 +83,10 @@ impl Flow for Plain {
     async fn check(&self, _: &Opened) -> Vec<Check> {
         vec![Check { name: "login".into(), ok: true, detail: "well".into() }]
     }
-    async fn discover(&self, _: &Opened) -> Result<Vec<Discovered>> {
+    fn succeeds(&self, before: &Value, after: &Value) -> bool {
+        before["api"] == "billz1" && after["api"] == "billz2"
+    }
+    async fn discover(&self, _: &Opened, _: Vec<Discovered>) -> Result<Vec<Discovered>> {
         Ok(vec![Discovered { stream: "s".into(), name: "S".into() }])
     }
     fn engine_settings(&self, _: &Opened) -> Result<EngineSettings> {

@@ -17,6 +17,7 @@ mod flow;
 mod plans;
 mod retry_list;
 mod schedules;
+mod standing;
 
 use flow::Plain;
 
@@ -24,7 +25,7 @@ use crate::{
     domain::{clock, ids},
     engine::{
         audit::Entry,
-        flow::StreamNames,
+        flow::{Discovered, StreamNames},
         model::*,
         ports::*,
         retry_list::RetryItem,
@@ -178,6 +179,12 @@ impl Connections for Memory {
     async fn remember_account(&self, _: &str, account: &str) -> Result<String> {
         Ok(account.to_owned())
     }
+    async fn remember_offered(&self, _: &str, _: &[Discovered]) -> Result<()> {
+        unused()
+    }
+    async fn offered(&self, _: &str) -> Result<Vec<Discovered>> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
@@ -202,6 +209,7 @@ impl Runs for Memory {
             mode: new.mode,
             dry_run: new.dry_run,
             items: new.items,
+            undo_of: new.undo_of,
             state: State::Queued,
             phase: Phase::Read,
             created_at: clock::now(),
@@ -288,7 +296,10 @@ impl Runs for Memory {
 
 #[async_trait]
 impl Records for Memory {
-    async fn store(&self, _: &str, _: &str, _: DateTime<Utc>, _: Vec<Record>) -> Result<Stored> {
+    async fn last(&self, _: &str, _: &str) -> Result<Option<LastSeen>> {
+        unused()
+    }
+    async fn store(&self, _: &str, _: &str, _: &str, _: DateTime<Utc>, _: Vec<Record>) -> Result<Stored> {
         unused()
     }
     async fn page(&self, _: &str, _: Option<&str>, _: u32) -> Result<Vec<StoredRecord>> {
@@ -342,8 +353,14 @@ impl Links for Memory {
             })
             .collect())
     }
+    async fn has_aside(&self, _: &str) -> Result<bool> {
+        Ok(false)
+    }
     async fn linked(&self, space: &str) -> Result<u64> {
         Ok(self.links.lock().unwrap().iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked).count() as u64)
+    }
+    async fn release(&self, _: &str, _: Vec<(String, Vec<String>)>) -> Result<()> {
+        unused()
     }
     async fn ask(&self, _: &str, _: Vec<Link>, _: Vec<String>) -> Result<()> {
         unused()
@@ -393,6 +410,12 @@ impl Changes for Memory {
         unused()
     }
     async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
+        unused()
+    }
+    async fn applied(&self, _: &str, _: Option<u64>, _: u32) -> Result<Vec<Change>> {
+        unused()
+    }
+    async fn of_item(&self, _: &str, _: &str, _: u32) -> Result<Vec<PastChange>> {
         unused()
     }
     async fn items(&self, _: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>> {
@@ -453,6 +476,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),
+        standing: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),

@@ -24,6 +24,9 @@ impl Retries for Memory {
     async fn settle(&self, _: &str, _: &str, _: &str, _: bool) -> Result<()> {
         unused()
     }
+    async fn of_item(&self, _: &str, _: &str) -> Result<Vec<RetryItem>> {
+        unused()
+    }
     async fn waiting(&self, _: &str) -> Result<u64> {
         unused()
     }

@@ -167,7 +167,9 @@ fn question(source: &str, state: LinkState, candidates: &[&str]) -> Link {
         origin: "proposed".into(),
         written: Values::new(),
         source_seen_at: None,
+        undone: Default::default(),
         run: None,
+        linked_at: None,
         updated_at: clock::now(),
     }
 }
@@ -241,6 +243,7 @@ async fn items_speak_the_language_of_the_caller() {
         link_origin: None,
         source_seen_at: clock::now(),
         risks: 0,
+        keep: Default::default(),
     };
     world.memory.items.lock().unwrap().push(ItemRow { id: 1, body, state: ChangeState::Applied, outcome: Outcome::Updated });
     let items = |lang: &'static str, query: &str| {

@@ -63,16 +63,22 @@ impl From<&Candidate> for CandidateView {
     }
 }
 
+impl From<LinkState> for LinkStateView {
+    fn from(state: LinkState) -> Self {
+        match state {
+            LinkState::Linked => Self::Linked,
+            LinkState::Proposed => Self::Proposed,
+            LinkState::Ambiguous => Self::Ambiguous,
+        }
+    }
+}
+
 impl From<&Link> for LinkView {
     fn from(link: &Link) -> Self {
         Self {
             source: link.source.clone(),
             name: link.name.clone(),
-            state: match link.state {
-                LinkState::Linked => LinkStateView::Linked,
-                LinkState::Proposed => LinkStateView::Proposed,
-                LinkState::Ambiguous => LinkStateView::Ambiguous,
-            },
+            state: link.state.into(),
             target: link.target.clone(),
             candidates: link.candidates.iter().map(CandidateView::from).collect(),
             origin: link.origin.clone(),

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod brake;
 pub mod connection;
+pub mod explain;
 pub mod link;
 pub mod lock;
 pub mod mapping;

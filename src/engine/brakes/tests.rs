@@ -44,6 +44,8 @@ fn linked(currency: Option<&str>) -> Link {
         written: currency.map(|label| (CURRENCY_WRITTEN.to_owned(), json!(label))).into_iter().collect(),
         source_seen_at: None,
         run: None,
+        undone: Default::default(),
+        linked_at: None,
         updated_at: Utc::now(),
     }
 }
@@ -208,6 +210,7 @@ fn change(op: Op, fields: Vec<FieldChange>) -> NewChange {
         link_origin: None,
         source_seen_at: Utc::now(),
         risks: 0,
+        keep: Default::default(),
     }
 }
 

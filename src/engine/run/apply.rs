@@ -180,6 +180,7 @@ impl Execution {
                 _ if change.body.link_origin.is_some() => done.push((change, applied)),
                 Some(new) if new.op == change.body.op => {
                     change.body.fields = new.fields.into_iter().filter(|field| !locks::is_kept(field)).collect();
+                    change.body.keep = new.keep;
                     change.body.witness = new.witness.or(change.body.witness);
                     retry.push(change);
                 }

@@ -14,6 +14,8 @@ use crate::{
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
         retry_list::{Listed, Patience, weigh},
+        standing::{self, Standing},
+        undo::{self, HeldBack},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -50,6 +52,8 @@ pub(super) struct Chunk {
     observed: HashMap<String, Observation>,
     /// Those that failed before.
     listed: HashMap<String, Listed>,
+    /// Those that were left alone or held before.
+    standing: Standing,
 }
 
 impl Chunk {
@@ -76,7 +80,7 @@ impl Execution {
         self.ports.changes.clear(&self.run.id, fence).await?;
         let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
-        let patience = Patience::of(&self.run);
+        let (patience, everything) = (Patience::of(&self.run), standing::tells_everything(&self.run));
         let mut counts = Counts::default();
         let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
@@ -97,12 +101,16 @@ impl Execution {
             let mut questions = Vec::new();
             let mut closed = Vec::new();
             let mut waiting = Vec::new();
+            let mut released = Vec::new();
             let mut taken_up = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let (decision, link) = decide_one(rules, stored, &chunk, &matches, None);
+                let Judged { decision, link, released: moved } = decide_one(rules, stored, &chunk, &matches, None);
+                if !moved.is_empty() {
+                    released.push((stored.record.key.clone(), moved));
+                }
                 let (decision, taken) = weigh(decision, chunk.listed.get(&stored.record.key), patience);
                 if taken {
                     taken_up.push(stored.record.key.clone());
@@ -126,8 +134,10 @@ impl Execution {
                     }
                 }
                 let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
-                if decision.outcome != Outcome::Unchanged {
-                    plan.push(NewChange { risks, ..change(stored, decision, link, &chunk) });
+                // Most items are unchanged and stand nowhere: they are not even put into the form of a change.
+                if decision.outcome != Outcome::Unchanged || chunk.standing.contains_key(&stored.record.key) {
+                    let change = NewChange { risks, ..change(rules, stored, decision, link, &chunk) };
+                    plan.extend(standing::told(change, &chunk.standing, everything)?);
                 }
             }
             if !self.run.dry_run && !taken_up.is_empty() {
@@ -137,6 +147,9 @@ impl Execution {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
             }
             self.settle_inbox(self.decided_span(from, after.clone(), &chunk.records), waiting).await?;
+            if !self.run.dry_run && !released.is_empty() {
+                self.ports.links.release(&self.connection.link_space, released).await?;
+            }
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
                 failpoint::hit("after-plan");
@@ -246,11 +259,13 @@ impl Execution {
             _ => None,
         }));
         let observed = if targets.is_empty() { HashMap::new() } else { target.observe(&targets).await? };
-        let listed = match (sources.first(), sources.last()) {
-            (Some(first), Some(last)) => self.ports.retries.between(&self.connection.id, &self.run.stream, first, last).await?,
-            _ => HashMap::new(),
-        };
-        Ok(Chunk { records, links, observed, listed })
+        let (mut listed, mut standing) = (HashMap::new(), Standing::new());
+        if let (Some(first), Some(last)) = (sources.first(), sources.last()) {
+            let (id, stream) = (&self.connection.id, &self.run.stream);
+            listed = self.ports.retries.between(id, stream, first, last).await?;
+            standing = self.ports.standing.standing(id, stream, first, last).await?;
+        }
+        Ok(Chunk { records, links, observed, listed, standing })
     }
 
     /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.
@@ -268,11 +283,19 @@ impl Execution {
         let gone: Vec<String> = sources.iter().filter(|source| !standing.contains(*source)).cloned().collect();
         let mut decided = self.decide_vanished_again(target, rules, &gone).await?;
         for stored in chunk.records.iter().filter(|stored| wanted.contains(stored.record.key.as_str())) {
-            let (decision, link) = decide_one(rules, stored, &chunk, &nothing, None);
-            decided.insert(stored.record.key.clone(), change(stored, decision, link, &chunk));
+            let Judged { decision, link, .. } = decide_one(rules, stored, &chunk, &nothing, None);
+            decided.insert(stored.record.key.clone(), change(rules, stored, decision, link, &chunk));
         }
         Ok(decided)
     }
+}
+
+/// What was decided about one item.
+pub(super) struct Judged<'a> {
+    pub(super) decision: Decision,
+    pub(super) link: Option<&'a Link>,
+    /// Fields that an undo held back until now.
+    pub(super) released: Vec<String>,
 }
 
 pub(super) fn decide_one<'a>(
@@ -281,7 +304,7 @@ pub(super) fn decide_one<'a>(
     chunk: &'a Chunk,
     matches: &Matches,
     gone: Option<Gone>,
-) -> (Decision, Option<&'a Link>) {
+) -> Judged<'a> {
     let key = &stored.record.key;
     let link = chunk.links.get(key);
     let candidates = matches.of(key);
@@ -300,10 +323,11 @@ pub(super) fn decide_one<'a>(
         seen_at: stored.seen_at,
         gone,
     };
-    (rules.decide(&item), link)
+    let HeldBack { decision, released } = undo::hold_back(rules, rules.decide(&item), link);
+    Judged { decision, link, released }
 }
 
-pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
+pub(super) fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {
     let linked = link.filter(|link| link.state == LinkState::Linked);
     let (target, origin) = match &decision.link {
         LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
@@ -312,11 +336,8 @@ pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Li
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),
     };
-    let witness = target
-        .as_ref()
-        .and_then(|target| chunk.observed.get(target))
-        .and_then(|seen| seen.witness.clone())
-        .or_else(|| linked.and_then(|link| link.witness.clone()));
+    let observed = target.as_ref().and_then(|target| chunk.observed.get(target));
+    let witness = observed.and_then(|seen| seen.witness.clone()).or_else(|| linked.and_then(|link| link.witness.clone()));
     let state = match (decision.op, decision.outcome) {
         (Op::None, Outcome::Failed) => ChangeState::Failed,
         (Op::None, Outcome::Held) | (_, Outcome::Held) => ChangeState::Held,
@@ -324,6 +345,7 @@ pub(super) fn change(stored: &StoredRecord, decision: Decision, link: Option<&Li
         _ => ChangeState::Planned,
     };
     NewChange {
+        keep: undo::remember(rules, decision.op, &decision.fields, linked, observed),
         source: stored.record.key.clone(),
         name: stored.record.name.clone(),
         target,
@@ -351,7 +373,9 @@ fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>,
         origin: "proposed".to_owned(),
         written: Default::default(),
         source_seen_at: None,
+        undone: Default::default(),
         run: Some(run.to_owned()),
+        linked_at: None,
         updated_at: stored.seen_at,
     }
 }

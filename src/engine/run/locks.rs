@@ -51,7 +51,11 @@ impl Execution {
                 open.push(without_kept(change));
                 continue;
             }
-            let again = decided.get(&change.body.source);
+            // Nothing decides about what an undo takes back, so that nobody can say what hangs on the locked field: all of it stays.
+            let Some(again) = decided.get(&change.body.source) else {
+                left.push((change, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
+                continue;
+            };
             let now = narrowed(change, again, &locks);
             let rest = without_kept(now.clone());
             if rest.body.fields.is_empty() {
@@ -75,7 +79,7 @@ fn without_kept(mut change: Change) -> Change {
 }
 
 /// A change under the locks: fields that are locked are reported as kept, others go on if they would be decided the same now.
-fn narrowed(mut change: Change, decided: Option<&NewChange>, locks: &LockSet) -> Change {
+fn narrowed(mut change: Change, decided: &NewChange, locks: &LockSet) -> Change {
     let (source, target) = (change.body.source.clone(), change.body.target.clone());
     let fields = std::mem::take(&mut change.body.fields);
     change.body.fields = fields
@@ -88,7 +92,7 @@ fn narrowed(mut change: Change, decided: Option<&NewChange>, locks: &LockSet) ->
                 return Some(locks::kept(field, lock));
             }
             let same = |other: &FieldChange| other.field == field.field && other.new == field.new && !locks::is_kept(other);
-            decided.is_none_or(|now| now.fields.iter().any(same)).then_some(field)
+            decided.fields.iter().any(same).then_some(field)
         })
         .collect();
     change
@@ -143,7 +147,7 @@ mod tests {
         let stored = Change { id: 1, run: "r".into(), body: change(plan), state: ChangeState::Applying };
         // Under the lock the price stays at 700, so that no special of 800 would be decided.
         let now = change(vec![field("quantity", "5")]);
-        let narrowed = narrowed(stored, Some(&now), &locks);
+        let narrowed = narrowed(stored, &now, &locks);
         let told: Vec<(&str, &str)> = narrowed.body.fields.iter().map(|field| (field.field.as_str(), field.rule.code.as_str())).collect();
         assert_eq!(told, [("price", "locked"), ("quantity", "price_of_shop")]);
         let written: Vec<String> = without_kept(narrowed).body.fields.into_iter().map(|field| field.field).collect();

@@ -6,6 +6,7 @@
 //! - [`brake`]: what is over a limit waits for a person
 //! - [`apply`]: changes into the target, batch by batch; [`approved`]: the same for what a person has agreed to
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
+//! - [`undo`]: instead of all three, taking back what another run applied
 //! - `pictures`: what the changes wish to be shown, fetched and shown
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
@@ -19,6 +20,7 @@ pub mod hold;
 pub mod locks;
 mod pictures;
 pub mod read;
+pub mod undo;
 pub mod vanished;
 
 use std::{sync::Arc, time::Instant};
@@ -33,6 +35,7 @@ use super::{
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
+    standing::StandingItems,
 };
 use crate::{
     fault::{Code, Fault, failpoint},
@@ -57,6 +60,8 @@ pub struct Ports {
     pub plans: Arc<dyn Plans>,
     /// The retry list.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Wishes for pictures.
     pub pictures: Arc<dyn Pictures>,
     /// Leases.
@@ -87,6 +92,12 @@ struct Worked {
     summary: ReadSummary,
 }
 
+/// What a run of either kind came to.
+enum Ended {
+    Worked(Worked),
+    Undone(Counts),
+}
+
 impl Execution {
     /// Prepares a claimed run: its connection, and the settings as they stood when it began.
     pub async fn prepare(ports: Ports, flows: &[Arc<dyn Flow>], sealer: &Sealer, run: Run, hold: Arc<Hold>) -> Result<Self, Fault> {
@@ -106,10 +117,14 @@ impl Execution {
     /// Runs it to its end and writes that end down.
     pub async fn execute(mut self) {
         let began = Instant::now();
-        let worked = self.work().await;
+        let worked = match self.run.undo_of.clone() {
+            Some(run) => self.undo(&run).await.map(Ended::Undone),
+            None => self.work().await.map(Ended::Worked),
+        };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
-            Ok(worked) => self.succeed(worked).await,
+            Ok(Ended::Worked(worked)) => self.succeed(worked).await,
+            Ok(Ended::Undone(counts)) => self.undone(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,
         };
         match outcome {
@@ -248,6 +263,7 @@ impl Execution {
         if !planned && self.run.trigger != Trigger::Undo {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
+            self.ports.standing.settle_standing(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
         failpoint::hit("before-cursor");
         let engine = self.flow.engine_settings(&self.opened)?;

@@ -229,5 +229,6 @@ fn failures<'a>(wish: &'a Wish, of: &impl Fn(&'a String) -> &'a Came) -> Option<
         link_origin: None,
         source_seen_at: clock::now(),
         risks: 0,
+        keep: Default::default(),
     })
 }

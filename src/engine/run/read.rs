@@ -69,6 +69,9 @@ impl Execution {
                 missed += self.ports.records.mark_gone(&self.connection.id, &read, &self.run.id, self.hold.fence()).await?;
             }
             self.ports.records.drop_nameless(&self.connection.id, &read).await?;
+            if !end.offered.is_empty() {
+                self.ports.connections.remember_offered(&self.connection.id, &end.offered).await?;
+            }
             let summary = ReadSummary {
                 mode: if since.is_none() { Mode::Full } else { Mode::Incremental },
                 reused: false,
@@ -128,7 +131,8 @@ impl PageSink for Sink<'_> {
         execution.hold.go_on()?;
         self.rows += u64::try_from(page.records.len()).unwrap_or_default();
         self.total = page.total.or(self.total);
-        let stored = execution.ports.records.store(&execution.connection.id, &self.read, page.started_at, page.records).await?;
+        let stored =
+            execution.ports.records.store(&execution.connection.id, &self.read, &execution.run.id, page.started_at, page.records).await?;
         self.told.changed += stored.changed;
         self.told.silent += stored.silent;
         execution.ports.runs.progress(&execution.run.id, execution.hold.fence(), self.rows, self.total).await?;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Execution,
-    decide::{CHUNK, Matches, change, count, decide_one},
+    decide::{CHUNK, Judged, Matches, change, count, decide_one},
 };
 use crate::{
     engine::{
@@ -85,9 +85,10 @@ impl Execution {
             .iter()
             .zip(gone)
             .map(|(stored, gone)| {
-                let (decision, link) = decide_one(rules, stored, &chunk, &nothing, Some(gone));
+                // What is gone is not looked at field by field: it releases nothing that an undo holds back.
+                let Judged { decision, link, .. } = decide_one(rules, stored, &chunk, &nothing, Some(gone));
                 let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
-                NewChange { risks, ..change(stored, decision, link, &chunk) }
+                NewChange { risks, ..change(rules, stored, decision, link, &chunk) }
             })
             .collect())
     }

@@ -12,7 +12,7 @@ use crate::{
         flow::{Check, Discovered, Flow, StreamNames},
         model::{Connection, Stream},
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox},
-        space::link_space,
+        space::{link_space, target_of_space},
     },
     fault::{Code, Fault, FieldError, Result},
 };
@@ -159,7 +159,7 @@ impl Service {
         after.secrets = merge::merge_secrets(&self.sealer, &before.id, flow.secret_names(), &stored, said, &mut errors)?;
         self.check_settings(flow, &after, errors)?;
         after.link_space = self.space(flow, &after)?;
-        if after.link_space != before.link_space && !sets_links_aside(before, &after) {
+        if after.link_space != before.link_space && !self.sets_links_aside(flow, before, &after).await? {
             let linked = self.links.linked(&before.link_space).await?;
             if linked > 0 {
                 return Err(Fault::new(
@@ -193,7 +193,20 @@ impl Service {
     /// What streams the remote offers; nothing is stored.
     pub async fn discover(&self, scope: &Scope, id: &str) -> Result<Vec<Discovered>> {
         let connection = self.connection(scope, id).await?;
-        self.flow_of(&connection)?.discover(&self.open(&connection)?).await
+        let known = self.connections.offered(&connection.id).await?;
+        self.flow_of(&connection)?.discover(&self.open(&connection)?, known).await
+    }
+
+    /// A source in place of its predecessor, or back again where the predecessor's links wait: ids are unrelated, so links are set aside and
+    /// goods are recognised anew. Owner and target stay.
+    async fn sets_links_aside(&self, flow: &std::sync::Arc<dyn Flow>, before: &Connection, after: &Connection) -> Result<bool> {
+        if before.owner != after.owner || target_of_space(&before.link_space) != target_of_space(&after.link_space) {
+            return Ok(false);
+        }
+        if flow.succeeds(&before.settings, &after.settings) {
+            return Ok(true);
+        }
+        Ok(flow.succeeds(&after.settings, &before.settings) && self.links.has_aside(&after.link_space).await?)
     }
 
     fn check_settings(&self, flow: &std::sync::Arc<dyn Flow>, connection: &Connection, mut errors: Vec<FieldError>) -> Result<()> {
@@ -213,15 +226,6 @@ impl Service {
         let identity = flow.identity(&self.open(connection)?)?;
         Ok(link_space(&format!("{} {}", flow.name(), identity.source), &identity.target, connection.owner.as_deref()))
     }
-}
-
-/// Billz 1 to Billz 2 in place: ids are unrelated, so the old links are kept aside and links are proposed anew.
-fn sets_links_aside(before: &Connection, after: &Connection) -> bool {
-    let api = |connection: &Connection| connection.settings.get("api").and_then(Value::as_str).unwrap_or("billz2").to_owned();
-    api(before) == "billz1"
-        && api(after) == "billz2"
-        && before.owner == after.owner
-        && before.settings.get("opencart") == after.settings.get("opencart")
 }
 
 fn check_owner(owner: Option<&str>, errors: &mut Vec<FieldError>) {

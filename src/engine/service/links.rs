@@ -102,11 +102,11 @@ impl Service {
         let same_item = before
             .as_ref()
             .is_some_and(|link| link.state == LinkState::Linked && link.target.as_deref() == Some(target) && link.witness == found.witness);
-        let (name, written, source_seen_at, run) = match before {
+        let (name, written, undone, source_seen_at, run) = match before {
             // What was written to another item says nothing about this one.
-            Some(link) if !same_item => (link.name, BTreeMap::new(), None, None),
-            Some(link) => (link.name, link.written, link.source_seen_at, link.run),
-            None => (source.to_owned(), BTreeMap::new(), None, None),
+            Some(link) if !same_item => (link.name, BTreeMap::new(), BTreeMap::new(), None, None),
+            Some(link) => (link.name, link.written, link.undone, link.source_seen_at, link.run),
+            None => (source.to_owned(), BTreeMap::new(), BTreeMap::new(), None, None),
         };
         Ok(Link {
             source: source.to_owned(),
@@ -118,7 +118,9 @@ impl Service {
             origin: origin.to_owned(),
             written,
             source_seen_at,
+            undone,
             run,
+            linked_at: None,
             updated_at: clock::now(),
         })
     }

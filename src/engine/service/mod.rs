@@ -5,12 +5,13 @@
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
-//! - [`sync`]: start a run, look at runs, cancel, approve, reject
+//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
 pub mod brakes;
 pub mod connections;
+pub mod explain;
 pub mod links;
 pub mod locks;
 pub mod mappings;
@@ -19,6 +20,7 @@ pub mod retry_list;
 pub mod schedules;
 pub mod streams;
 pub mod sync;
+pub mod undo;
 
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ use super::{
     },
     schedule::Schedules,
     secrets::{self, Sealer},
+    standing::StandingItems,
 };
 use crate::fault::{Code, Fault, FieldError, Result};
 
@@ -72,6 +75,8 @@ pub struct Service {
     pub schedules: Arc<dyn Schedules>,
     /// Failed items over all runs.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Who did what.
     pub audit: Arc<dyn Audit>,
     /// Answers kept under idempotency keys.

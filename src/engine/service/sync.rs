@@ -70,6 +70,7 @@ impl Service {
             mode: request.mode,
             dry_run: request.dry_run,
             items: request.items,
+            undo_of: None,
         };
         self.runs.enqueue(run, key, render).await
     }

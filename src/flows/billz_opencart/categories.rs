@@ -90,14 +90,14 @@ pub fn change(good: &Good, mappings: &Mappings, standing: &BTreeSet<i64>, link: 
     (!settled).then(|| FieldChange { field: FIELD.into(), old: Some(value(&before)), new: value(&targets), rule })
 }
 
-/// Ids as a report shows them.
+/// Ids as a report shows them: one text, which a link remembers whole.
 pub fn value(ids: &[i64]) -> Value {
-    Value::Array(ids.iter().map(|id| Value::String(id.to_string())).collect())
+    Value::String(ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// Reads [`value`] back.
 pub fn ids(value: &Value) -> Vec<i64> {
-    value.as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
+    value.as_str().unwrap_or_default().split(',').filter_map(|id| id.trim().parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -168,15 +168,15 @@ mod tests {
                 .map(|change| (change.old.unwrap(), change.new))
         };
         // Ours is exchanged, the one that a person added is not even told of.
-        assert_eq!(follow(&[20, 99], json!(["20"]), "33"), Some((json!(["20"]), json!(["33"]))));
-        assert_eq!(follow(&[33, 99], json!(["33"]), "33"), None);
+        assert_eq!(follow(&[20, 99], json!("20"), "33"), Some((json!("20"), json!("33"))));
+        assert_eq!(follow(&[33, 99], json!("33"), "33"), None);
         // A person took ours out: what is mapped goes in again.
-        assert_eq!(follow(&[99], json!(["33"]), "33"), Some((json!([]), json!(["33"]))));
+        assert_eq!(follow(&[99], json!("33"), "33"), Some((json!(""), json!("33"))));
         // A person's own category is what is mapped now: nothing is to be done, and it does not become ours.
-        assert_eq!(follow(&[33], json!([]), "33"), None);
-        assert_eq!(follow(&[20], json!(["20"]), "20"), None);
+        assert_eq!(follow(&[33], json!(""), "33"), None);
+        assert_eq!(follow(&[20], json!("20"), "20"), None);
         // Nothing mapped: nothing moves.
-        assert_eq!(change(&good(&[("2", "")]), &mappings(&[("1", "33")]), &BTreeSet::from([20]), Some(&link(json!(["20"])))), None);
+        assert_eq!(change(&good(&[("2", "")]), &mappings(&[("1", "33")]), &BTreeSet::from([20]), Some(&link(json!("20")))), None);
     }
 
     proptest! {

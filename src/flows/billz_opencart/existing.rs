@@ -94,7 +94,9 @@ fn changes(
     let written = link.and_then(|link| link.written.get("price")).and_then(Value::as_str).and_then(number::parse_decimal);
     // What counts as "the price was updated" is Billz moving, not somebody's hand in the shop.
     // A price that does not follow Billz does not move.
-    let moved = follows(UpdateField::Price) && written.map_or(standing.product.price != price, |written| written != price);
+    // Nor does one that an undo took back and that Billz has not moved since.
+    let left = link.is_some_and(|link| link.leaves("price", &money(price)));
+    let moved = follows(UpdateField::Price) && !left && written.map_or(standing.product.price != price, |written| written != price);
     // A hand that put the new price there already leaves us one thing: to remember that this price has been dealt with.
     if follows(UpdateField::Price) && (standing.product.price != price || (moved && written.is_some())) {
         fields.push(FieldChange {
@@ -105,7 +107,7 @@ fn changes(
         });
     }
     // The price that will stand there: a special must be below it.
-    let base = if follows(UpdateField::Price) { price } else { standing.product.price };
+    let base = if follows(UpdateField::Price) && !left { price } else { standing.product.price };
     if follows(UpdateField::Special)
         && let Some(change) = special(rules, wanted, standing, link, moved, base)
     {
@@ -157,7 +159,7 @@ fn special(
     };
     let new = match &want {
         Want::Price(price) => money(*price),
-        Want::None => Value::Null,
+        Want::None | Want::Rows(_) => Value::Null,
     };
     let wish = wish(rules, want, scope);
     // Our own special that somebody else took away is over all the same: remembering that is a change of the link alone.

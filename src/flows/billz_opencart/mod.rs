@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1 switch and secrets, and every other setting | [`settings`] |
 //! | 2 "Список магазинов billz" | `discover` below; streams are the engine's |
-//! | 4 selection since the last date; what a row means | [`source`], [`normalise`], [`record`] |
+//! | 4 selection since the last date; what a row means | [`source`], [`normalise_billz1`], [`normalise`] (Billz 2), [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
 //! | 4.1 "маппинг категорий товара" | [`categories`] |
@@ -14,16 +14,19 @@
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | writing | [`target`] |
+//! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
 pub mod categories;
+pub mod check;
 pub mod details;
 pub mod dictionaries;
 pub mod existing;
 pub mod gallery;
 pub mod new;
 pub mod normalise;
+pub mod normalise_billz1;
 pub mod pictures;
 pub mod price;
 pub mod properties;
@@ -39,6 +42,7 @@ pub mod stock;
 mod sync_tests;
 pub mod target;
 pub mod texts;
+pub mod undo;
 pub mod vanished;
 
 use std::time::Duration;
@@ -57,10 +61,11 @@ use crate::{
         mapping::{Group, Grouping, TargetGroup},
         model::Stream,
         pictures::Gallery,
+        run::full_every::FIRST as FIRST_FULL_EVERY,
         space,
     },
     fault::{Code, Fault, FieldError},
-    systems::{billz2, opencart},
+    systems::{billz1, billz2, opencart},
 };
 use dictionaries::Dictionaries;
 use price::Currencies;
@@ -91,11 +96,23 @@ impl BillzOpencartFlow {
         Self { parts }
     }
 
-    fn client(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<billz2::Client, Fault> {
-        let secret = opened.secrets.get("secret").cloned().ok_or_else(|| {
-            Fault::new(Code::ConfigInvalid, "the secret `secret` («Секретный ключ billz») is missing; set it in the connection")
-        })?;
-        let options = billz2::Options { base_url: base_url(settings)?, secret, egress: self.parts.egress.clone(), page_size: 200 };
+    fn billz1(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<billz1::Client, Fault> {
+        let options = billz1::Options {
+            base_url: base_url(settings)?,
+            username: username(opened)?.to_owned(),
+            secret: secret(opened)?,
+            issuer: settings.token_issuer.clone().unwrap_or_else(|| billz1::ISSUER.to_owned()),
+        };
+        Ok(billz1::Client::new(options, self.parts.http.clone(), self.parts.limits.clone(), stop))
+    }
+
+    fn billz2(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<billz2::Client, Fault> {
+        let options = billz2::Options {
+            base_url: base_url(settings)?,
+            secret: secret(opened)?,
+            egress: self.parts.egress.clone(),
+            page_size: billz2::PAGE_SIZE,
+        };
         Ok(billz2::Client::new(options, self.parts.http.clone(), self.parts.limits.clone(), stop))
     }
 
@@ -118,31 +135,6 @@ impl BillzOpencartFlow {
                 product_table_column: seller.product_table_column.clone(),
             },
         })
-    }
-
-    async fn check_billz(&self, opened: &Opened, settings: &Settings) -> Vec<Check> {
-        let row = |name: &str, answer: Result<String, Fault>| match answer {
-            Ok(detail) => Check { name: name.into(), ok: true, detail },
-            Err(fault) => Check { name: name.into(), ok: false, detail: format!("{} {}", fault.detail, fault.code.next()) },
-        };
-        let client = match self.client(opened, settings, CancellationToken::new()) {
-            Ok(client) => client,
-            Err(fault) => return vec![row("billz.settings", Err(fault))],
-        };
-        let account = client.account().await.map(|account| match account {
-            Some(account) => format!("The key opens the company {account}."),
-            None => "The key is accepted.".to_owned(),
-        });
-        let mut rows = vec![row("billz.login", account)];
-        if rows.iter().all(|row| row.ok) {
-            rows.push(row("billz.shops", client.shops().await.map(|shops| format!("{} shops can be synchronised.", shops.len()))));
-            let currency = client.company_currency().await.map(|currency| match currency {
-                Some(currency) => format!("The company's prices are in {currency}."),
-                None => "Billz does not tell the company's currency; prices without a currency are taken as the shop's.".to_owned(),
-            });
-            rows.push(row("billz.currency", currency));
-        }
-        rows
     }
 
     async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
@@ -176,8 +168,23 @@ fn read(opened: &Opened) -> Result<Settings, Fault> {
 }
 
 fn base_url(settings: &Settings) -> Result<Url, Fault> {
-    let address = settings.base_url.as_deref().unwrap_or(billz2::BASE_URL);
+    let vendor = match settings.api {
+        Api::Billz1 => billz1::BASE_URL,
+        Api::Billz2 => billz2::BASE_URL,
+    };
+    let address = settings.base_url.as_deref().unwrap_or(vendor);
     Url::parse(address).map_err(|error| Fault::new(Code::ConfigInvalid, format!("base_url `{address}` is no address: {error}")))
+}
+
+fn secret(opened: &Opened) -> Result<SecretString, Fault> {
+    let missing = || Fault::new(Code::ConfigInvalid, "the secret `secret` («Секретный ключ billz») is missing; set it in the connection");
+    opened.secrets.get("secret").cloned().ok_or_else(missing)
+}
+
+/// "USERNAME billz", without blanks around it.
+fn username(opened: &Opened) -> Result<&str, Fault> {
+    let missing = || Fault::new(Code::ConfigInvalid, "the secret `username` («USERNAME billz») is missing; Billz 1 needs it");
+    opened.secrets.get("username").map(|name| name.expose_secret().trim()).filter(|name| !name.is_empty()).ok_or_else(missing)
 }
 
 #[async_trait]
@@ -214,13 +221,18 @@ impl Flow for BillzOpencartFlow {
         SECRETS
     }
 
-    fn validate(&self, settings: &Value, _secrets: &[&str]) -> Result<(), Vec<FieldError>> {
+    fn validate(&self, settings: &Value, secrets: &[&str]) -> Result<(), Vec<FieldError>> {
         let settings = Settings::read(settings)?;
-        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
-        match dir {
-            Some(Err(detail)) => Err(vec![FieldError::new("/settings/images/dir", detail)]),
-            Some(Ok(_)) | None => Ok(()),
+        let mut errors = Vec::new();
+        if settings.api == Api::Billz1 && !secrets.contains(&"username") {
+            let detail = "is required with api billz1: the «USERNAME billz» that Billz gave the seller";
+            errors.push(FieldError::new("/secrets/username", detail));
         }
+        let dir = settings.images.dir.as_deref().map(|dir| opencart::ImageFolder::new(self.parts.image_root.as_deref(), dir));
+        if let Some(Err(detail)) = dir {
+            errors.push(FieldError::new("/settings/images/dir", detail));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn validate_stream(&self, stream: &str, settings: &Value) -> Result<(), Vec<FieldError>> {
@@ -237,10 +249,20 @@ impl Flow for BillzOpencartFlow {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
+    /// A seller goes over from Billz 1 to Billz 2: other ids for the same goods.
+    fn succeeds(&self, before: &Value, after: &Value) -> bool {
+        let api = |settings: &Value| Settings::read(settings).map(|settings| settings.api).ok();
+        (api(before), api(after)) == (Some(Api::Billz1), Some(Api::Billz2))
+    }
+
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
         let address = base_url(&settings)?;
-        let source = format!("billz2 {}", address.as_str().trim_end_matches('/').to_ascii_lowercase());
+        let address = address.as_str().trim_end_matches('/').to_ascii_lowercase();
+        let source = match settings.api {
+            Api::Billz1 => format!("{} {address} {}", billz1::SYSTEM, username(opened)?.to_lowercase()),
+            Api::Billz2 => format!("{} {address}", billz2::SYSTEM),
+        };
         Ok(Identity { source, target: self.shop(opened, &settings)?.identity() })
     }
 
@@ -249,11 +271,12 @@ impl Flow for BillzOpencartFlow {
             Ok(settings) => settings,
             Err(fault) => return vec![Check { name: "settings".into(), ok: false, detail: fault.detail }],
         };
-        let mut rows = self.check_billz(opened, &settings).await;
-        rows.push(match self.check_shop(opened, &settings).await {
-            Ok(detail) => Check { name: "opencart.database".into(), ok: true, detail },
-            Err(fault) => Check { name: "opencart.database".into(), ok: false, detail: format!("{} {}", fault.detail, fault.code.next()) },
-        });
+        let stop = CancellationToken::new();
+        let mut rows = match settings.api {
+            Api::Billz1 => check::billz1(self.billz1(opened, &settings, stop)).await,
+            Api::Billz2 => check::billz2(self.billz2(opened, &settings, stop)).await,
+        };
+        rows.push(check::row("opencart.database", self.check_shop(opened, &settings).await));
         rows.push(match gallery::check(&self.parts, &settings, opened).await {
             Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
             Err(detail) => Check { name: "pictures".into(), ok: false, detail },
@@ -261,17 +284,30 @@ impl Flow for BillzOpencartFlow {
         rows
     }
 
-    async fn discover(&self, opened: &Opened) -> Result<Vec<Discovered>, Fault> {
+    /// Billz 2 has a list of shops. Billz 1 has none: what its answers named so far or, before the first of them, what one names now.
+    async fn discover(&self, opened: &Opened, known: Vec<Discovered>) -> Result<Vec<Discovered>, Fault> {
         let settings = read(opened)?;
-        let shops = self.client(opened, &settings, CancellationToken::new())?.shops().await?;
-        Ok(shops.into_iter().map(|shop| Discovered { stream: shop.id, name: shop.name }).collect())
+        let stop = CancellationToken::new();
+        match settings.api {
+            Api::Billz1 if !known.is_empty() => Ok(known),
+            Api::Billz1 => {
+                let mut offices = source::Offices::default();
+                self.billz1(opened, &settings, stop)?.read_all(None, &mut offices).await?;
+                Ok(offices.offered())
+            }
+            Api::Billz2 => {
+                let shops = self.billz2(opened, &settings, stop)?.shops().await?;
+                Ok(shops.into_iter().map(|shop| Discovered { stream: shop.id, name: shop.name }).collect())
+            }
+        }
     }
 
     fn engine_settings(&self, opened: &Opened) -> Result<EngineSettings, Fault> {
         let settings = read(opened)?;
         let share = number::plain(settings.max_failed_share.value()).parse().unwrap_or(1.0);
         Ok(EngineSettings {
-            full_every: settings.full_every(),
+            // Billz 1 never says when a good was changed, so nobody can tell what deltas miss: `auto` stays where it begins.
+            full_every: settings.full_every().or((settings.api == Api::Billz1).then_some(FIRST_FULL_EVERY)),
             read_reuse: settings.read_reuse(),
             max_failed_share: share,
             overlap: OVERLAP,
@@ -279,7 +315,11 @@ impl Flow for BillzOpencartFlow {
     }
 
     async fn source(&self, opened: &Opened, stop: CancellationToken) -> Result<Box<dyn Source>, Fault> {
-        Ok(Box::new(source::Billz2Source::new(self.client(opened, &read(opened)?, stop)?)))
+        let settings = read(opened)?;
+        Ok(match settings.api {
+            Api::Billz1 => Box::new(source::Billz1Source::new(self.billz1(opened, &settings, stop)?)),
+            Api::Billz2 => Box::new(source::Billz2Source::new(self.billz2(opened, &settings, stop)?)),
+        })
     }
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::record::{Category, Good, Kind, Promo, Shop};
 use crate::{
     domain::number::{self, Lenient},
     engine::model::{NAMELESS, Record},
-    systems::billz2::wire::{BadRow, CustomField, Product},
+    remote::BadRow,
+    systems::billz2::{Product, wire::CustomField},
 };
 
 /// Longest id that can be kept; Billz's own have 36 characters.
@@ -19,23 +22,31 @@ const BUNDLE: &str = "864c77c7-5407-45dc-8289-3162b71dc653";
 /// One row of `GET /v2/products` as a record of the engine.
 pub fn record(row: Result<Product, Box<BadRow>>) -> Record {
     match row {
-        Ok(product) if product.id.chars().count() > LONGEST_KEY => {
-            let key = format!("unreadable:{}", product.id.chars().take(LONGEST_KEY / 2).collect::<String>());
-            let unreadable = Some(("id".to_owned(), product.id));
-            let good = Good { kind: Kind::Unreadable, name: product.name.clone(), unreadable, ..Good::default() };
-            Record { key, name: product.name, payload: good.to_payload(), source_changed_at: None }
-        }
         Ok(product) => {
-            let (key, name, changed) = (product.id.clone(), product.name.clone(), product.updated_at);
-            Record { key, name, payload: good(product).to_payload(), source_changed_at: changed }
+            let (key, changed) = (product.id.clone(), product.updated_at);
+            record_of(key, good(product), changed)
         }
-        Err(bad) => {
-            let key = bad.id.unwrap_or_else(|| format!("{NAMELESS}{}", bad.raw_hash));
-            let name = bad.name.unwrap_or_default();
-            let good = Good { kind: Kind::Unreadable, name: name.clone(), unreadable: Some((bad.field, bad.value)), ..Good::default() };
-            Record { key, name, payload: good.to_payload(), source_changed_at: None }
-        }
+        Err(bad) => bad_record(*bad),
     }
+}
+
+/// The record of a good; one whose id cannot be kept is unreadable.
+pub(super) fn record_of(key: String, good: Good, source_changed_at: Option<DateTime<Utc>>) -> Record {
+    let name = good.name.clone();
+    if key.chars().count() > LONGEST_KEY {
+        let short = format!("{NAMELESS}{}", key.chars().take(LONGEST_KEY / 2).collect::<String>());
+        let good = Good { kind: Kind::Unreadable, name: name.clone(), unreadable: Some(("id".to_owned(), key)), ..Good::default() };
+        return Record { key: short, name, payload: good.to_payload(), source_changed_at: None };
+    }
+    Record { key, name, payload: good.to_payload(), source_changed_at }
+}
+
+/// The record of a row that cannot be read.
+pub(super) fn bad_record(bad: BadRow) -> Record {
+    let key = bad.id.unwrap_or_else(|| format!("{NAMELESS}{}", bad.raw_hash));
+    let name = bad.name.unwrap_or_default();
+    let good = Good { kind: Kind::Unreadable, name: name.clone(), unreadable: Some((bad.field, bad.value)), ..Good::default() };
+    Record { key, name, payload: good.to_payload(), source_changed_at: None }
 }
 
 fn good(product: Product) -> Good {
@@ -105,7 +116,7 @@ fn properties(product: &Product) -> Vec<(String, String)> {
 }
 
 /// A number as text: readable ones in one form, so that `5`, `5.0` and `"5"` are the same state.
-fn text(number: &Lenient) -> Option<String> {
+pub(super) fn digits(number: &Lenient) -> Option<String> {
     match number {
         Lenient::Absent => None,
         Lenient::Number(value) => Some(number::plain(*value)),
@@ -117,15 +128,16 @@ fn shops(product: &Product) -> BTreeMap<String, Shop> {
     let mut shops: BTreeMap<String, Shop> = BTreeMap::new();
     for stock in &product.shop_measurement_values {
         let shop = shops.entry(stock.shop_id.clone()).or_default();
-        shop.stock = text(stock.active());
+        shop.stock = digits(stock.active());
     }
     for price in &product.shop_prices {
         let shop = shops.entry(price.shop_id.clone()).or_default();
         shop.name.clone_from(&price.shop_name);
-        shop.price = text(&price.retail_price);
+        shop.price = digits(&price.retail_price);
         shop.currency.clone_from(&price.retail_currency);
         // A stale promo_price stands on rows without promotions: only `promos` tells whether one is on.
-        shop.promo = price.promos.first().and_then(|promo| text(&price.promo_price).map(|price| Promo { price, name: promo.name.clone() }));
+        shop.promo =
+            price.promos.first().and_then(|promo| digits(&price.promo_price).map(|price| Promo { price, name: promo.name.clone() }));
     }
     shops
 }

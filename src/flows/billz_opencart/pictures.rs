@@ -81,6 +81,8 @@ mod tests {
             written: images.iter().map(|images| (FIELD.to_owned(), remembered(images))).collect(),
             source_seen_at: None,
             run: None,
+            undone: Default::default(),
+            linked_at: None,
             updated_at: clock::now(),
         }
     }

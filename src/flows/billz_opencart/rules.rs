@@ -16,7 +16,7 @@ use super::{
     price::{self, Currencies, NoPrice, Priced},
     record::{Good, Kind, ShopNames},
     settings::{DeletedInShop, LinkKey, Linking, Settings},
-    stock, vanished,
+    stock, undo, vanished,
 };
 use crate::{
     domain::number,
@@ -98,16 +98,6 @@ impl Rules for BillzOpencart {
         Some(Lookup { source: key.to_owned(), keys })
     }
 
-    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
-        match field {
-            "special" => existing::visible_price(self, observed),
-            // A change tells only of categories that are ours; people's own stand beside them.
-            categories::FIELD => None,
-            "status" => observed.values.get(field).and_then(Value::as_bool).map(|shown| Value::from(u8::from(shown))),
-            _ => observed.values.get(field).cloned(),
-        }
-    }
-
     fn recreates(&self) -> bool {
         self.settings.deleted_in_shop == DeletedInShop::Recreate
     }
@@ -145,6 +135,26 @@ impl Rules for BillzOpencart {
 
     fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {
         if decision.reason.code == "category_unmapped" { categories::groups(&Good::of_payload(payload)) } else { Vec::new() }
+    }
+
+    fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
+        undo::standing(self, observed, field)
+    }
+
+    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
+        undo::whole(observed, field)
+    }
+
+    fn comes_to(&self, observed: &Observation, field: &FieldChange) -> Option<Value> {
+        undo::comes_to(self, observed, field)
+    }
+
+    fn beside(&self, field: &str) -> Option<&'static str> {
+        undo::beside(field)
+    }
+
+    fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {
+        self.settings.behind(code)
     }
 }
 

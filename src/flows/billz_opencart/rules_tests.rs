@@ -1,6 +1,6 @@
 //! The pure rules, by tables and by properties. Start reading at [`World`]: one good, one product, one link, and a run over them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ use crate::{
         mapping::Mappings,
         model::{Candidate, FieldChange, Link, LinkState, Op, Outcome, Values},
     },
-    systems::opencart::special::{SpecialOp, plan_specials, visible_special},
+    systems::opencart::special::{specials_after, visible_special},
 };
 
 const WITNESS: &str = "2025-01-02 03:04:05";
@@ -150,22 +150,8 @@ impl World {
     fn apply_special(&mut self, rules: &BillzOpencart, field: &FieldChange) {
         let standing = Standing::of(&self.observation().values).unwrap().product.specials;
         let wish = special_wish(field, &rules.settings, &rules.groups);
-        let mut rows: BTreeMap<u64, Row> = (1..).zip(self.specials.clone()).collect();
-        for op in plan_specials(&standing, &wish, today()) {
-            match op {
-                SpecialOp::Update { id, price, .. } => {
-                    let row = rows.get_mut(&id).unwrap();
-                    (row.1, row.2) = (number::plain(price), NO_DATE.into());
-                }
-                SpecialOp::Insert { customer_group_id, price } => {
-                    let id = rows.keys().max().copied().unwrap_or_default() + 1;
-                    rows.insert(id, (customer_group_id, number::plain(price), NO_DATE.into()));
-                }
-                SpecialOp::Remove { id, .. } => drop(rows.remove(&id)),
-                SpecialOp::Close { id, .. } => rows.get_mut(&id).unwrap().2 = "2025-06-14".into(),
-            }
-        }
-        self.specials = rows.into_values().collect();
+        let rows = specials_after(&standing, &wish, today());
+        self.specials = rows.into_iter().map(|row| (row.customer_group_id, number::plain(row.price), row.date_end)).collect();
     }
 
     /// What a customer of the group sees as special.
@@ -186,7 +172,9 @@ pub(super) fn link(written: Values) -> Link {
         origin: "created".into(),
         written,
         source_seen_at: None,
+        undone: Default::default(),
         run: None,
+        linked_at: None,
         updated_at: crate::domain::clock::now(),
     }
 }
@@ -469,7 +457,7 @@ fn a_new_product_has_what_billz_says() {
         ("quantity", json!(5)),
         ("price", json!("1000")),
         ("special", json!("900")),
-        ("categories", json!(["33"])),
+        ("categories", json!("33")),
         ("status", json!(1)),
     ] {
         assert_eq!(field(&cup, name), Some(expected), "{name}");
@@ -651,7 +639,7 @@ mod billz1 {
         assert_eq!(priced.promo.map(|(special, _)| special), Some(decimal("900")));
         assert_eq!(quantity(&good, &["s1".to_owned()], "s1", &settings, &ShopNames::default()).unwrap().quantity, 0);
         assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
-        assert!(!Good { shops: BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
+        assert!(!Good { shops: std::collections::BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     dictionaries::{Dictionaries, Ids},
     rules::money,
     settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
+    undo,
 };
 use crate::{
     domain::number,
@@ -89,7 +90,7 @@ fn sold_of(value: &Value) -> Option<Sold> {
     Some(Sold { total: value.get(0)?.as_i64()?, recent: recent.collect::<Option<_>>()? })
 }
 
-fn special(row: &Value) -> Option<Special> {
+pub(super) fn special(row: &Value) -> Option<Special> {
     Some(Special {
         id: row.get(0)?.as_u64()?,
         customer_group_id: row.get(1)?.as_i64()?,
@@ -257,13 +258,15 @@ impl Writing {
             match field.field.as_str() {
                 "quantity" => update.quantity = both(field, |value| value.as_i64())?,
                 "price" => update.price = both(field, decimal)?,
-                "status" => update.status = both(field, |value| Some(value.as_u64()? == 1))?,
+                "status" => update.status = both(field, undo::flag)?,
+                "special" if change.body.op == Op::Restore => update.special = Some(undo::special_wish(change)?),
                 "special" => update.special = Some(special_wish(field, &self.settings, &self.groups)),
                 _ => {}
             }
         }
         update.quantity = update.quantity.filter(|(old, new)| old != new);
         update.price = update.price.filter(|(old, new)| old != new);
+        update.status = update.status.filter(|(old, new)| old != new);
         let nothing = update.quantity.is_none() && update.price.is_none() && update.status.is_none() && update.special.is_none();
         Ok((!nothing).then_some(update))
     }
@@ -460,14 +463,14 @@ impl Observe for Writing {
 #[async_trait]
 impl Apply for Writing {
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault> {
-        let of = |op: Op| batch.iter().filter(move |change| change.body.op == op).collect::<Vec<_>>();
-        let mut updated = self.apply_updates(&of(Op::Update)).await?.into_iter();
-        let mut created = self.apply_creations(&of(Op::Create), again).await?.into_iter();
+        let of = |ops: &[Op]| batch.iter().filter(|change| ops.contains(&change.body.op)).collect::<Vec<_>>();
+        let mut updated = self.apply_updates(&of(&[Op::Update, Op::Restore])).await?.into_iter();
+        let mut created = self.apply_creations(&of(&[Op::Create]), again).await?.into_iter();
         batch
             .iter()
             .map(|change| {
                 let answer = match change.body.op {
-                    Op::Update => updated.next(),
+                    Op::Update | Op::Restore => updated.next(),
                     Op::Create => created.next(),
                     Op::Hide | Op::Send | Op::None => None,
                 };

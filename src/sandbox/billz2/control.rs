@@ -1,17 +1,15 @@
 //! The control API under `/_sandbox/billz2/`: no login, no limit, not in the journal. Errors are `{"error": "<text>"}`.
 
-use std::fmt;
-
 use actix_web::{
-    HttpResponse, ResponseError, Scope,
+    HttpResponse, Scope,
     http::StatusCode,
     web::{self, Bytes, Data, Path},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    super::control::{Answer, Refusal, Reset, number, ok, read, refuse},
     Handle,
     changes::{Patch, RandomChanges},
     faults::Rule,
@@ -40,41 +38,6 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST   random-changes", "{\"stock\":10,\"price\":5,\"promo\":3,\"new\":2,\"deleted\":1,\"seed\":7}"),
     ("POST   reset", "a new catalogue: {\"products\":300,\"seed\":1}"),
 ];
-
-type Answer = Result<HttpResponse, Refusal>;
-
-/// Bad control input, told in clear text.
-#[derive(Debug)]
-struct Refusal {
-    status: StatusCode,
-    text: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl ResponseError for Refusal {
-    fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status).json(json!({ "error": self.text }))
-    }
-}
-
-fn ok(value: &impl Serialize) -> Answer {
-    Ok(HttpResponse::Ok().json(value))
-}
-
-fn refuse(status: StatusCode, text: &str) -> Refusal {
-    Refusal { status, text: text.to_owned() }
-}
-
-/// Bodies are read by hand, so that every refusal has the same shape and a missing content type does not matter.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| refuse(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()))
-}
 
 fn id(text: &str) -> Result<Uuid, Refusal> {
     Uuid::parse_str(text).map_err(|_| refuse(StatusCode::NOT_FOUND, &format!("`{text}` is not a product id")))
@@ -169,12 +132,7 @@ async fn shops(handle: Data<Handle>) -> Answer {
 
 async fn get_products(handle: Data<Handle>, request: actix_web::HttpRequest) -> Answer {
     let query = Query::parse(request.query_string());
-    let number = |name: &str, default: usize| match query.get(name).map(str::parse) {
-        None => Ok(default),
-        Some(Ok(number)) => Ok(number),
-        Some(Err(_)) => Err(refuse(StatusCode::UNPROCESSABLE_ENTITY, &format!("{name} must be a whole number"))),
-    };
-    ok(&handle.products(number("offset", 0)?, number("limit", 100)?))
+    ok(&handle.products(number(query.get("offset"), "offset", 0)?, number(query.get("limit"), "limit", 100)?))
 }
 
 async fn get_product(handle: Data<Handle>, path: Path<String>) -> Answer {
@@ -208,27 +166,8 @@ async fn random_changes(handle: Data<Handle>, body: Bytes) -> Answer {
     ok(&handle.random_changes(&wanted))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Reset {
-    products: usize,
-    seed: u64,
-}
-
-impl Default for Reset {
-    fn default() -> Self {
-        Self { products: 300, seed: 1 }
-    }
-}
-
-/// More would still work, but a slip of the finger should not eat the machine's memory.
-const MOST_PRODUCTS: usize = 1_000_000;
-
 async fn reset(handle: Data<Handle>, body: Bytes) -> Answer {
-    let Reset { products, seed } = read(&body)?;
-    if products > MOST_PRODUCTS {
-        return Err(refuse(StatusCode::UNPROCESSABLE_ENTITY, "at most 1000000 products"));
-    }
+    let Reset { products, seed } = Reset::read(&body)?;
     handle.reset(products, seed);
     ok(&handle.state())
 }

@@ -11,8 +11,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{raw, scalar};
-use crate::remote::{Class, Reply};
+use crate::remote::{
+    Class, Reply,
+    lenient::{raw, scalar},
+};
 
 /// The keys of all families and lists; the rest of an answer is skipped. `None` = absent, null is kept as its text.
 #[derive(Debug, Default, Deserialize)]

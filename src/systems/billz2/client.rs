@@ -14,14 +14,17 @@ use super::{
     BadRow, LARGEST_PAGE, Options, SPACING, SYSTEM,
     classify::{self, Envelope},
     currency,
-    lenient::{id, text},
     session::Session,
     wire::{self, Product},
 };
 use crate::{
     domain::number::Lenient,
     fault::{Code, Fault},
-    remote::{Answer, Call, Class, Effect, Http, Limiter, Login, Reply, ports::Limits},
+    remote::{
+        Answer, Call, Class, Effect, Http, Limiter, Login, Reply,
+        lenient::{id, text},
+        ports::Limits,
+    },
 };
 
 /// No list of shops is longer; a remote that goes on is going round.

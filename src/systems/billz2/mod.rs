@@ -25,7 +25,6 @@ pub mod categories;
 pub mod classify;
 pub mod client;
 pub mod currency;
-pub mod lenient;
 pub mod paging;
 pub mod session;
 pub mod wire;
@@ -40,7 +39,9 @@ use url::Url;
 
 pub use client::{Client, ProductPage, Shop};
 pub use paging::{Pages, ReadProof, doubt};
-pub use wire::{BadRow, Product};
+pub use wire::Product;
+
+pub use crate::remote::BadRow;
 
 /// Name of the system in faults, logs and metrics.
 pub const SYSTEM: &str = "billz2";

@@ -13,11 +13,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, SPACING, SYSTEM, classify, client::address, lenient};
+use super::{Options, SPACING, SYSTEM, classify, client::address};
 use crate::{
     domain::number::Lenient,
     fault::Fault,
-    remote::{Call, Effect, Http, Limiter, Login, Token, ports::Limits},
+    remote::{Call, Effect, Http, Limiter, Login, Token, lenient, ports::Limits},
 };
 
 /// Life of a token by the documentation, and the most that `expires_in` is believed: it contradicts the token itself.

@@ -6,11 +6,15 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-use sha2::{Digest, Sha256};
+use serde_json::value::RawValue;
 
-use super::lenient::{flag, id, is_none, list, list_or_none, moment, object, reference, scalar, text};
-use crate::{domain::number::Lenient, remote::redact};
+use crate::{
+    domain::number::Lenient,
+    remote::{
+        lenient::{Moment, Text, flag, id, list, list_or_none, moment, object, reference, text},
+        row::{self, BadRow, Form, reads},
+    },
+};
 
 /// One row of `GET /v2/products`. Strings are "" and lists empty where the row has none or null.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -222,120 +226,30 @@ impl ShopStock {
     }
 }
 
-/// A row that cannot be used; it never sinks its page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow {
-    /// The product's id, where it could be read.
-    pub id: Option<String>,
-    /// Its name, where it could be read.
-    pub name: Option<String>,
-    /// Path of the field in the way, such as `shop_prices[0].shop_id`; `.` for the row itself.
-    pub field: String,
-    /// What stands there, cut.
-    pub value: String,
-    /// What was expected.
-    pub detail: String,
-    /// First 32 hex digits of the SHA-256 of the row's text: tells rows apart that have no id.
-    pub raw_hash: String,
-}
+/// How rows are read, and which fields are for show.
+const FORM: Form = Form {
+    id: &["id"],
+    name: "name",
+    for_show: &[
+        ("photos", reads::<Option<Vec<Photo>>>),
+        ("categories", reads::<Option<Vec<Category>>>),
+        ("custom_fields", reads::<Option<Vec<CustomField>>>),
+        ("product_attributes", reads::<Option<Vec<Attribute>>>),
+        ("measurement_unit", reads::<Option<Unit>>),
+        ("updated_at", reads::<Moment>),
+        ("description", reads::<Text>),
+        ("brand_id", reads::<Text>),
+        ("brand_name", reads::<Text>),
+        ("main_image_url", reads::<Text>),
+        ("main_image_url_full", reads::<Text>),
+        ("barcode", reads::<Text>),
+    ],
+};
 
 /// Reads one row.
 pub fn product(row: &RawValue) -> Result<Product, Box<BadRow>> {
-    let text = row.get();
-    // serde would read a list as an object, field by field.
-    if !text.starts_with('{') {
-        return Err(bad(text, &serde_json::from_str(text).unwrap_or_default(), ".", "expected an object"));
-    }
-    // Nearly every row is read here; what follows is slow and rare.
-    serde_json::from_str(text).or_else(|_| salvage(text))
-}
-
-/// A readable `list` or `moment`, without its content.
-type Check = fn(Value) -> bool;
-
-fn reads<T: for<'de> Deserialize<'de>>(value: Value) -> bool {
-    serde_json::from_str::<T>(&value.to_string()).is_ok()
-}
-
-#[derive(Deserialize)]
-struct Text(
-    #[serde(deserialize_with = "text")]
-    #[expect(dead_code, reason = "only whether it reads matters")]
-    String,
-);
-
-#[derive(Deserialize)]
-struct Moment(
-    #[serde(deserialize_with = "moment")]
-    #[expect(dead_code, reason = "only whether it reads matters")]
-    Option<DateTime<Utc>>,
-);
-
-/// Fields for show: broken ones are left empty and named.
-const FOR_SHOW: [(&str, Check); 12] = [
-    ("photos", reads::<Option<Vec<Photo>>>),
-    ("categories", reads::<Option<Vec<Category>>>),
-    ("custom_fields", reads::<Option<Vec<CustomField>>>),
-    ("product_attributes", reads::<Option<Vec<Attribute>>>),
-    ("measurement_unit", reads::<Option<Unit>>),
-    ("updated_at", reads::<Moment>),
-    ("description", reads::<Text>),
-    ("brand_id", reads::<Text>),
-    ("brand_name", reads::<Text>),
-    ("main_image_url", reads::<Text>),
-    ("main_image_url_full", reads::<Text>),
-    ("barcode", reads::<Text>),
-];
-
-fn salvage(row: &str) -> Result<Product, Box<BadRow>> {
-    let mut value: Value = serde_json::from_str(row).map_err(|error| bad(row, &Value::Null, ".", &error.to_string()))?;
-    let mut unread = Vec::new();
-    if let Value::Object(fields) = &mut value {
-        for (name, check) in FOR_SHOW {
-            if fields.get(name).is_some_and(|field| !check(field.clone())) {
-                fields.remove(name);
-                unread.push(name);
-            }
-        }
-    }
-    let text = value.to_string();
-    let mut reader = serde_json::Deserializer::from_str(&text);
-    match serde_path_to_error::deserialize::<_, Product>(&mut reader) {
-        Ok(product) => Ok(Product { unread, ..product }),
-        Err(error) => {
-            let path = error.path().to_string();
-            let detail = error.inner().to_string();
-            // A missing field is reported at the object that lacks it.
-            let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-            let path = match missing {
-                Some(field) if path == "." => field.to_owned(),
-                Some(field) => format!("{path}.{field}"),
-                None => path,
-            };
-            Err(bad(row, &value, &path, detail.split(" at line ").next().unwrap_or(&detail)))
-        }
-    }
-}
-
-fn bad(row: &str, value: &Value, path: &str, detail: &str) -> Box<BadRow> {
-    let found = match path {
-        "." => Some(value),
-        _ => value.pointer(&format!("/{}", path.replace("].", "/").replace(['[', '.'], "/").replace(']', ""))),
-    };
-    let shown = found.map_or_else(|| "(absent)".to_owned(), Value::to_string);
-    let said = |name: &str| value.get(name).and_then(|field| scalar(&field.to_string())).filter(|text| !text.trim().is_empty());
-    Box::new(BadRow {
-        id: said("id").filter(|id| !is_none(id)).map(|id| id.trim().to_owned()),
-        name: said("name"),
-        field: path.to_owned(),
-        value: redact::words(&shown).chars().take(80).collect(),
-        detail: redact::words(detail),
-        raw_hash: hash(row),
-    })
-}
-
-fn hash(row: &str) -> String {
-    Sha256::digest(row.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let (product, unread) = row::read::<Product>(row.get(), &FORM)?;
+    Ok(Product { unread, ..product })
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(super) const PRIORITY: i64 = 0;
 pub enum Want {
     /// This price for every group, without dates.
     Price(Decimal),
+    /// Exactly these rows, whatever their dates; their ids say nothing. Takes no heed of groups, ending and scope.
+    Rows(Vec<Special>),
     /// No special.
     None,
 }
@@ -76,6 +78,20 @@ pub enum SpecialOp {
         customer_group_id: i64,
         /// Its price.
         price: Decimal,
+    },
+    /// This row becomes another one of the same customers.
+    Become {
+        /// `product_special_id`.
+        id: u64,
+        /// Its price as it stood.
+        old: Decimal,
+        /// As it is to be.
+        row: Special,
+    },
+    /// A new row with all that it says, save the id.
+    Add {
+        /// As it is to be.
+        row: Special,
     },
     /// The row is deleted.
     Remove {
@@ -132,6 +148,7 @@ pub fn visible_special(rows: &[Special], customer_group_id: i64, today: NaiveDat
 pub fn plan_specials(rows: &[Special], wish: &SpecialWish, today: NaiveDate) -> Vec<SpecialOp> {
     let now = day(today);
     let price = match &wish.want {
+        Want::Rows(wanted) => return plan_rows(rows, wanted),
         // Without a group nobody could see the new price, and ending the standing ones is not what was asked.
         Want::Price(_) if wish.groups.is_empty() => return Vec::new(),
         Want::Price(price) => Some(*price),
@@ -173,6 +190,74 @@ pub fn plan_specials(rows: &[Special], wish: &SpecialWish, today: NaiveDate) -> 
     updates.into_iter().chain(inserts).chain(ends).collect()
 }
 
+/// Everything of a row but its id.
+fn content(row: &Special) -> (i64, i64, Decimal, &str, &str) {
+    (row.customer_group_id, row.priority, row.price, &row.date_start, &row.date_end)
+}
+
+/// The steps to exactly these rows: what stands already stays, the others are changed in place, then added, then removed.
+fn plan_rows(rows: &[Special], wanted: &[Special]) -> Vec<SpecialOp> {
+    let mut superfluous: Vec<&Special> = rows.iter().collect();
+    let mut missing: Vec<&Special> = Vec::new();
+    for row in wanted {
+        match superfluous.iter().position(|stands| content(stands) == content(row)) {
+            Some(place) => drop(superfluous.remove(place)),
+            None => missing.push(row),
+        }
+    }
+    let (mut updates, mut inserts) = (Vec::new(), Vec::new());
+    for row in missing {
+        match superfluous.iter().position(|stands| stands.customer_group_id == row.customer_group_id) {
+            Some(place) => {
+                let stands = superfluous.remove(place);
+                updates.push(SpecialOp::Become { id: stands.id, old: stands.price, row: row.clone() });
+            }
+            None => inserts.push(SpecialOp::Add { row: row.clone() }),
+        }
+    }
+    let ends = superfluous.into_iter().map(|row| SpecialOp::Remove { id: row.id, old: row.price });
+    updates.into_iter().chain(inserts).chain(ends).collect()
+}
+
+/// The rows after a wish is carried out; new ones have the id 0.
+pub fn specials_after(rows: &[Special], wish: &SpecialWish, today: NaiveDate) -> Vec<Special> {
+    let mut rows = rows.to_vec();
+    plan_specials(&rows.clone(), wish, today).iter().for_each(|op| step(&mut rows, op, today));
+    rows
+}
+
+/// What the database does with one step.
+fn step(rows: &mut Vec<Special>, op: &SpecialOp, today: NaiveDate) {
+    let undated = |customer_group_id, price| Special {
+        id: 0,
+        customer_group_id,
+        priority: PRIORITY,
+        price,
+        date_start: NO_DATE.into(),
+        date_end: NO_DATE.into(),
+    };
+    match op {
+        SpecialOp::Update { id, old, price } => {
+            for row in rows.iter_mut().filter(|row| row.id == *id && row.price == *old) {
+                (row.price, row.date_start, row.date_end) = (*price, NO_DATE.into(), NO_DATE.into());
+            }
+        }
+        SpecialOp::Become { id, old, row: wanted } => {
+            for row in rows.iter_mut().filter(|row| row.id == *id && row.price == *old) {
+                *row = Special { id: *id, ..wanted.clone() };
+            }
+        }
+        SpecialOp::Insert { customer_group_id, price } => rows.push(undated(*customer_group_id, *price)),
+        SpecialOp::Add { row } => rows.push(Special { id: 0, ..row.clone() }),
+        SpecialOp::Remove { id, .. } => rows.retain(|row| row.id != *id),
+        SpecialOp::Close { id, .. } => {
+            for row in rows.iter_mut().filter(|row| row.id == *id) {
+                row.date_end = yesterday(today);
+            }
+        }
+    }
+}
+
 /// Whether the wish asks for anything that does not stand already. Dry runs ask this too.
 pub fn special_differs(product: &Product, wish: &SpecialWish, today: NaiveDate) -> bool {
     !plan_specials(&product.specials, wish, today).is_empty()
@@ -190,27 +275,11 @@ pub(super) mod tests {
         TODAY.parse().unwrap()
     }
 
-    /// What the database does with one step.
+    /// The same with an id of its own for a new row, as the database gives one.
     fn step(rows: &mut Vec<Special>, op: &SpecialOp) {
-        match op {
-            SpecialOp::Update { id, old, price } => {
-                let row = rows.iter_mut().find(|row| row.id == *id && row.price == *old).unwrap();
-                (row.price, row.date_start, row.date_end) = (*price, NO_DATE.into(), NO_DATE.into());
-            }
-            SpecialOp::Insert { customer_group_id, price } => {
-                let id = rows.iter().map(|row| row.id).max().unwrap_or(0) + 1;
-                rows.push(Special {
-                    id,
-                    customer_group_id: *customer_group_id,
-                    priority: PRIORITY,
-                    price: *price,
-                    date_start: NO_DATE.into(),
-                    date_end: NO_DATE.into(),
-                });
-            }
-            SpecialOp::Remove { id, .. } => rows.retain(|row| row.id != *id),
-            SpecialOp::Close { id, .. } => rows.iter_mut().find(|row| row.id == *id).unwrap().date_end = yesterday(today()),
-        }
+        super::step(rows, op, today());
+        let next = rows.iter().map(|row| row.id).max().unwrap_or(0) + 1;
+        rows.iter_mut().filter(|row| row.id == 0).for_each(|row| row.id = next);
     }
 
     fn row() -> impl Strategy<Value = Special> {
@@ -273,7 +342,25 @@ pub(super) mod tests {
                     prop_assert!(rows.iter().any(|row| row.customer_group_id == *group && undated(row) && row.price == *price));
                 },
                 (Scope::Own(_), Want::None) => {}
+                (_, Want::Rows(_)) => unreachable!("wishes of rows have a test of their own"),
             }
+        }
+
+        #[test]
+        fn rows_that_stood_are_put_back_whatever_stands_there(start in rows(), stood in rows(), cut in 0usize..12) {
+            let wish = wanted(Want::Rows(stood.clone()), Ending::Remove, Scope::All);
+            let mut rows = start.clone();
+            // Cut anywhere, and taken up again.
+            plan_specials(&start, &wish, today()).iter().take(cut).for_each(|op| step(&mut rows, op));
+            plan_specials(&rows.clone(), &wish, today()).iter().for_each(|op| step(&mut rows, op));
+            let sorted = |rows: &[Special]| {
+                let mut rows: Vec<_> = rows.iter().map(|row| Special { id: 0, ..row.clone() }).collect();
+                rows.sort_by(|one, other| content(one).cmp(&content(other)));
+                rows
+            };
+            prop_assert_eq!(sorted(&rows), sorted(&stood));
+            prop_assert_eq!(sorted(&specials_after(&start, &wish, today())), sorted(&stood));
+            prop_assert!(plan_specials(&rows, &wish, today()).is_empty(), "a second time finds something to do");
         }
 
         #[test]

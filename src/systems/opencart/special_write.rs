@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::{
     batch::Layout,
+    observe::Special,
     schema::Column,
     session::Writer,
     special::{NO_DATE, PRIORITY, SpecialOp, plan_specials, yesterday},
@@ -26,11 +28,14 @@ const SPECIALS: Layout = Layout {
         ("group_id", "BIGINT", "SIGNED"),
         ("old_price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
         ("price", "DECIMAL(24,8)", "DECIMAL(24,8)"),
+        ("priority", "BIGINT", "SIGNED"),
+        ("date_start", "CHAR(10)", "CHAR(10)"),
+        ("date_end", "CHAR(10)", "CHAR(10)"),
     ],
     key: None,
 };
 
-const USED: [&str; 6] = ["product_id", "date_added", "special_id", "group_id", "old_price", "price"];
+const USED: [&str; 9] = ["product_id", "date_added", "special_id", "group_id", "old_price", "price", "priority", "date_start", "date_end"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -42,20 +47,35 @@ enum Phase {
 
 fn phase(op: &SpecialOp) -> Phase {
     match op {
-        SpecialOp::Update { .. } => Phase::Update,
-        SpecialOp::Insert { .. } => Phase::Insert,
+        SpecialOp::Update { .. } | SpecialOp::Become { .. } => Phase::Update,
+        SpecialOp::Insert { .. } | SpecialOp::Add { .. } => Phase::Insert,
         SpecialOp::Remove { .. } => Phase::Remove,
         SpecialOp::Close { .. } => Phase::Close,
     }
 }
 
 fn values(row: &ProductUpdate, op: &SpecialOp) -> Vec<Value> {
-    let (id, group, old, price) = match op {
-        SpecialOp::Update { id, old, price } => (Some(*id), None, Some(*old), Some(*price)),
-        SpecialOp::Insert { customer_group_id, price } => (None, Some(*customer_group_id), None, Some(*price)),
-        SpecialOp::Remove { id, old } | SpecialOp::Close { id, old } => (Some(*id), None, Some(*old), None),
+    /// What a row is to say: price, priority (as it stands if absent), dates.
+    type Wanted<'a> = (Option<Decimal>, Option<i64>, &'a str, &'a str);
+    let whole = |row: &'_ Special| (Some(row.price), Some(row.priority));
+    let (id, group, old, wanted): (_, _, _, Wanted<'_>) = match op {
+        SpecialOp::Update { id, old, price } => (Some(*id), None, Some(*old), (Some(*price), None, NO_DATE, NO_DATE)),
+        SpecialOp::Become { id, old, row } => {
+            let (price, priority) = whole(row);
+            (Some(*id), None, Some(*old), (price, priority, &row.date_start, &row.date_end))
+        }
+        SpecialOp::Insert { customer_group_id, price } => {
+            (None, Some(*customer_group_id), None, (Some(*price), Some(PRIORITY), NO_DATE, NO_DATE))
+        }
+        SpecialOp::Add { row } => {
+            let (price, priority) = whole(row);
+            (None, Some(row.customer_group_id), None, (price, priority, &row.date_start, &row.date_end))
+        }
+        SpecialOp::Remove { id, old } | SpecialOp::Close { id, old } => (Some(*id), None, Some(*old), (None, None, NO_DATE, NO_DATE)),
     };
-    vec![row.product_id.into(), row.date_added.as_str().into(), id.into(), group.into(), old.into(), price.into()]
+    let (price, priority, start, end) = wanted;
+    let seen = [row.product_id.into(), row.date_added.as_str().into(), id.into(), group.into(), old.into()];
+    seen.into_iter().chain([price.into(), priority.into(), start.into(), end.into()]).collect()
 }
 
 impl Writer {
@@ -119,7 +139,9 @@ impl Writer {
                 let mut sql = Sql::new("UPDATE ");
                 sql.append(batch).push(&format!(" {seen} {row} SET "));
                 if phase == Phase::Update {
-                    sql.push("s.`price` = b.`price`, s.`date_start` = ").bind(NO_DATE).push(", s.`date_end` = ").bind(NO_DATE);
+                    sql.push(
+                        "s.`price` = b.`price`, s.`priority` = IFNULL(b.`priority`, s.`priority`), s.`date_start` = b.`date_start`, s.`date_end` = b.`date_end`",
+                    );
                 } else {
                     sql.push("s.`date_end` = ").bind(yesterday);
                 }
@@ -140,12 +162,7 @@ impl Writer {
                 for column in &extra {
                     sql.push(&format!(", {}", crate::db::Ident::new(column.name.as_str())?));
                 }
-                sql.push(") SELECT b.`product_id`, b.`group_id`, ")
-                    .bind(PRIORITY)
-                    .push(", b.`price`, ")
-                    .bind(NO_DATE)
-                    .push(", ")
-                    .bind(NO_DATE);
+                sql.push(") SELECT b.`product_id`, b.`group_id`, b.`priority`, b.`price`, b.`date_start`, b.`date_end`");
                 for column in &extra {
                     sql.push(", ").bind(column.neutral(None));
                 }

@@ -8,6 +8,7 @@ mod program;
 mod proxy;
 mod rest;
 mod shelf;
+mod truth_billz1;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -30,6 +31,8 @@ pub use shelf::{FIRST, SECOND, beside, change_of};
 pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
 /// The integration key of the simulated Billz: looked for in all output by the test of secrets.
 pub const BILLZ_KEY: &str = "billz-integration-key-7f3a9c";
+/// "USERNAME billz" of the simulated Billz 1, as people write it; as secret as the key.
+pub const BILLZ_USERNAME: &str = "Sirdaryo-5521.Ecommerce";
 /// 32 bytes in base64: a master key for tests only.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Category «Новинки продавцов» of the seed rows.
@@ -39,8 +42,18 @@ pub const TIME_FACTOR: f64 = 20.0;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
+/// Which Billz the seller uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Api {
+    Billz1,
+    #[default]
+    Billz2,
+}
+
 /// Database, Billz and one service process.
 pub struct Stage {
+    /// What connections are made for, unless their settings say otherwise.
+    pub api: Api,
     pub database: Database,
     pub billz: Running,
     pub service: Process,
@@ -49,6 +62,7 @@ pub struct Stage {
 
 /// What a stage begins with.
 pub struct Setup {
+    pub api: Api,
     pub products: usize,
     pub rate_limit: Option<u32>,
     /// How much shorter durations are, in service and sandbox alike.
@@ -58,7 +72,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { products: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
+        Self { api: Api::Billz2, products: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
     }
 }
 
@@ -76,6 +90,7 @@ impl Stage {
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
             time_factor: setup.time_factor,
+            billz1: sandbox::billz1::switches::Switches { username: BILLZ_USERNAME.to_owned(), ..Default::default() },
             ..sandbox::Options::default()
         };
         let billz = sandbox::start(options).await.unwrap();
@@ -83,14 +98,24 @@ impl Stage {
         spawn.variables.insert(0, ("TRADESYNC_TIME_FACTOR".to_owned(), setup.time_factor.to_string()));
         let service = Process::start(&database, &spawn).await;
         let rest = Rest::new(&service.url, ADMIN_KEY);
-        Self { database, billz, service, rest }
+        Self { api: setup.api, database, billz, service, rest }
+    }
+
+    /// A stage of a seller who uses this Billz.
+    pub async fn of(api: Api) -> Self {
+        Self::with(Setup { api, ..Setup::default() }).await
     }
 
     /// A stage whose first process only answers requests: the test decides which workers there are, and they may die while the
     /// API goes on answering.
     pub async fn without_worker(products: usize) -> Self {
+        Self::without_worker_of(Api::Billz2, products).await
+    }
+
+    /// The same of a seller who uses this Billz.
+    pub async fn without_worker_of(api: Api, products: usize) -> Self {
         let spawn = Spawn::default().with("TRADESYNC_ROLE", "api");
-        Self::with(Setup { products, spawn, ..Setup::default() }).await
+        Self::with(Setup { api, products, spawn, ..Setup::default() }).await
     }
 
     /// One more process that only works on runs.
@@ -107,8 +132,12 @@ impl Stage {
 
     /// Settings that most tests use; `over` is laid over them.
     pub fn settings(&self, over: Value) -> Value {
+        let (api, base_url) = match self.api {
+            Api::Billz1 => ("billz1", &self.billz.billz1_url),
+            Api::Billz2 => ("billz2", &self.billz.url),
+        };
         let mut settings = json!({
-            "base_url": self.billz.url,
+            "api": api, "base_url": base_url,
             "full_every": "1s",
             "new_products": "live", "unmapped_category": "default", "default_category_id": CATEGORY,
             "rates": {"USD": "12650"},
@@ -117,6 +146,14 @@ impl Stage {
             settings[name] = value.clone();
         }
         settings
+    }
+
+    /// Secrets of a connection.
+    pub fn secrets(&self) -> Value {
+        match self.api {
+            Api::Billz1 => json!({"secret": BILLZ_KEY, "username": BILLZ_USERNAME}),
+            Api::Billz2 => json!({"secret": BILLZ_KEY}),
+        }
     }
 
     /// Makes a connection; returns its id.
@@ -128,7 +165,7 @@ impl Stage {
     pub async fn connect_for(&self, owner: &str, over: Value) -> String {
         let body = json!({
             "flow": "billz-opencart", "name": "Test shop", "owner": owner, "enabled": true,
-            "settings": self.settings(over), "secrets": {"secret": BILLZ_KEY},
+            "settings": self.settings(over), "secrets": self.secrets(),
         });
         self.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
     }
@@ -136,9 +173,12 @@ impl Stage {
     /// Makes streams of the first `count` Billz shops; returns their keys.
     pub async fn streams(&self, connection: &str, count: usize) -> Vec<String> {
         let mut keys = Vec::new();
-        for shop in self.billz.billz2.shops().into_iter().take(count) {
-            let key = shop.id.to_string();
-            self.rest.post(&format!("/connections/{connection}/streams"), &json!({"stream": key, "name": shop.name})).await.ok(201);
+        let shops: Vec<(String, String)> = match self.api {
+            Api::Billz1 => self.billz.billz1.offices().into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
+            Api::Billz2 => self.billz.billz2.shops().into_iter().map(|shop| (shop.id.to_string(), shop.name)).collect(),
+        };
+        for (key, name) in shops.into_iter().take(count) {
+            self.rest.post(&format!("/connections/{connection}/streams"), &json!({"stream": key, "name": name})).await.ok(201);
             keys.push(key);
         }
         keys
@@ -174,6 +214,14 @@ impl Stage {
     pub async fn must_be_true(&self, connection: &str, streams: &[String], when: &str) {
         let found = self.truth(connection, streams).await;
         assert!(found.wrong.is_empty() && found.right > 30, "{when}: {found:?}");
+    }
+
+    /// Fails unless the shop's tables are what Billz says, whichever Billz it is.
+    pub async fn must_agree(&self, connection: &str, streams: &[String], when: &str) {
+        match self.api {
+            Api::Billz1 => self.must_be_true_of_billz1(connection, streams, when).await,
+            Api::Billz2 => self.must_be_true(connection, streams, when).await,
+        }
     }
 
     /// What was asked of Billz on `/v2/products`, path and query.

@@ -9,7 +9,7 @@ use diesel::{Connection, MysqlConnection, connection::SimpleConnection};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Database, Setup, Stage};
+use super::{Api, Database, Setup, Stage};
 
 /// Names of the simulated company's shops, in the order of [`Stage::streams`].
 pub const FIRST: &str = "Chilonzor";
@@ -34,9 +34,17 @@ impl Stage {
         Self::with(Setup { products: 0, ..Setup::default() }).await
     }
 
+    /// The same of a seller who uses this Billz.
+    pub async fn empty_of(api: Api) -> Self {
+        Self::with(Setup { api, products: 0, ..Setup::default() }).await
+    }
+
     /// Adds a good to Billz: 5 pieces for 1000 in the first shop, nowhere else; `over` is laid over that. Returns its id.
     pub fn good(&self, over: Value) -> String {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        if self.api == Api::Billz1 {
+            return self.good_of_billz1(number, over);
+        }
         let everywhere = |first: Value, other: Value| json!({FIRST: first, SECOND: other.clone(), "Склад": other});
         let mut good = json!({
             "name": format!("Товар {number}"), "sku": format!("SKU-{number}"), "barcode": format!("47800000{number:05}"),
@@ -48,9 +56,20 @@ impl Stage {
         self.billz.billz2.create(&serde_json::from_value(good).unwrap()).unwrap().to_string()
     }
 
+    /// The same in Billz 1, where 0 pieces in an office are listed as no office at all; with `discount` and `properties` of its own.
+    fn good_of_billz1(&self, number: u32, over: Value) -> String {
+        let everywhere = |first: &str, other: &str| json!({FIRST: first, SECOND: other, "Склад": other});
+        let mut good = json!({
+            "name": format!("Товар {number}"), "sku": format!("SKU-{number}"), "barcode": format!("47800000{number:05}"),
+            "company_price": "1000", "stock": everywhere("5", "0"), "price": everywhere("1000", "1000"), "discount": everywhere("0", "0"),
+        });
+        lay_over(&mut good, &over);
+        self.billz.billz1.create(&serde_json::from_value(good).unwrap()).unwrap().to_string()
+    }
+
     /// A connection of one owner with one stream; returns both keys.
     pub async fn simple_of(&self, owner: &str, over: Value) -> (String, String) {
-        let (settings, secrets) = (self.settings(over), json!({"secret": super::BILLZ_KEY}));
+        let (settings, secrets) = (self.settings(over), self.secrets());
         let body =
             json!({"flow": "billz-opencart", "name": owner, "owner": owner, "enabled": true, "settings": settings, "secrets": secrets});
         let connection = self.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned();
@@ -60,6 +79,10 @@ impl Stage {
 
     /// Changes a good in Billz.
     pub fn change(&self, good: &str, patch: Value) {
+        if self.api == Api::Billz1 {
+            self.billz.billz1.patch(good.parse().unwrap(), &serde_json::from_value(patch).unwrap()).unwrap();
+            return;
+        }
         let id: Uuid = good.parse().unwrap();
         self.billz.billz2.patch(&id, &serde_json::from_value(patch).unwrap()).unwrap();
     }
@@ -152,6 +175,16 @@ impl Database {
                 format!("{table} {checksum} {written}")
             })
             .collect()
+    }
+
+    /// A checksum of every table of ours but those that every request may touch (keys' memory, limits, leases).
+    pub fn our_state(&self) -> Vec<i64> {
+        let tables = self.words(
+            "SELECT table_name AS words FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'tradesync\\_%' \
+             AND table_name NOT IN ('tradesync_limits', 'tradesync_leases') ORDER BY table_name",
+        );
+        let mut connection = self.connect();
+        tables.iter().map(|table| checksum(&mut connection, table)).collect()
     }
 
     fn shop_tables(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Api, Settings, UnmappedCategory, Variants, complete, defaults};
+use super::{Settings, UnmappedCategory, Variants, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     engine::brakes::limits,
@@ -12,6 +12,8 @@ use crate::{
     systems::opencart::escape as escape_html,
 };
 
+/// Longest `token_issuer`: it travels in a header with every call.
+const LONGEST_ISSUER: usize = 190;
 /// Most that `images.max_bytes` may be: a file is held in memory while it is checked.
 const MOST_BYTES: u64 = 50_000_000;
 /// Length of `oc_attribute_group_description.name`.
@@ -22,8 +24,10 @@ impl Settings {
     pub(super) fn rules(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, detail: String| errors.push(FieldError::new(format!("/settings{pointer}"), detail));
-        if self.api == Api::Billz1 {
-            wrong("/api", "billz1 is not served by this version; use billz2".into());
+        if let Some(issuer) = &self.token_issuer
+            && (issuer.trim().is_empty() || issuer.chars().count() > LONGEST_ISSUER || issuer.chars().any(char::is_control))
+        {
+            wrong("/token_issuer", format!("must be a text of 1 to {LONGEST_ISSUER} characters, such as kmall.uz"));
         }
         if let Some(address) = &self.base_url {
             match url::Url::parse(address) {

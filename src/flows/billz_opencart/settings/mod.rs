@@ -1,5 +1,6 @@
 //! Settings of a `billz-opencart` connection: names and defaults of design.md section 5, checked field by field.
 
+mod behind;
 mod check;
 mod words;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub api: Api,
     /// Address of Billz; `null` = the vendor's.
     pub base_url: Option<String>,
+    /// Billz 1: `iss` of the token that we make, if the seller's account asks for a certain one; `null` = `tradesync`.
+    pub token_issuer: Option<String>,
     /// When an incremental run turns full: `auto` or a duration.
     pub full_every: String,
     /// How long one read feeds the other shops of the connection.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
 
-/// The zero UUID, one of the forms of "none" (fact sheet, section 4.5).
+/// The zero UUID, one of the forms of "none" (facts/billz-2.md section 4.5).
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The text of a scalar: a string's content, a number's or truth value's digits or word, nothing for null. `None` for lists and objects.
@@ -72,7 +72,7 @@ pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A list; anything else is none: for lists whose remote writes `""` or `0` where it has none (fact sheet, section 6).
+/// A list; anything else is none: for lists whose remote writes `""` or `0` where it has none (facts/billz-2.md section 6).
 pub fn list_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
     if raw.get().starts_with('[') { serde_json::from_str(raw.get()).map_err(D::Error::custom) } else { Ok(Vec::new()) }
@@ -107,6 +107,22 @@ pub fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
 pub fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
+
+/// Whether something reads as [`text`].
+#[derive(Deserialize)]
+pub struct Text(
+    #[serde(deserialize_with = "text")]
+    #[expect(dead_code, reason = "only whether it reads matters")]
+    String,
+);
+
+/// Whether something reads as [`moment`].
+#[derive(Deserialize)]
+pub struct Moment(
+    #[serde(deserialize_with = "moment")]
+    #[expect(dead_code, reason = "only whether it reads matters")]
+    Option<DateTime<Utc>>,
+);
 
 #[cfg(test)]
 mod tests {
