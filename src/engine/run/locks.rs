@@ -127,6 +127,7 @@ mod tests {
             link_origin: None,
             source_seen_at: DateTime::UNIX_EPOCH,
             risks: Default::default(),
+            keep: Default::default(),
         }
     }
 

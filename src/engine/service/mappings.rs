@@ -8,12 +8,12 @@ use super::{MAX_KEY_CHARS, Scope, Service, is_key};
 use crate::{
     domain::clock,
     engine::{
-        flow::Opened,
+        flow::{Facts, Opened},
         mapping::{
             CATEGORY, Group, Grouping, Mapping, MappingSet, Mappings, TargetGroup,
             proposals::{Proposal, Shelf},
         },
-        model::Connection,
+        model::{Connection, Values},
         ports::{Listing, PageRequest},
     },
     fault::{Code, Fault, FieldError, Result},
@@ -138,6 +138,14 @@ impl Service {
             count,
         });
         Ok(Listing { items: items.collect(), next: page.next })
+    }
+
+    /// What the rules must know: what both ends told, and what people mapped and locked.
+    pub(super) async fn facts(&self, connection: &Connection, source: Values, target: Values) -> Result<Facts> {
+        let rows = self.mappings.mappings(&connection.id, CATEGORY).await?.rows;
+        let tree = self.mappings.tree(&connection.id, CATEGORY).await?;
+        let mappings = Mappings::new(rows, tree.map(|tree| tree.groups).unwrap_or_default());
+        Ok(Facts { source, target, mappings, locks: self.lock_store.locks(&connection.id).await? })
     }
 
     fn grouping(&self, connection: &Connection) -> Result<(&dyn Grouping, Opened)> {

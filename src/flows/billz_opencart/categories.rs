@@ -142,6 +142,8 @@ mod tests {
             source_seen_at: None,
             run: None,
             updated_at: DateTime::UNIX_EPOCH,
+            linked_at: None,
+            undone: BTreeMap::new(),
         }
     }
 

@@ -195,7 +195,7 @@ impl Grouping for BillzOpencartFlow {
         if settings.api == Api::Billz1 {
             return Ok(None);
         }
-        let categories = self.client(opened, &settings, stop)?.categories().await?;
+        let categories = self.billz2(opened, &settings, stop)?.categories().await?;
         let group = |category: billz2::wire::Category| Group { key: category.id, name: category.name, parent: category.parent_id };
         Ok(Some(categories.into_iter().map(group).collect()))
     }

@@ -10,10 +10,12 @@ use serde_json::value::RawValue;
 use super::{
     LARGEST_PAGE, classify,
     client::{Client, address, rows},
-    lenient::{raw, reference, text},
     wire::Category,
 };
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    remote::lenient::{raw, reference, text},
+};
 
 /// No list of categories is longer; a remote that goes on is going round.
 const PAGES: u32 = 50;
