@@ -70,7 +70,10 @@ impl Parts {
             retries: store.clone(),
             standing: store.clone(),
             pictures: store.clone(),
-            leases: store,
+            leases: store.clone(),
+            mappings: store.clone(),
+            inbox: store.clone(),
+            locks: store,
         }
     }
 
@@ -83,6 +86,9 @@ impl Parts {
             records: store.clone(),
             links: store.clone(),
             changes: store.clone(),
+            mappings: store.clone(),
+            inbox: store.clone(),
+            lock_store: store.clone(),
             plans: store.clone(),
             schedules: store.clone(),
             retries: store.clone(),

@@ -74,6 +74,11 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("PUT", "/connections/{id}/links/{source}", Needs::Operator),
     ("DELETE", "/connections/{id}/links/{source}", Needs::Operator),
     ("POST", "/connections/{id}/links/{source}/confirm", Needs::Operator),
+    ("GET", "/connections/{id}/category-mappings", Needs::Reader),
+    ("PUT", "/connections/{id}/category-mappings", Needs::Operator),
+    ("GET", "/connections/{id}/category-mappings/unmapped", Needs::Reader),
+    ("GET", "/connections/{id}/locks", Needs::Reader),
+    ("PUT", "/connections/{id}/locks", Needs::Operator),
     ("GET", "/connections/{id}/brakes", Needs::Reader),
     ("PUT", "/connections/{id}/brakes", Needs::Admin),
     ("GET", "/audit", Needs::Admin),
@@ -126,6 +131,16 @@ pub struct Caller {
     pub scope: Scope,
     /// For whom it acts.
     pub on_behalf_of: Option<String>,
+}
+
+impl Caller {
+    /// Who it is, for people: the owner on whose behalf it acts, and its key.
+    pub fn who(&self) -> String {
+        match &self.on_behalf_of {
+            Some(owner) => format!("{owner} ({})", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 impl FromRequest for Caller {

@@ -70,6 +70,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Streams", "Parts of a connection that are synchronised on their own, such as a shop in Billz."),
     ("Brakes", "Limits on what one run may change."),
     ("Links", "Which source item is which target item, and open questions about it."),
+    ("Categories", "Which category of the source goes to which category of the shop, and which goods wait for one."),
+    ("Locks", "Items and fields that are never touched."),
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
     ("Schedules", "When streams run by themselves: period or cron, hours, days, time zone; what they ran and what they let pass."),
     ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
@@ -126,6 +128,7 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
             json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
             json!(DEFAULT_LIMIT),
         ),
+        "all" => ("Also categories that nothing waits for", json!({"type": "boolean", "default": false}), json!(true)),
         "cursor" => ("`next_cursor` of the page before", text, Value::Null),
         _ => ("", text, Value::Null),
     }
@@ -138,6 +141,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_streams" => &["limit", "cursor"],
         "list_standing" => &["outcome", "limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
+        "list_unmapped_categories" => &["all", "limit", "cursor"],
         "list_schedules" => &["connection", "stream", "enabled", "limit", "cursor"],
         "next_of_schedule" => &["n"],
         "runs_of_schedule" | "skips_of_schedule" => &["limit", "cursor"],
@@ -163,6 +167,9 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "put_brakes" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "set_link" => &[Code::InUse, Code::TargetUnavailable],
         "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
+        "list_unmapped_categories" => &[Code::TargetUnavailable],
+        "replace_category_mappings" => &[Code::PreconditionFailed, Code::PreconditionRequired, Code::TargetUnavailable],
+        "replace_locks" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "approve_run" => &[Code::NotAwaiting, Code::PlanExpired, Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "reject_run" => &[Code::NotAwaiting, Code::PlanExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
@@ -360,6 +367,12 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     }
     if takes_key(id) {
         header("Idempotency-Key", "1 to 255 printable characters. The same request with the same key gets the first answer again.");
+    }
+    if id.starts_with("replace_") {
+        header(
+            "If-Match",
+            "ETag of what is to be replaced, or `*`: 428 without it, 412 if it has changed since. What stands already may always be sent again.",
+        );
     }
     if matches!(method, "patch" | "delete") && !id.contains("link") {
         header("If-Match", "ETag of what the change is based on; 412 if it has changed since.");

@@ -16,6 +16,8 @@ pub const UNDO: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a6c";
 pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 /// Stands for a source item.
 pub const SOURCE: &str = "5f7d3c1a-2b4e-4c6d-8e9f-001122334455";
+/// Stands for a category of the source.
+pub const CATEGORY: &str = "7c1e0b52-90d4-4f0f-8a64-3d2b5a9c7e11";
 /// Stands for a target item.
 pub const TARGET: &str = "50";
 
@@ -40,6 +42,12 @@ pub fn request(operation: &str) -> Option<Value> {
         }),
         "set_link" => json!({"target": TARGET}),
         "confirm_link" => json!({"target": TARGET}),
+        "replace_category_mappings" => json!({"items": [{"source": CATEGORY, "source_name": "Clothes / T-shirts", "target": "20"}]}),
+        "replace_locks" => json!({"items": [
+            {"source": SOURCE, "fields": ["price", "special"], "note": "price agreed with the seller"},
+            {"target": TARGET, "note": "sold by us, not by the seller"},
+            {"fields": ["name"]},
+        ]}),
         "create_schedule" => json!({
             "connection": CONNECTION, "stream": STREAM, "every": "5m", "timezone": "Asia/Tashkent", "window": {"from": "09:00", "to": "21:00"},
             "days": [1, 2, 3, 4, 5, 6], "jitter": "30s", "mode": "incremental", "catch_up": "once",
@@ -64,6 +72,14 @@ pub fn response(operation: &str) -> Option<Value> {
         "get_brakes" | "put_brakes" => brakes(),
         "list_links" => page(link()),
         "set_link" | "confirm_link" => link(),
+        "list_category_mappings" | "replace_category_mappings" => page(mapping()),
+        "list_unmapped_categories" => page(json!({
+            "source": CATEGORY, "source_name": "Clothes / T-shirts", "count": 12, "proposals": [{"target": "20", "name": "Clothes > T-shirts", "score": 1.0}],
+        })),
+        "list_locks" | "replace_locks" => page(json!({
+            "source": SOURCE, "target": null, "fields": ["price", "special"], "note": "price agreed with the seller", "set_by": "seller:42 (bridge)",
+            "set_at": "2026-02-01T09:03:00Z",
+        })),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
         "list_schedules" => page(schedule()),
         "create_schedule" | "get_schedule" | "patch_schedule" | "start_schedule" | "stop_schedule" => schedule(),
@@ -154,6 +170,10 @@ fn link() -> Value {
         "source": SOURCE, "name": "T-shirt, white, M", "state": "linked", "target": TARGET, "candidates": [], "origin": "confirmed", "run": null,
         "updated_at": "2026-02-01T09:03:00Z",
     })
+}
+
+fn mapping() -> Value {
+    json!({"source": CATEGORY, "source_name": "Clothes / T-shirts", "target": "20", "target_name": "Clothes > T-shirts", "inherited": false})
 }
 
 fn run() -> Value {

@@ -3,7 +3,7 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
 //!   [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
@@ -24,6 +24,8 @@ pub mod items_csv;
 pub mod json;
 pub mod language;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod page;
 pub mod problem;
 pub mod retry_list;
@@ -114,6 +116,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(links::confirm_link)
         .service(links::set_link)
         .service(links::remove_link)
+        .service(mappings::list_unmapped_categories)
+        .service(mappings::list_category_mappings)
+        .service(mappings::replace_category_mappings)
+        .service(locks::list_locks)
+        .service(locks::replace_locks)
         .service(brakes::get_brakes)
         .service(brakes::put_brakes)
         .service(runs::list_runs)

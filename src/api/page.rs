@@ -81,15 +81,6 @@ impl Params {
         self.given.remove(name).filter(|text| !text.is_empty())
     }
 
-    /// `true` or `false`.
-    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let read = self.text(name).map(|text| text.parse::<bool>());
-        if matches!(read, Some(Err(_))) {
-            self.wrong(name, "must be true or false");
-        }
-        read.and_then(Result::ok)
-    }
-
     /// A number of 1 to `most`.
     pub fn count(&mut self, name: &'static str, default: usize, most: usize) -> usize {
         match self.text(name).map(|text| text.parse::<usize>()) {
@@ -108,6 +99,16 @@ impl Params {
         let read = serde_json::from_value(serde_json::Value::String(text)).ok();
         if read.is_none() {
             self.wrong(name, format!("must be one of: {words}"));
+        }
+        read
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let text = self.text(name)?;
+        let read = text.parse().ok();
+        if read.is_none() {
+            self.wrong(name, "must be true or false");
         }
         read
     }

@@ -16,6 +16,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    locks::LockSet,
+    mapping::{Group, Grouping, Mappings},
     model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
     pictures::Gallery,
     secrets::Sealer,
@@ -129,6 +131,16 @@ pub trait Flow: Send + Sync {
     /// The target for writing. Takes the target's own lock; the caller holds the lease that allows to end a former holder.
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault>;
 
+    /// The groups of source and target, for a flow whose items go by group (categories).
+    fn grouping(&self) -> Option<&dyn Grouping> {
+        None
+    }
+
+    /// Fields that can be locked.
+    fn lockable(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Where pictures come from and go to; `None` when this flow, or this connection, has none.
     async fn gallery(&self, _opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
         Ok(None)
@@ -152,13 +164,17 @@ pub struct EngineSettings {
     pub overlap: std::time::Duration,
 }
 
-/// What source and target told about themselves when the run began, for the rules.
+/// What source and target told about themselves when the run began, and what people decided, for the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// From the source, such as the company's currency.
     pub source: Values,
     /// From the target, such as its currency and customer groups.
     pub target: Values,
+    /// Which group of the source goes where, for a flow with [`Flow::grouping`].
+    pub mappings: Mappings,
+    /// Fields that are never touched. Whole items that are locked never come to the rules.
+    pub locks: LockSet,
 }
 
 /// A page of what was read.
@@ -338,6 +354,12 @@ pub trait Rules: Send + Sync {
 
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
+
+    /// The groups that an item which was left alone waits for: it goes nowhere until one of them is mapped. One with an empty key stands
+    /// for no group at all. Empty = it waits for none.
+    fn waits_for(&self, _payload: &str, _decision: &Decision) -> Vec<Group> {
+        Vec::new()
+    }
 
     /// What stands in the target for a field, in the form of [`FieldChange::old`] (null = nothing); `None` if that cannot be told of
     /// this field. By it an approved plan sees what has changed since.

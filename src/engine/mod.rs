@@ -16,6 +16,7 @@
 //! - [`model`]: connections, streams, runs, records, changes; [`link`]: links
 //! - [`flow`]: what a flow gives to the engine: settings, source, rules, target
 //! - [`ports`]: what the engine needs from a store
+//! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
 //! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
@@ -33,6 +34,8 @@ pub mod claims;
 pub mod explain;
 pub mod flow;
 pub mod link;
+pub mod locks;
+pub mod mapping;
 pub mod model;
 pub mod pictures;
 pub mod plans;

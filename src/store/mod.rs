@@ -6,8 +6,10 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
-//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`schedules`]; `events`: what people are to be told of
-//! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
+//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]; `events`: what people
+//!   are to be told of
+//! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
+//!   what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
 pub mod changes;
@@ -17,10 +19,13 @@ mod claims;
 pub mod connections;
 mod convert;
 mod events;
+pub mod inbox;
 pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod migrate;
 pub mod pictures;
 pub mod plans;
@@ -36,6 +41,7 @@ pub mod schema;
 pub mod standing;
 mod succession;
 mod transaction;
+mod versions;
 
 use async_trait::async_trait;
 use diesel::MysqlConnection;

@@ -281,6 +281,67 @@ table! {
 }
 
 table! {
+    tradesync_versions (connection_id, document) {
+        connection_id -> Text,
+        document -> Text,
+        version -> Unsigned<BigInt>,
+    }
+}
+
+table! {
+    tradesync_mappings (connection_id, kind, source_key) {
+        connection_id -> Text,
+        kind -> Text,
+        source_key -> Text,
+        source_name -> Text,
+        target_key -> Text,
+    }
+}
+
+table! {
+    tradesync_group_trees (connection_id, kind) {
+        connection_id -> Text,
+        kind -> Text,
+        groups -> Text,
+        read_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_inbox (connection_id, kind, source_key, group_key) {
+        connection_id -> Text,
+        kind -> Text,
+        source_key -> Text,
+        group_key -> Text,
+        group_name -> Text,
+        group_parent -> Nullable<Text>,
+    }
+}
+
+table! {
+    tradesync_locks (id) {
+        id -> Unsigned<BigInt>,
+        connection_id -> Text,
+        source_key -> Nullable<Text>,
+        target_key -> Nullable<Text>,
+        fields -> Text,
+        note -> Text,
+        set_by -> Text,
+        set_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_claims (target, kind, claim_key) {
+        target -> Text,
+        kind -> Text,
+        claim_key -> Text,
+        item -> Nullable<Text>,
+        claimed_at -> Datetime,
+    }
+}
+
+table! {
     tradesync_pictures (place, address_hash) {
         place -> Text,
         address_hash -> Text,
@@ -308,16 +369,6 @@ table! {
         state -> Text,
         version -> Unsigned<BigInt>,
         next_at -> Nullable<Datetime>,
-    }
-}
-
-table! {
-    tradesync_claims (target, kind, claim_key) {
-        target -> Text,
-        kind -> Text,
-        claim_key -> Text,
-        item -> Nullable<Text>,
-        claimed_at -> Datetime,
     }
 }
 

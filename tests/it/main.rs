@@ -20,6 +20,8 @@ mod faults;
 mod first_sync;
 mod goods;
 mod linking;
+mod locks;
+mod mapping;
 mod openapi;
 mod pictures;
 mod plans;

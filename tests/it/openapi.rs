@@ -27,6 +27,11 @@ const SERVED: &[(&str, &str)] = &[
     ("put", "/connections/{id}/links/{source}"),
     ("delete", "/connections/{id}/links/{source}"),
     ("post", "/connections/{id}/links/{source}/confirm"),
+    ("get", "/connections/{id}/category-mappings"),
+    ("put", "/connections/{id}/category-mappings"),
+    ("get", "/connections/{id}/category-mappings/unmapped"),
+    ("get", "/connections/{id}/locks"),
+    ("put", "/connections/{id}/locks"),
     ("get", "/connections/{id}/brakes"),
     ("put", "/connections/{id}/brakes"),
     ("post", "/sync/{flow}"),
@@ -291,6 +296,15 @@ impl Prepared {
         let linked = pairs(stage.rest.all(&format!("/connections/{connection}/links?state=linked")).await).remove(0);
         let proposed = pairs(stage.rest.all(&format!("/connections/{connection}/links?state=proposed")).await);
         assert!(!proposed.is_empty(), "no question about a link to be answered");
+        // A mapping, a lock, and a good that waits: lists are to show something.
+        let put = async |path: &str, item: Value| {
+            stage.rest.put_matching(&format!("/connections/{connection}/{path}"), "*", &json!({"items": [item]})).await.ok(200)
+        };
+        put("category-mappings", json!({"source": "mapped", "target": "20"})).await;
+        put("locks", json!({"fields": ["name"]})).await;
+        stage.database.run(&format!(
+            "INSERT INTO tradesync_inbox (connection_id, kind, source_key, group_key, group_name) VALUES ('{connection}', 'category', 'good', 'new', 'New')"
+        ));
         let failed = stage.rest.all("/sync/retry-list").await.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
         let free_shops = stage.billz.billz2.shops().into_iter().map(|shop| shop.id.to_string()).filter(|shop| *shop != stream).collect();
         let schedule = Self::rare_schedule(&stage, &connection, &stream).await;

@@ -10,6 +10,7 @@ use super::unused;
 use crate::{
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observation, Observe, Opened, Rules, Source, StreamNames},
+        mapping::{Group, Grouping, TargetGroup},
         model::{Candidate, Stream, Values},
     },
     fault::{FieldError, Result},
@@ -39,6 +40,19 @@ impl Observe for Shop {
     }
     async fn is_empty(&mut self) -> Result<bool> {
         unused()
+    }
+}
+
+#[async_trait]
+impl Grouping for Plain {
+    async fn source_groups(&self, _: &Opened, _: CancellationToken) -> Result<Option<Vec<Group>>> {
+        let group =
+            |key: &str, name: &str, parent: Option<&str>| Group { key: key.into(), name: name.into(), parent: parent.map(str::to_owned) };
+        Ok(Some(vec![group("c0", "Одежда", None), group("c1", "Футболки", Some("c0"))]))
+    }
+    async fn target_groups(&self, _: &Opened) -> Result<Vec<TargetGroup>> {
+        let group = |key: &str, path: &[&str]| TargetGroup { key: key.into(), path: path.iter().map(|name| (*name).to_owned()).collect() };
+        Ok(vec![group("20", &["Одежда"]), group("24", &["Одежда", "Футболки"])])
     }
 }
 
@@ -86,6 +100,12 @@ impl Flow for Plain {
     }
     async fn target(&self, _: &Opened) -> Result<Box<dyn Apply>> {
         unused()
+    }
+    fn grouping(&self) -> Option<&dyn Grouping> {
+        matches!(self.names, StreamNames::Free).then_some(self as &dyn Grouping)
+    }
+    fn lockable(&self) -> &'static [&'static str] {
+        &["price", "special", "name"]
     }
     fn rules(&self, _: &Opened, _: &str, _: &[Stream], _: Facts) -> Result<Box<dyn Rules>> {
         unused()

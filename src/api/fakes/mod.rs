@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 mod audit;
+mod documents;
 mod flow;
 mod plans;
 mod retry_list;
@@ -43,6 +44,7 @@ pub struct Memory {
     pub links: Mutex<BTreeMap<(String, String), Link>>,
     pub items: Mutex<Vec<ItemRow>>,
     pub keys: Mutex<Vec<ApiKey>>,
+    documents: documents::Documents,
     pub retries: Mutex<Vec<RetryItem>>,
     pub audit: Mutex<Vec<Entry>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
@@ -468,6 +470,9 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         records: memory.clone(),
         links: memory.clone(),
         changes: memory.clone(),
+        mappings: memory.clone(),
+        inbox: memory.clone(),
+        lock_store: memory.clone(),
         plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),

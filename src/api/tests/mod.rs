@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{domain::ids, engine::ports::Role, engine::service::Service, fault::Code, telemetry::Metrics};
 
+mod documents;
 mod work;
 
 struct World {
@@ -220,7 +221,7 @@ async fn whoever_acts_is_in_the_audit_even_where_no_transaction_says_so() {
 
 #[actix_web::test]
 async fn every_example_can_be_read() {
-    use crate::api::views::{brake::*, connection::*, link::*, run::*, schedule::*, stream::*};
+    use crate::api::views::{brake::*, connection::*, link::*, lock::*, mapping::*, run::*, schedule::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {
         super::json::parse::<T>(value).unwrap_or_else(|fault| panic!("{operation}: {fault}"));
     }
@@ -239,13 +240,15 @@ async fn every_example_can_be_read() {
             "put_brakes" => reads::<BrakesBody>(id, example),
             "set_link" => reads::<LinkBody>(id, example),
             "confirm_link" => reads::<ConfirmBody>(id, example),
+            "replace_category_mappings" => reads::<MappingsBody>(id, example),
+            "replace_locks" => reads::<LocksBody>(id, example),
             "create_schedule" => reads::<ScheduleBody>(id, example),
             "patch_schedule" => reads::<SchedulePatchBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 10);
+    assert_eq!(found, 12);
 }
 
 #[actix_web::test]

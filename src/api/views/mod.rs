@@ -5,6 +5,8 @@ pub mod brake;
 pub mod connection;
 pub mod explain;
 pub mod link;
+pub mod lock;
+pub mod mapping;
 pub mod retry_item;
 pub mod run;
 pub mod schedule;

@@ -6,6 +6,7 @@ use super::{Execution, approved::changed_reason};
 use crate::{
     engine::{
         flow::{Apply, Lookup, Rules},
+        locks,
         model::{Applied, Candidate, Change, Counts, LinkState, Op, Outcome, RECREATED, Reason, VANISHED},
     },
     fault::{Fault, failpoint},
@@ -34,6 +35,8 @@ impl Execution {
             }
             failpoint::hit("after-intent");
             let (batch, mut results) = self.leave_overtaken(target, rules, batch, again).await?;
+            let (batch, locked) = self.leave_locked(target, batch, again).await?;
+            results.extend(locked);
             results.extend(self.apply_batch(target, rules, batch, again).await?);
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
             failpoint::hit("after-effect");
@@ -176,7 +179,7 @@ impl Execution {
                 // It was to be linked in this very run; deciding alone would take it for a new one. The next run looks anew.
                 _ if change.body.link_origin.is_some() => done.push((change, applied)),
                 Some(new) if new.op == change.body.op => {
-                    change.body.fields = new.fields;
+                    change.body.fields = new.fields.into_iter().filter(|field| !locks::is_kept(field)).collect();
                     change.body.keep = new.keep;
                     change.body.witness = new.witness.or(change.body.witness);
                     retry.push(change);
@@ -223,7 +226,7 @@ impl Execution {
 }
 
 /// Parts a batch into what is still to be done and what was overtaken.
-fn set_aside(batch: Vec<Change>, overtaken: impl Fn(&Change) -> bool) -> (Vec<Change>, Vec<(Change, Applied)>) {
+pub(super) fn set_aside(batch: Vec<Change>, overtaken: impl Fn(&Change) -> bool) -> (Vec<Change>, Vec<(Change, Applied)>) {
     let (left, batch): (Vec<Change>, Vec<Change>) = batch.into_iter().partition(overtaken);
     (batch, left.into_iter().map(|change| (change, Applied::Gone { reason: Reason::new("superseded") })).collect())
 }

@@ -10,6 +10,7 @@ use super::Execution;
 use crate::{
     engine::{
         flow::{Decision, EngineSettings, Gone, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        mapping::{Span, Waiting},
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
         retry_list::{Listed, Patience, weigh},
@@ -86,8 +87,12 @@ impl Execution {
         loop {
             self.hold.go_on()?;
             let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
-            let Some(last) = records.last() else { break };
-            after = Some(last.record.key.clone());
+            let from = after.clone();
+            after = records.last().map(|last| last.record.key.clone());
+            if after.is_none() {
+                self.settle_inbox(Span::Keys(from, None), Vec::new()).await?;
+                break;
+            }
             let chunk = self.chunk(target, records, &matches).await?;
             if rules.recreates() {
                 self.match_deleted(target, rules, &chunk, &mut matches).await?;
@@ -95,6 +100,7 @@ impl Execution {
             let mut plan = Vec::new();
             let mut questions = Vec::new();
             let mut closed = Vec::new();
+            let mut waiting = Vec::new();
             let mut released = Vec::new();
             let mut taken_up = Vec::new();
             for stored in &chunk.records {
@@ -108,6 +114,10 @@ impl Execution {
                 let (decision, taken) = weigh(decision, chunk.listed.get(&stored.record.key), patience);
                 if taken {
                     taken_up.push(stored.record.key.clone());
+                }
+                let waits_for = rules.waits_for(&stored.record.payload, &decision);
+                if !waits_for.is_empty() {
+                    waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
                 }
                 count(&mut counts, decision.outcome, self.run.dry_run);
                 match &decision.link {
@@ -136,6 +146,7 @@ impl Execution {
             if !self.run.dry_run && (!questions.is_empty() || !closed.is_empty()) {
                 self.ports.links.ask(&self.connection.link_space, questions, closed).await?;
             }
+            self.settle_inbox(self.decided_span(from, after.clone(), &chunk.records), waiting).await?;
             if !self.run.dry_run && !released.is_empty() {
                 self.ports.links.release(&self.connection.link_space, released).await?;
             }

@@ -5,6 +5,7 @@
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`brake`]: what is over a limit waits for a person
 //! - [`apply`]: changes into the target, batch by batch; [`approved`]: the same for what a person has agreed to
+//! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - [`undo`]: instead of all three, taking back what another run applied
 //! - `pictures`: what the changes wish to be shown, fetched and shown
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
@@ -14,7 +15,9 @@ pub mod approved;
 pub mod brake;
 pub mod decide;
 pub mod full_every;
+pub mod groups;
 pub mod hold;
+pub mod locks;
 mod pictures;
 pub mod read;
 pub mod undo;
@@ -24,6 +27,8 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
+    locks::{Guarded, Locks},
+    mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
     pictures::Pictures,
     plans::Plans,
@@ -61,6 +66,12 @@ pub struct Ports {
     pub pictures: Arc<dyn Pictures>,
     /// Leases.
     pub leases: Arc<dyn Leases>,
+    /// What was mapped, and the source's tree of groups.
+    pub mappings: Arc<dyn MappingStore>,
+    /// What waits for a mapping.
+    pub inbox: Arc<dyn Inbox>,
+    /// Locks.
+    pub locks: Arc<dyn Locks>,
 }
 
 /// One run in a worker's hands.
@@ -218,8 +229,11 @@ impl Execution {
     /// The rules, made under the target's lease: which shops count in a sum depends on the runs before this one.
     async fn rules<O: Observe + ?Sized>(&self, target: &mut O, summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
         let streams = self.ports.connections.streams(&self.connection.id).await?;
-        let facts = Facts { source: summary.facts.clone(), target: target.facts().await? };
-        self.flow.rules(&self.opened, &self.run.stream, &streams, facts)
+        let locks = self.ports.locks.locks(&self.connection.id).await?;
+        let facts =
+            Facts { source: summary.facts.clone(), target: target.facts().await?, mappings: self.mappings().await?, locks: locks.clone() };
+        let rules = self.flow.rules(&self.opened, &self.run.stream, &streams, facts)?;
+        Ok(Box::new(Guarded::new(rules, locks)))
     }
 
     pub(super) async fn stream(&self) -> Result<Stream, Fault> {

@@ -43,6 +43,7 @@ impl Execution {
         let mut source = self.flow.source(&self.opened, self.hold.stopped()).await?;
         self.check_account(source.account().await?).await?;
         let facts: Values = source.facts().await?;
+        self.refresh_groups(since.is_none()).await?;
         let (mut pass, mut told) = (0, Stored::default());
         loop {
             pass += 1;

@@ -48,7 +48,7 @@ impl Execution {
         let undone = self.ports.runs.get(of).await?;
         let source = undone.and_then(|run| run.read_summary).map(|summary| summary.facts).unwrap_or_default();
         let streams = self.ports.connections.streams(&self.connection.id).await?;
-        self.flow.rules(&self.opened, &self.run.stream, &streams, Facts { source, target: target.facts().await? })
+        self.flow.rules(&self.opened, &self.run.stream, &streams, Facts { source, target: target.facts().await?, ..Facts::default() })
     }
 
     async fn plan_undo(&self, of: &str, target: &mut dyn Apply, rules: &dyn Rules) -> Result<Counts, Fault> {
@@ -102,6 +102,8 @@ impl Execution {
             failpoint::hit("after-intent");
             // What an earlier attempt has begun stands between old and new; it is carried on, and the writer guards it.
             let (batch, mut results) = if again { (batch, Vec::new()) } else { leave_changed(target, rules, batch).await? };
+            let (batch, locked) = self.leave_locked(&mut *target, batch, again).await?;
+            results.extend(locked);
             let applied = target.apply(&batch, again).await?;
             results.extend(batch.into_iter().zip(applied.into_iter().map(left_alone)));
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));

@@ -5,7 +5,8 @@ use crate::{
     domain::clock,
     engine::{
         explain::{self, Explanation, Standing, StreamDecision},
-        flow::{Facts, Gone, Item, Lookup, Observation, Observe, Rules},
+        flow::{Gone, Item, Lookup, Observation, Observe, Rules},
+        locks::Guarded,
         model::{Candidate, Connection, Link, LinkState, Stream, Values},
         ports::{LastSeen, PageRequest, RunFilter},
         undo,
@@ -146,7 +147,7 @@ impl Service {
         let (Some(seen), Some(stream)) = (source, streams.first()) else {
             return Ok(Look { observed: None, candidates: Vec::new(), facts });
         };
-        let known = Facts { source: self.told_by_source(connection, stream).await?, target: facts.clone() };
+        let known = self.facts(connection, self.told_by_source(connection, stream).await?, facts.clone()).await?;
         let rules = flow.rules(&opened, &stream.stream, streams, known)?;
         let record = &seen.stored.record;
         let candidates = match rules.lookup(&record.key, &record.payload) {
@@ -186,8 +187,10 @@ impl Service {
         link: Option<&Link>,
     ) -> Result<(Box<dyn Rules>, Option<crate::engine::flow::Decision>), FaultView> {
         let decide = async {
-            let facts = Facts { source: self.told_by_source(connection, stream).await?, target: look.facts.clone() };
+            let facts = self.facts(connection, self.told_by_source(connection, stream).await?, look.facts.clone()).await?;
+            let locks = facts.locks.clone();
             let rules = self.flow_of(connection)?.rules(&self.open(connection)?, &stream.stream, streams, facts)?;
+            let rules: Box<dyn Rules> = Box::new(Guarded::new(rules, locks));
             let Some(seen) = source else { return Ok((rules, None)) };
             let item = Item {
                 key: &seen.stored.record.key,

@@ -3,7 +3,7 @@
 //! Start at [`Service`]. [`Scope`] says what a caller may see; every use case takes it, and what lies outside is not found.
 //!
 //! - [`connections`]: make, change, delete, check, discover; the link space
-//! - [`streams`], [`links`], [`brakes`]: what stands under a connection
+//! - [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
@@ -13,6 +13,8 @@ pub mod brakes;
 pub mod connections;
 pub mod explain;
 pub mod links;
+pub mod locks;
+pub mod mappings;
 pub mod merge;
 pub mod retry_list;
 pub mod schedules;
@@ -27,6 +29,8 @@ use secrecy::SecretString;
 use super::{
     audit::{Audit, AuditFilter, Entry},
     flow::{Flow, Opened},
+    locks::Locks,
+    mapping::{Inbox, MappingStore},
     model::{Connection, Stream},
     plans::Plans,
     ports::{
@@ -59,6 +63,12 @@ pub struct Service {
     pub links: Arc<dyn Links>,
     /// Items of runs.
     pub changes: Arc<dyn Changes>,
+    /// What was mapped.
+    pub mappings: Arc<dyn MappingStore>,
+    /// What waits for a mapping.
+    pub inbox: Arc<dyn Inbox>,
+    /// What is never touched.
+    pub lock_store: Arc<dyn Locks>,
     /// What waits for a person.
     pub plans: Arc<dyn Plans>,
     /// When streams run by themselves.

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    details, pictures,
+    categories, details, pictures,
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
@@ -16,6 +16,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, LinkDecision, Observation},
+        locks,
         model::{FieldChange, Link, Op, Outcome, Reason, Values},
     },
     systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, visible_special},
@@ -27,8 +28,25 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         Ok(standing) => standing,
         Err(reason) => return skipped(reason),
     };
-    let mut fields = changes(rules, wanted, &standing, link);
-    fields.extend(observed.into_iter().flat_map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values)));
+    let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
+    let under = |locked: &dyn Fn(&str) -> bool| {
+        let mut fields = changes(rules, wanted, &standing, link, locked);
+        let details = observed.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
+        fields.extend(details.into_iter().flatten().filter(|change| !locked(&change.field)));
+        fields
+    };
+    let mut fields = under(&|field| lock_of(field).is_some());
+    let mut kept = Vec::new();
+    if !rules.locks.rows.is_empty() {
+        let differs = under(&|_| false).into_iter().filter(|change| change.old.as_ref() != Some(&change.new));
+        kept.extend(differs.filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock))));
+    }
+    if fields.is_empty()
+        && let Some(first) = kept.first()
+    {
+        return Decision { fields: kept.clone(), ..skipped(first.rule.clone()) };
+    }
+    fields.extend(kept);
     if fields.is_empty() {
         return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
     }
@@ -57,9 +75,16 @@ pub fn standing(observed: Option<&Observation>, link: Option<&Link>) -> Result<S
     Standing::of(&seen.values).map_err(|field| Reason::new("unreadable").with("field", field).with("value", ""))
 }
 
-fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link: Option<&Link>) -> Vec<FieldChange> {
-    let follows = |field: UpdateField| rules.settings.update_fields.contains(&field);
-    let mut fields = vanished::returned(standing, link);
+/// Fields that differ and follow Billz. A locked one does not, and what hangs on it goes by what stands there.
+fn changes(
+    rules: &BillzOpencart,
+    wanted: &Wanted<'_>,
+    standing: &Standing,
+    link: Option<&Link>,
+    locked: &dyn Fn(&str) -> bool,
+) -> Vec<FieldChange> {
+    let follows = |field: UpdateField| rules.settings.update_fields.contains(&field) && !locked(field.name());
+    let mut fields = if locked("status") { Vec::new() } else { vanished::returned(standing, link) };
     if follows(UpdateField::Quantity) {
         let nothing = Values::new();
         let written = link.map_or(&nothing, |link| &link.written);
@@ -88,7 +113,13 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     {
         fields.push(change);
     }
-    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link));
+    if follows(UpdateField::Categories)
+        && let Some(standing) = &standing.categories
+        && let Some(change) = categories::change(wanted.good, &rules.mappings, standing, link)
+    {
+        fields.push(change);
+    }
+    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link).into_iter().filter(|change| !locked(&change.field)));
     fields
 }
 

@@ -8,6 +8,7 @@
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise_billz1`], [`normalise`] (Billz 2), [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
+//! | 4.1 "маппинг категорий товара" | [`categories`] |
 //! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
@@ -17,6 +18,7 @@
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
 
+pub mod categories;
 pub mod check;
 pub mod details;
 pub mod dictionaries;
@@ -56,6 +58,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
+        mapping::{Group, Grouping, TargetGroup},
         model::Stream,
         pictures::Gallery,
         run::full_every::FIRST as FIRST_FULL_EVERY,
@@ -76,6 +79,9 @@ pub const NAME: &str = "billz-opencart";
 ///
 /// Too low: an edit in the second of the read is lost to deltas. Too high: the same rows are read again and again.
 const OVERLAP: Duration = Duration::from_secs(120);
+/// Fields that can be locked: what may follow Billz, and whether visitors see the product.
+const LOCKABLE: &[&str] =
+    &["quantity", "price", "special", "name", "description", "images", "categories", "attributes", "manufacturer", "status"];
 /// Longest key of a stream.
 const STREAM: usize = 191;
 
@@ -179,6 +185,26 @@ fn secret(opened: &Opened) -> Result<SecretString, Fault> {
 fn username(opened: &Opened) -> Result<&str, Fault> {
     let missing = || Fault::new(Code::ConfigInvalid, "the secret `username` («USERNAME billz») is missing; Billz 1 needs it");
     opened.secrets.get("username").map(|name| name.expose_secret().trim()).filter(|name| !name.is_empty()).ok_or_else(missing)
+}
+
+#[async_trait]
+impl Grouping for BillzOpencartFlow {
+    async fn source_groups(&self, opened: &Opened, stop: CancellationToken) -> Result<Option<Vec<Group>>, Fault> {
+        let settings = read(opened)?;
+        // Billz 1 has no list of categories: goods name theirs.
+        if settings.api == Api::Billz1 {
+            return Ok(None);
+        }
+        let categories = self.billz2(opened, &settings, stop)?.categories().await?;
+        let group = |category: billz2::wire::Category| Group { key: category.id, name: category.name, parent: category.parent_id };
+        Ok(Some(categories.into_iter().map(group).collect()))
+    }
+
+    async fn target_groups(&self, opened: &Opened) -> Result<Vec<TargetGroup>, Fault> {
+        let mut reader = opencart::Reader::open(&self.shop(opened, &read(opened)?)?).await?;
+        let categories = reader.categories().await?;
+        Ok(categories.into_iter().map(|category| TargetGroup { key: category.id.to_string(), path: category.path }).collect())
+    }
 }
 
 #[async_trait]
@@ -310,6 +336,14 @@ impl Flow for BillzOpencartFlow {
         Ok(Box::new(Writing::new(writer, settings, dictionaries)))
     }
 
+    fn grouping(&self) -> Option<&dyn Grouping> {
+        Some(self)
+    }
+
+    fn lockable(&self) -> &'static [&'static str] {
+        LOCKABLE
+    }
+
     async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {
         let settings = read(opened)?;
         let gallery = gallery::BillzGallery::new(&self.parts, &settings, opened, self.shop(opened, &settings)?)?;
@@ -328,14 +362,21 @@ impl Flow for BillzOpencartFlow {
             .collect();
         Ok(Box::new(rules::BillzOpencart {
             vanished_delay: settings.vanished_delay(),
-            settings,
             stream: stream.to_owned(),
             shops,
             names: ShopNames::new(streams.iter().map(|stream| (stream.stream.clone(), stream.name.clone()))),
             currencies,
             groups: shop.groups,
             today: shop.today,
+            // What is mapped to a category that was deleted in the shop counts as not mapped.
+            mappings: match &shop.categories {
+                Some(known) => facts.mappings.only(|target| target.parse().is_ok_and(|id| known.contains(&id))),
+                None => facts.mappings,
+            },
+            categories: shop.categories,
+            locks: facts.locks.with_fields(&settings.locks),
             rooms: shop.rooms,
+            settings,
         }))
     }
 }

@@ -6,16 +6,17 @@
 //! | `manufacturer`, `attributes` | by name; [`super::dictionaries`] finds or makes their rows when it is written |
 //! | `model`, `sku`, `barcode` | columns of the settings |
 //! | `weight` | where a property clearly says it |
-//! | `quantity`, `price`, `special`, `category`, `status` | as in section 4.2, by the rules named beside them |
+//! | `quantity`, `price`, `special`, `status` | as in section 4.2, by the rules named beside them |
+//! | `categories` | by the mapping: [`super::categories`] |
 //!
 //! Tax class, stock status, store and seller are the same for all goods and come from the settings: `super::target`.
 
 use serde_json::Value;
 
 use super::{
-    pictures, properties,
+    categories, pictures, properties,
     rules::{BillzOpencart, Wanted, money, skipped},
-    settings::{NewProducts, UnmappedCategory},
+    settings::NewProducts,
     texts,
 };
 use crate::engine::{
@@ -35,12 +36,9 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if !settings.new_without_stock && wanted.quantity.0 == 0 {
         return skipped(Reason::new("new_without_stock_off"));
     }
-    let category = match (settings.unmapped_category, &settings.default_category_id) {
-        (UnmappedCategory::Default, Some(category)) => category,
-        (UnmappedCategory::Inbox | UnmappedCategory::Default, _) => {
-            let names: Vec<&str> = wanted.good.categories.iter().map(|category| category.name.as_str()).collect();
-            return skipped(Reason::new("category_unmapped").with("category", names.join(" / ")));
-        }
+    let filed = match categories::of_new(rules, wanted.good) {
+        Ok(filed) => filed,
+        Err(reason) => return skipped(reason),
     };
     let live = settings.new_products == NewProducts::Live;
     let source = || Reason::new("from_source");
@@ -78,7 +76,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, key: &str) -> Decision
     if let Some((special, rule)) = &wanted.priced.promo {
         set("special", money(*special), rule.clone());
     }
-    set("category", Value::from(category.0.clone()), Reason::new("default_category"));
+    set(categories::FIELD, categories::value(&filed.targets), filed.rule);
     set("status", Value::from(u8::from(live)), Reason::new(if live { "new_live" } else { "new_hidden" }));
     fields.extend(pictures::of_new(settings, good));
     Decision {

@@ -3,13 +3,14 @@
 //! Order of questions: can it be read? is it something to sell? what does it cost, how many are there? is it linked? From there
 //! [`existing`](super::existing) compares with what stands in the shop, or [`new`](super::new) decides about a creation.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    categories,
     details::Rooms,
     existing, new,
     price::{self, Currencies, NoPrice, Priced},
@@ -21,6 +22,8 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
+        locks::LockSet,
+        mapping::{Group, Mappings},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
     fault::{Code, Fault, FaultView},
@@ -42,6 +45,12 @@ pub struct BillzOpencart {
     pub groups: Vec<i64>,
     /// The day in the shop's time zone.
     pub today: NaiveDate,
+    /// Which category of Billz goes to which category of the shop.
+    pub mappings: Mappings,
+    /// Categories that the shop has; `None` = not known.
+    pub categories: Option<BTreeSet<i64>>,
+    /// Fields that are never touched.
+    pub locks: LockSet,
     /// What the shop's columns of text can hold, if it told.
     pub rooms: Option<Rooms>,
     /// How long a good must be gone from Billz before anything is done about it.
@@ -49,7 +58,12 @@ pub struct BillzOpencart {
 }
 
 /// A good with its price and stock by the rules.
+#[derive(Clone)]
 pub struct Wanted<'a> {
+    /// The source's id.
+    pub key: &'a str,
+    /// The product, if it has one.
+    pub target: Option<&'a str>,
     /// The good.
     pub good: &'a Good,
     /// Price and special.
@@ -109,12 +123,18 @@ impl Rules for BillzOpencart {
             Ok(stock::Stocked { counted, quantity, rule }) => (counted, (quantity, rule)),
             Err(reason) => return failed(reason),
         };
-        let wanted = Wanted { good: &good, priced, quantity, counted, seen_at: item.seen_at };
-        match item.link.filter(|link| link.state == LinkState::Linked) {
+        let linked = item.link.filter(|link| link.state == LinkState::Linked);
+        let target = linked.and_then(|link| link.target.as_deref());
+        let wanted = Wanted { key: item.key, target, good: &good, priced, quantity, counted, seen_at: item.seen_at };
+        match linked {
             Some(_) if item.observed.is_none() && self.recreates() => self.deleted(&wanted, item),
             Some(link) => existing::decide(self, &wanted, item.observed, Some(link)),
             None => self.unlinked(&wanted, item),
         }
+    }
+
+    fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {
+        if decision.reason.code == "category_unmapped" { categories::groups(&Good::of_payload(payload)) } else { Vec::new() }
     }
 
     fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
@@ -185,7 +205,8 @@ impl BillzOpencart {
     }
 
     fn link_at_once(&self, wanted: &Wanted<'_>, item: &Item<'_>, only: &Candidate) -> Decision {
-        let decision = existing::decide(self, wanted, item.observed, None);
+        let wanted = Wanted { target: Some(&only.target), ..wanted.clone() };
+        let decision = existing::decide(self, &wanted, item.observed, None);
         let linked = FieldChange {
             field: "link".into(),
             old: None,

@@ -19,6 +19,8 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, Item, LinkDecision, Observation, Rules},
+        locks::{Lock, LockSet},
+        mapping::Mappings,
         model::{Candidate, FieldChange, Link, LinkState, Op, Outcome, Values},
     },
     systems::opencart::special::{specials_after, visible_special},
@@ -78,6 +80,9 @@ pub(super) fn rules(over: Value) -> BillzOpencart {
         currencies: Currencies { shop: sums.clone(), company: sums },
         groups: vec![1, 2],
         today: today(),
+        mappings: Mappings::default(),
+        categories: None,
+        locks: LockSet::default(),
         rooms: None,
         vanished_delay: Duration::from_secs(3_600),
     }
@@ -452,7 +457,7 @@ fn a_new_product_has_what_billz_says() {
         ("quantity", json!(5)),
         ("price", json!("1000")),
         ("special", json!("900")),
-        ("category", json!("33")),
+        ("categories", json!("33")),
         ("status", json!(1)),
     ] {
         assert_eq!(field(&cup, name), Some(expected), "{name}");
@@ -636,4 +641,64 @@ mod billz1 {
         assert!(good.is_elsewhere(&["s1".to_owned()]) && !good.is_elsewhere(&["s1".to_owned(), "s2".to_owned()]));
         assert!(!Good { shops: std::collections::BTreeMap::new(), ..good }.is_elsewhere(&["s1".to_owned()]));
     }
+}
+
+fn locked(source: Option<&str>, target: Option<&str>, fields: &[&str]) -> BillzOpencart {
+    let lock = Lock {
+        source: source.map(str::to_owned),
+        target: target.map(str::to_owned),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        note: String::new(),
+        set_by: "seller:42".into(),
+        set_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    BillzOpencart { locks: LockSet { version: 2, rows: vec![lock] }, ..rules(json!({})) }
+}
+
+#[test]
+fn a_locked_field_stays_hand_edited_and_the_others_go_on() {
+    let good = good(&[("s1", shop("5", "1000", ""))]);
+    let target = link(Values::new()).target.unwrap();
+    for rules in [locked(Some("g"), None, &["price"]), locked(None, Some(&target), &["price"]), locked(None, None, &["price"])] {
+        let decision = World::new(3, "700", &[]).decide(&rules, &good);
+        assert_eq!(decision.outcome, Outcome::Updated);
+        assert_eq!(told(&decision), ["quantity 3 5 stock_sum", "price 700 700 locked"]);
+        // With nothing else to do the report says why nothing was done.
+        let decision = World::new(5, "700", &[]).decide(&rules, &good);
+        assert_eq!((decision.outcome, decision.op, decision.reason.code.as_str()), (Outcome::Skipped, Op::None, "locked"));
+        assert_eq!(told(&decision), ["price 700 700 locked"]);
+        // And nothing where nothing differs.
+        assert_eq!(World::new(5, "1000", &[]).decide(&rules, &good).outcome, Outcome::Unchanged);
+    }
+    // Another's lock is nobody else's.
+    let decision = World::new(5, "700", &[]).decide(&locked(Some("other"), None, &["price"]), &good);
+    assert_eq!(told(&decision), ["price 700 1000 price_of_shop"]);
+}
+
+#[test]
+fn a_special_is_never_above_a_locked_price() {
+    let rules = locked(None, None, &["price"]);
+    let good = good(&[("s1", shop("5", "1000", "800"))]);
+    // The person's 700 stays, and a promotion at 800 would be dearer than that.
+    let decision = World::new(5, "700", &[]).decide(&rules, &good);
+    assert_eq!(told(&decision), ["price 700 700 locked"]);
+    // Ours from before the lock goes.
+    let ours = World::new(5, "700", &[(1, "800", NO_DATE), (2, "800", NO_DATE)]).having_written(json!({"price": "1000", "special": "800"}));
+    let decision = ours.decide(&rules, &good);
+    let special = decision.fields.iter().find(|field| field.field == "special").unwrap();
+    assert_eq!(special.new, Value::Null, "{decision:?}");
+    // Below the locked price it is set.
+    let decision = World::new(5, "900", &[]).decide(&rules, &good);
+    assert!(decision.fields.iter().any(|field| field.field == "special" && field.new == json!("800")), "{decision:?}");
+}
+
+#[test]
+fn a_locked_special_stays_whatever_the_promotion_does() {
+    let rules = locked(Some("g"), None, &["special"]);
+    let world = World::new(5, "1000", &[(1, "600", NO_DATE), (2, "600", NO_DATE)]);
+    let decision = world.decide(&rules, &good(&[("s1", shop("5", "1000", "800"))]));
+    assert_eq!((decision.outcome, told(&decision)), (Outcome::Skipped, vec!["special 600 600 locked".to_owned()]));
+    let decision = world.decide(&rules, &good(&[("s1", shop("5", "1100", ""))]));
+    assert!(decision.fields.iter().any(|field| field.field == "price" && field.new == json!("1100")), "{decision:?}");
+    assert!(decision.fields.iter().all(|field| field.field != "special" || field.rule.code == "locked"), "{decision:?}");
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Looking`] can only look (its session is read only), [`Writing`] holds the shop's lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate};
@@ -10,10 +10,11 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
+    categories,
     details::{self, Rooms},
     dictionaries::{Dictionaries, Ids},
     rules::money,
-    settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope},
+    settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
     undo,
 };
 use crate::{
@@ -24,8 +25,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish, Want,
-        Weight, Writer, Written,
+        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish,
+        Want, Weight, Writer, Written,
     },
 };
 
@@ -33,6 +34,8 @@ use crate::{
 pub struct Standing {
     /// As the OpenCart system knows it.
     pub product: Product,
+    /// The categories that it stands in; `None` = not looked at.
+    pub categories: Option<BTreeSet<i64>>,
     /// What the site's own orders have taken off its quantity.
     pub sold: Sold,
 }
@@ -43,6 +46,7 @@ impl Standing {
         let text = |field: &'static str| values.get(field).and_then(Value::as_str).ok_or(field);
         let specials = values.get("specials").and_then(Value::as_array).ok_or("specials")?;
         Ok(Self {
+            categories: values.get(categories::FIELD).map(|ids| categories::ids(ids).into_iter().collect()),
             product: Product {
                 date_added: text("date_added")?.to_owned(),
                 quantity: values.get("quantity").and_then(Value::as_i64).ok_or("quantity")?,
@@ -98,11 +102,12 @@ pub(super) fn special(row: &Value) -> Option<Special> {
 }
 
 /// What the rules must know of the shop.
-fn facts(shop: &Shop) -> Values {
+fn facts(shop: &Shop, categories: &BTreeSet<i64>) -> Values {
     Values::from([
         ("currency".into(), shop.currency.clone().map_or(Value::Null, Value::String)),
         ("customer_groups".into(), json!(shop.customer_groups)),
         ("today".into(), Value::String(shop.today.to_string())),
+        (categories::FIELD.into(), json!(categories)),
         ("rooms".into(), Rooms::facts(shop)),
     ])
 }
@@ -115,6 +120,8 @@ pub struct ShopFacts {
     pub groups: Vec<i64>,
     /// The day there.
     pub today: NaiveDate,
+    /// Its categories.
+    pub categories: Option<BTreeSet<i64>>,
     /// What its columns of text can hold.
     pub rooms: Option<Rooms>,
 }
@@ -126,6 +133,7 @@ impl ShopFacts {
         Ok(Self {
             currency: values.get("currency").and_then(Value::as_str).map(str::to_owned),
             groups: values.get("customer_groups").and_then(Value::as_array).ok_or_else(missing)?.iter().filter_map(Value::as_i64).collect(),
+            categories: values.get(categories::FIELD).and_then(Value::as_array).map(|ids| ids.iter().filter_map(Value::as_i64).collect()),
             today: values.get("today").and_then(Value::as_str).and_then(|day| day.parse().ok()).ok_or_else(missing)?,
             rooms: values.get("rooms").and_then(Rooms::of),
         })
@@ -145,11 +153,18 @@ async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -
         }
         read => read?,
     };
+    // A query more, so it is asked only where categories follow Billz.
+    let follows = settings.update_fields.contains(&UpdateField::Categories);
+    let mut filed = if follows { reader.filed(&ids).await? } else { HashMap::new() };
     let mut details = details::observe(reader, settings, &ids).await?;
     Ok(products
         .into_iter()
         .map(|(id, product)| {
             let mut values = Standing::values(&product, sold.get(&id));
+            if follows {
+                let categories: Vec<i64> = filed.remove(&id).unwrap_or_default().into_iter().collect();
+                values.insert(categories::FIELD.into(), categories::value(&categories));
+            }
             details::lay_into(&mut values, details.remove(&id));
             (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
         })
@@ -198,7 +213,7 @@ impl Looking {
 #[async_trait]
 impl Observe for Looking {
     async fn facts(&mut self) -> Result<Values, Fault> {
-        Ok(facts(&self.reader.shop().await?))
+        Ok(facts(&self.reader.shop().await?, &self.reader.category_ids().await?))
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
@@ -273,7 +288,7 @@ impl Writing {
             price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
             special: field("special").and_then(decimal),
             live: field("status").and_then(Value::as_u64) == Some(1),
-            category_ids: text("category").split(',').filter_map(|id| id.parse().ok()).collect(),
+            category_ids: field(categories::FIELD).map(categories::ids).unwrap_or_default(),
             name: text("name"),
             description: text("description"),
             meta_description: String::new(),
@@ -305,6 +320,7 @@ impl Writing {
             }
         }
         self.apply_details(changes, &mut answers).await?;
+        self.file(changes, &mut answers).await?;
         Ok(answers)
     }
 
@@ -326,6 +342,36 @@ impl Writing {
         for (place, written) in places.into_iter().zip(written) {
             if let (Some(answer), Some(ended)) = (answers.get_mut(place), ended(written)) {
                 *answer = ended;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the products whose other fields went well into their categories.
+    async fn file(&mut self, changes: &[&Change], answers: &mut [Applied]) -> Result<(), Fault> {
+        let mut filings = Vec::new();
+        for (change, answer) in changes.iter().zip(answers.iter()) {
+            let field = change.body.fields.iter().find(|field| field.field == categories::FIELD);
+            let (Some(field), Applied::Done { target, .. }) = (field, answer) else { continue };
+            let (old, new) = (field.old.as_ref().map(categories::ids).unwrap_or_default(), categories::ids(&field.new));
+            filings.push(Filing {
+                product_id: product_id(target)?,
+                date_added: change.body.witness.clone().unwrap_or_default(),
+                add: new.iter().copied().filter(|id| !old.contains(id)).collect(),
+                remove: old.into_iter().filter(|id| !new.contains(id)).collect(),
+            });
+        }
+        let now = self.writer.file(&filings).await?;
+        let filed: HashMap<u64, &Filing> = filings.iter().map(|filing| (filing.product_id, filing)).collect();
+        for answer in answers {
+            let Applied::Done { target, .. } = &*answer else { continue };
+            let Some(filing) = target.parse().ok().and_then(|id: u64| filed.get(&id)) else { continue };
+            let gone = |reason: &str| Applied::Gone { reason: Reason::new(reason) };
+            match now.get(&filing.product_id) {
+                None => *answer = gone("target_deleted"),
+                Some(now) if now.date_added != filing.date_added => *answer = gone("target_replaced"),
+                Some(now) if !now.owned => *answer = gone("foreign_owner"),
+                Some(_) => {}
             }
         }
         Ok(())
@@ -398,7 +444,7 @@ impl Observe for Writing {
     async fn facts(&mut self) -> Result<Values, Fault> {
         let shop = self.writer.shop().await?;
         self.groups.clone_from(&shop.customer_groups);
-        Ok(facts(&shop))
+        Ok(facts(&shop, &self.writer.category_ids().await?))
     }
 
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    existing,
+    categories, existing,
     rules::BillzOpencart,
     site_sales,
     target::{self, Standing},
@@ -50,6 +50,8 @@ pub fn standing(rules: &BillzOpencart, observed: &Observation, field: &str) -> O
         SPECIAL => existing::visible_price(rules, observed),
         // Changes tell it as the column holds it.
         "status" => observed.values.get(field).and_then(Value::as_bool).map(|shown| Value::from(u8::from(shown))),
+        // A change tells only of categories that are ours; people's own stand beside them.
+        categories::FIELD => None,
         _ => whole(observed, field),
     }
 }

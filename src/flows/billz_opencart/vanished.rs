@@ -12,6 +12,7 @@ use super::{
 };
 use crate::engine::{
     flow::{Decision, Gone, Item, LinkDecision},
+    locks,
     model::{FieldChange, Link, Op, Outcome, Reason, VANISHED, Values},
 };
 
@@ -35,6 +36,10 @@ pub fn decide(rules: &BillzOpencart, item: &Item<'_>, gone: &Gone) -> Decision {
     }
     if gone.lasted < rules.vanished_delay {
         return skipped(Reason::new("vanished_waiting").with("since", since).with("delay", &rules.settings.vanished_delay));
+    }
+    let target = item.link.and_then(|link| link.target.as_deref());
+    if let Some(lock) = fields.iter().find_map(|change| rules.locks.field(item.key, target, &change.field)) {
+        return skipped(locks::reason(lock));
     }
     Decision {
         outcome: Outcome::Updated,

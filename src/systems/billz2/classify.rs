@@ -39,6 +39,9 @@ pub struct Envelope<'a> {
     /// Rows of `/v1/shop`.
     #[serde(default, borrow, deserialize_with = "raw")]
     pub shops: Option<&'a RawValue>,
+    /// Rows of `/v2/category`.
+    #[serde(default, borrow, deserialize_with = "raw")]
+    pub categories: Option<&'a RawValue>,
 }
 
 /// Family B's inner object, also C's.

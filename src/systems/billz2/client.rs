@@ -67,9 +67,9 @@ pub struct ProductPage {
 }
 
 /// Rows of a page with its total.
-struct Rows<T> {
-    count: u64,
-    rows: Vec<T>,
+pub(super) struct Rows<T> {
+    pub(super) count: u64,
+    pub(super) rows: Vec<T>,
 }
 
 impl Client {
@@ -152,8 +152,12 @@ impl Client {
         Ok(ProductPage { count, rows_seen: rows.len(), rows, date, asked_at })
     }
 
+    pub(super) fn base_url(&self) -> &Url {
+        &self.options.base_url
+    }
+
     /// A read under limit and token.
-    async fn get<T: Send>(
+    pub(super) async fn get<T: Send>(
         &self,
         route: &'static str,
         url: Url,
@@ -182,7 +186,7 @@ fn product_rows(reply: &Reply) -> Class<Rows<Result<Product, Box<BadRow>>>> {
 }
 
 /// `{count, <list>}` bare or wrapped in `data`, each row read by itself.
-fn rows<T>(
+pub(super) fn rows<T>(
     envelope: &Envelope<'_>,
     list: for<'a> fn(&Envelope<'a>) -> Option<&'a RawValue>,
     name: &str,

@@ -16,10 +16,12 @@
 //! | one broken row | | becomes a [`BadRow`] and leaves the page whole |
 //! | row order unknown, catalogue moves while it is paged, `limit` may be clamped | 4.1 | [`paging`] counts distinct ids and says whether the read was whole |
 //! | `last_updated_date` is `YYYY-MM-DD HH:MM:SS` in UTC; the ISO form is refused | 4.1 | [`Client::products`] |
+//! | the tree of categories is deep, its names empty or repeated, `subRows` null | 4.4 | [`categories`] makes it a flat list |
 //! | only shops that hold a product have a stock row; promo prices count only with `promos` | 4.3 | left to the rules: rows are handed on as they are |
 //!
 //! Start reading at [`client`].
 
+pub mod categories;
 pub mod classify;
 pub mod client;
 pub mod currency;

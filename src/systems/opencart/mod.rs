@@ -7,6 +7,7 @@
 //! | what stands there | `shop`, `observe`, `candidates` |
 //! | what the site itself has sold | `sales` |
 //! | how products are changed | `update`, `details` (texts, manufacturer, attributes), [`special`] (pure), `special_write`, `batch` |
+//! | which categories there are, and which products stand in them | `categories` |
 //! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
 //! | what products share by name | [`dictionary`] |
 //! | pictures | `pictures` (rows), `image_folder` (files), [`bridge`] (files, where the disk is not ours) |
@@ -27,6 +28,7 @@ mod batch;
 pub mod bridge;
 mod cache;
 mod candidates;
+mod categories;
 mod create;
 mod create_rows;
 #[cfg(test)]
@@ -59,6 +61,7 @@ pub use crate::db::DatabaseUrl;
 pub use bridge::Bridge;
 pub use cache::Forget;
 pub use candidates::{Lookup, Match};
+pub use categories::{Filing, ShopCategory};
 pub use create::{Created, NewProduct, Note};
 pub use details::{Details, DetailsUpdate, Texts};
 pub use dictionary::{Dictionary, Entry, Standing, same_name};

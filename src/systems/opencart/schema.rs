@@ -30,6 +30,8 @@ pub(super) struct Tables {
     pub(super) customer_group: Ident,
     pub(super) setting: Ident,
     pub(super) stock_status: Ident,
+    pub(super) category: Ident,
+    pub(super) category_description: Ident,
     pub(super) tax_class: Ident,
     pub(super) weight_class: Ident,
     pub(super) weight_class_description: Ident,
@@ -63,6 +65,8 @@ impl Tables {
             customer_group: name("customer_group")?,
             setting: name("setting")?,
             stock_status: name("stock_status")?,
+            category: name("category")?,
+            category_description: name("category_description")?,
             tax_class: name("tax_class")?,
             weight_class: name("weight_class")?,
             weight_class_description: name("weight_class_description")?,
@@ -81,7 +85,7 @@ impl Tables {
     }
 
     /// Those that every shop has.
-    pub(super) fn all(&self) -> [&Ident; 23] {
+    pub(super) fn all(&self) -> [&Ident; 25] {
         [
             &self.product,
             &self.description,
@@ -94,6 +98,8 @@ impl Tables {
             &self.customer_group,
             &self.setting,
             &self.stock_status,
+            &self.category,
+            &self.category_description,
             &self.tax_class,
             &self.weight_class,
             &self.weight_class_description,

@@ -103,6 +103,11 @@ impl Rest {
         self.send(Method::PUT, path, Some(body.to_string().into_bytes())).await
     }
 
+    /// A PUT that replaces what has this ETag; `*` = whatever stands.
+    pub async fn put_matching(&self, path: &str, tag: &str, body: &Value) -> Answer {
+        self.with_header("If-Match", tag).put(path, body).await
+    }
+
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::PATCH, path, Some(body.to_string().into_bytes())).await
     }

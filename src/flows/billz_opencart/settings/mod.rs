@@ -99,8 +99,8 @@ pub struct Settings {
     pub opencart: OpenCart,
     /// Brakes of the engine.
     pub brakes: Value,
-    /// Locks of the engine.
-    pub locks: Value,
+    /// Fields that are never touched in any product; locks of single products: `/connections/{id}/locks`.
+    pub locks: Vec<UpdateField>,
     /// How long a plan may be approved.
     pub plan_expiry: String,
     /// How long old values are kept.

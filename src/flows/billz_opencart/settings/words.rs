@@ -14,6 +14,29 @@ macro_rules! words {
     };
 }
 
+impl UpdateField {
+    /// Its name in reports and locks.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quantity => "quantity",
+            Self::Price => "price",
+            Self::Special => "special",
+            Self::Name => "name",
+            Self::Description => "description",
+            Self::Images => "images",
+            Self::Categories => "categories",
+            Self::Attributes => "attributes",
+            Self::Manufacturer => "manufacturer",
+        }
+    }
+}
+
+impl std::fmt::Display for UpdateField {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
 words! {
     /// Which Billz.
     Api {

@@ -1,0 +1,157 @@
+//! What was locked after the plan was made: looked at before every batch, since a plan may have waited for a person or a worker.
+
+use std::collections::HashMap;
+
+use super::{Execution, apply::set_aside};
+use crate::{
+    engine::{
+        flow::Apply,
+        locks::{self, LockSet},
+        model::{Applied, Change, FieldChange, NewChange, Op, Reason},
+    },
+    fault::Fault,
+};
+
+impl Execution {
+    /// Takes out of a batch what is locked by now. What else the change would do is decided again under the locks, since one field may
+    /// hang on another (a special must stay below a price that stays); only what both decisions agree on is done.
+    ///
+    /// A creation that an earlier attempt may have begun is finished: half a product would serve nobody.
+    pub(super) async fn leave_locked(
+        &self,
+        target: &mut dyn Apply,
+        batch: Vec<Change>,
+        again: bool,
+    ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
+        let locks = self.ports.locks.locks(&self.connection.id).await?;
+        if locks.rows.is_empty() {
+            return Ok((batch.into_iter().map(without_kept).collect(), Vec::new()));
+        }
+        let begun = |change: &Change| again && change.body.op == Op::Create;
+        let lock_of = |change: &Change| locks.whole(&change.body.source, change.body.target.as_deref());
+        let (batch, mut left) = set_aside(batch, |change| !begun(change) && lock_of(change).is_some());
+        for (change, applied) in &mut left {
+            if let Some(lock) = lock_of(change) {
+                *applied = Applied::Gone { reason: locks::reason(lock) };
+            }
+        }
+        let touched: Vec<String> =
+            batch.iter().filter(|change| !begun(change) && locks.touches(change)).map(|change| change.body.source.clone()).collect();
+        let mut decided = HashMap::new();
+        if !touched.is_empty()
+            && let Some(summary) = self.run.read_summary.clone()
+        {
+            let rules = self.rules(target, &summary).await?;
+            decided = self.decide_again(target, &*rules, &touched).await?;
+        }
+        let mut open = Vec::with_capacity(batch.len());
+        let mut told = Vec::new();
+        for change in batch {
+            if !touched.contains(&change.body.source) {
+                open.push(without_kept(change));
+                continue;
+            }
+            // Nothing decides about what an undo takes back, so that nobody can say what hangs on the locked field: all of it stays.
+            let Some(again) = decided.get(&change.body.source) else {
+                left.push((change, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
+                continue;
+            };
+            let now = narrowed(change, again, &locks);
+            let rest = without_kept(now.clone());
+            if rest.body.fields.is_empty() {
+                left.push((rest, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
+            } else {
+                told.push(now);
+                open.push(rest);
+            }
+        }
+        if !told.is_empty() {
+            self.ports.changes.revise(&self.run.id, self.hold.fence(), &told).await?;
+        }
+        Ok((open, left))
+    }
+}
+
+/// Lines of a report about locked fields are no work, and nothing to be remembered as written.
+fn without_kept(mut change: Change) -> Change {
+    change.body.fields.retain(|field| !locks::is_kept(field));
+    change
+}
+
+/// A change under the locks: fields that are locked are reported as kept, others go on if they would be decided the same now.
+fn narrowed(mut change: Change, decided: &NewChange, locks: &LockSet) -> Change {
+    let (source, target) = (change.body.source.clone(), change.body.target.clone());
+    let fields = std::mem::take(&mut change.body.fields);
+    change.body.fields = fields
+        .into_iter()
+        .filter_map(|field| {
+            if locks::is_kept(&field) {
+                return Some(field);
+            }
+            if let Some(lock) = locks.field(&source, target.as_deref(), &field.field) {
+                return Some(locks::kept(field, lock));
+            }
+            let same = |other: &FieldChange| other.field == field.field && other.new == field.new && !locks::is_kept(other);
+            decided.fields.iter().any(same).then_some(field)
+        })
+        .collect();
+    change
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::engine::{
+        locks::Lock,
+        model::{ChangeState, Outcome},
+    };
+
+    fn field(name: &str, new: &str) -> FieldChange {
+        FieldChange { field: name.into(), old: Some("1".into()), new: new.into(), rule: Reason::new("price_of_shop") }
+    }
+
+    fn change(fields: Vec<FieldChange>) -> NewChange {
+        NewChange {
+            source: "a".into(),
+            name: "a".into(),
+            target: Some("50".into()),
+            witness: None,
+            op: Op::Update,
+            fields,
+            reason: Reason::new("changed"),
+            outcome: Outcome::Updated,
+            state: ChangeState::Planned,
+            undo: "restore".into(),
+            link_origin: None,
+            source_seen_at: DateTime::UNIX_EPOCH,
+            risks: Default::default(),
+            keep: Default::default(),
+        }
+    }
+
+    #[test]
+    fn what_hangs_on_a_locked_field_is_not_done_as_it_was_planned() {
+        let locks = LockSet {
+            version: 2,
+            rows: vec![Lock {
+                source: None,
+                target: Some("50".into()),
+                fields: vec!["price".into()],
+                note: String::new(),
+                set_by: String::new(),
+                set_at: DateTime::UNIX_EPOCH,
+            }],
+        };
+        let plan = vec![field("price", "900"), field("special", "800"), field("quantity", "5")];
+        let stored = Change { id: 1, run: "r".into(), body: change(plan), state: ChangeState::Applying };
+        // Under the lock the price stays at 700, so that no special of 800 would be decided.
+        let now = change(vec![field("quantity", "5")]);
+        let narrowed = narrowed(stored, &now, &locks);
+        let told: Vec<(&str, &str)> = narrowed.body.fields.iter().map(|field| (field.field.as_str(), field.rule.code.as_str())).collect();
+        assert_eq!(told, [("price", "locked"), ("quantity", "price_of_shop")]);
+        let written: Vec<String> = without_kept(narrowed).body.fields.into_iter().map(|field| field.field).collect();
+        assert_eq!(written, ["quantity"]);
+    }
+}
