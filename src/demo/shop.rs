@@ -12,7 +12,7 @@ use diesel::{
 use crate::{
     db::{DatabaseUrl, Ident},
     fault::{Code, Fault},
-    sandbox::billz2::{Handle, catalogue::Kind, changes::Truth},
+    sandbox::billz2::{Handle, catalogue::Kind, changes::Truth, fixed::Fixed},
 };
 
 const SCHEMA: &str = include_str!("../sandbox/opencart/schema.sql");
@@ -82,26 +82,32 @@ pub async fn make(server: &str, name: &str) -> Result<DatabaseUrl, Fault> {
 pub async fn fill_from_excel(url: &DatabaseUrl, billz: &Handle) -> Result<usize, Fault> {
     let all = billz.products(0, usize::MAX);
     let alone = |value: &str, of: fn(&Truth) -> &str| all.iter().filter(|other| of(other) == value).count() == 1;
-    let goods: Vec<(String, String)> = all
+    // As a price list of last month has it: a twentieth below today's. Prices in another currency would be a guess.
+    let stale = |product: &Truth| {
+        let price = product.shops.values().filter(|shop| matches!(shop.currency.as_str(), "" | "UZS")).find_map(|shop| shop.price)?;
+        Some(Fixed::thousandths(price.as_thousandths() / 20 * 19).to_string())
+    };
+    let goods: Vec<(String, String, String)> = all
         .iter()
         .filter(|product| product.kind == Kind::Goods && !product.sku.is_empty())
         .filter(|product| alone(&product.sku, |other| &other.sku) && alone(&product.barcode, |other| &other.barcode))
+        .filter_map(|product| Some((product.sku.clone(), product.name.clone(), stale(product)?)))
         .take(12)
-        .map(|product| (product.sku.clone(), product.name.clone()))
         .collect();
     let (address, filled) = (url.clone(), goods.len());
     blocking(move || {
         let mut connection = connect(address.expose())?;
         sql_query("SET SESSION sql_mode = 'NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'").execute(&mut connection).map_err(failed("the session could not be set"))?;
-        for (place, (sku, name)) in goods.iter().enumerate() {
+        for (place, (sku, name, price)) in goods.iter().enumerate() {
             let id = i32::try_from(place).unwrap_or_default() + 100;
             sql_query(
                 "INSERT INTO oc_product (product_id, model, sku, upc, ean, jan, isbn, mpn, location, quantity, stock_status_id, manufacturer_id, price, tax_class_id, status, date_added, date_modified) \
-                 VALUES (?, ?, ?, '', '', '', '', '', '', 1, 7, 0, 1000.0000, 0, 1, '2024-05-01 10:00:00', '2024-05-01 10:00:00')",
+                 VALUES (?, ?, ?, '', '', '', '', '', '', 1, 7, 0, ?, 0, 1, '2024-05-01 10:00:00', '2024-05-01 10:00:00')",
             )
             .bind::<Integer, _>(id)
             .bind::<Text, _>(sku)
             .bind::<Text, _>(sku)
+            .bind::<Text, _>(price)
             .execute(&mut connection)
             .map_err(failed("a product could not be put into the shop"))?;
             for language in [1, 2, 3] {

@@ -25,9 +25,10 @@
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
 //! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
-//! - [`space`]: where links live; [`audit`]: who did what; [`retention`]: what is old goes
+//! - [`space`]: where links live; [`api_key`]: who may call; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod api_key;
 pub mod audit;
 pub mod brakes;
 pub mod claims;

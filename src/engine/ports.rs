@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+pub use super::api_key::{ApiKey, ApiKeys, Role};
 use super::flow::Discovered;
 use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
@@ -456,53 +457,6 @@ pub trait Leases: Send + Sync {
     async fn renew(&self, key: &str, holder: &str, fence: u64, ttl: Duration) -> Result<bool, Fault>;
     /// Gives it back.
     async fn release(&self, key: &str, holder: &str, fence: u64) -> Result<(), Fault>;
-}
-
-/// A role of an API key; each may do what the one before may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads.
-    Reader,
-    /// Starts and stops work.
-    Operator,
-    /// Settings and secrets.
-    Admin,
-}
-
-/// An API key as stored: never the key itself.
-#[derive(Clone, Debug)]
-pub struct ApiKey {
-    /// Our id.
-    pub id: String,
-    /// A name for people.
-    pub name: String,
-    /// HMAC of the key under a derived key, in hex.
-    pub hash: String,
-    /// What it may do.
-    pub role: Role,
-    /// Only these flows.
-    pub flows: Option<Vec<String>>,
-    /// Only this owner.
-    pub owner: Option<String>,
-    /// Must always say on whose behalf.
-    pub delegate: bool,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it was revoked.
-    pub revoked_at: Option<DateTime<Utc>>,
-}
-
-/// API keys.
-#[async_trait]
-pub trait ApiKeys: Send + Sync {
-    /// A live one by its hash.
-    async fn by_hash(&self, hash: &str) -> Result<Option<ApiKey>, Fault>;
-    /// Stores one.
-    async fn create(&self, key: ApiKey) -> Result<(), Fault>;
-    /// All, newest first.
-    async fn list(&self) -> Result<Vec<ApiKey>, Fault>;
-    /// Revokes one; whether it was live.
-    async fn revoke(&self, id: &str) -> Result<bool, Fault>;
 }
 
 /// Whether our database answers and has all migrations.

@@ -14,6 +14,7 @@ use serde_json::Value;
 mod audit;
 mod documents;
 mod flow;
+mod keys;
 mod plans;
 mod retry_list;
 mod schedules;
@@ -431,23 +432,6 @@ impl Idempotent for Memory {
             Acted::Replayed(answer) => Some(answer),
             Acted::Fresh(()) => None,
         }))
-    }
-}
-
-#[async_trait]
-impl ApiKeys for Memory {
-    async fn by_hash(&self, hash: &str) -> Result<Option<ApiKey>> {
-        Ok(self.keys.lock().unwrap().iter().find(|key| key.hash == hash).cloned())
-    }
-    async fn create(&self, key: ApiKey) -> Result<()> {
-        self.keys.lock().unwrap().push(key);
-        Ok(())
-    }
-    async fn list(&self) -> Result<Vec<ApiKey>> {
-        Ok(self.keys.lock().unwrap().clone())
-    }
-    async fn revoke(&self, _: &str) -> Result<bool> {
-        unused()
     }
 }
 

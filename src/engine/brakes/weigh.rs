@@ -66,8 +66,8 @@ impl Scale {
         let found = [
             (Rule::ProductsZeroed, zeroed(decision, values)),
             (Rule::CurrencyChanged, currency_changed(decision, link)),
-            (Rule::PriceJump, jumps(decision, values, &self.limits.of(Rule::PriceJump))),
-            (Rule::PricesMoved, moves(decision, &self.limits.of(Rule::PricesMoved))),
+            (Rule::PriceJump, jumps(decision, link, values, &self.limits.of(Rule::PriceJump))),
+            (Rule::PricesMoved, moves(decision, link, &self.limits.of(Rule::PricesMoved))),
             (Rule::NewProducts, decision.op == Op::Create),
         ];
         let mut risks = 0;
@@ -134,25 +134,27 @@ fn zeroed(decision: &Decision, values: Option<&Values>) -> bool {
     emptied || hidden
 }
 
-/// Old and new price of an update, both above zero: a price that was never set does not move.
-fn prices(decision: &Decision) -> Option<(Decimal, Decimal)> {
+/// Old and new price of an update, both above zero: a price that was never set does not move. Nor does one that is only put back to
+/// what we wrote last: a hand moved it in the shop, and the source says what it said.
+fn prices(decision: &Decision, link: Option<&Link>) -> Option<(Decimal, Decimal)> {
     let change = field(decision, "price").filter(|_| decision.op == Op::Update)?;
     let (old, new) = (decimal(change.old.as_ref()?)?, decimal(&change.new)?);
-    (old > Decimal::ZERO && new > Decimal::ZERO && old != new).then_some((old, new))
+    let put_back = link.and_then(|link| link.written.get("price")).and_then(decimal) == Some(new);
+    (old > Decimal::ZERO && new > Decimal::ZERO && old != new && !put_back).then_some((old, new))
 }
 
-fn moves(decision: &Decision, limit: &Limit) -> bool {
+fn moves(decision: &Decision, link: Option<&Link>, limit: &Limit) -> bool {
     let by = limit.by.unwrap_or_default();
-    prices(decision).is_some_and(|(old, new)| (new - old).abs() > old.saturating_mul(by))
+    prices(decision, link).is_some_and(|(old, new)| (new - old).abs() > old.saturating_mul(by))
 }
 
 /// A special counts as the price that customers see.
-fn jumps(decision: &Decision, values: Option<&Values>, limit: &Limit) -> bool {
+fn jumps(decision: &Decision, link: Option<&Link>, values: Option<&Values>, limit: &Limit) -> bool {
     let Some(factor) = limit.factor else { return false };
     let far = |one: Decimal, other: Decimal| one.saturating_mul(factor) <= other || other.saturating_mul(factor) <= one;
     let special = field(decision, "special").filter(|_| decision.op == Op::Update).and_then(|change| decimal(&change.new));
     let base = field(decision, "price").and_then(|change| decimal(&change.new)).or_else(|| stands(values, "price"));
-    prices(decision).is_some_and(|(old, new)| far(old, new))
+    prices(decision, link).is_some_and(|(old, new)| far(old, new))
         || special.zip(base).is_some_and(|(special, base)| special > Decimal::ZERO && far(special, base))
 }
 

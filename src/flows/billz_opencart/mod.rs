@@ -35,6 +35,7 @@ pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 pub mod settings;
+pub mod shop_facts;
 pub mod site_sales;
 pub mod source;
 pub mod stock;
@@ -71,7 +72,8 @@ use dictionaries::Dictionaries;
 use price::Currencies;
 use record::ShopNames;
 use settings::{Api, SECRETS, Settings};
-use target::{Looking, ShopFacts, Writing};
+use shop_facts::ShopFacts;
+use target::{Looking, Writing};
 
 /// The flow's name in the contract.
 pub const NAME: &str = "billz-opencart";

@@ -5,16 +5,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate};
+use chrono::DateTime;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{
-    categories,
-    details::{self, Rooms},
+    categories, details,
     dictionaries::{Dictionaries, Ids},
     rules::money,
     settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
+    shop_facts::facts,
     undo,
 };
 use crate::{
@@ -25,8 +25,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Shop, Sold, Special, SpecialWish,
-        Want, Weight, Writer, Written,
+        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Sold, Special, SpecialWish, Want,
+        Weight, Writer, Written,
     },
 };
 
@@ -99,45 +99,6 @@ pub(super) fn special(row: &Value) -> Option<Special> {
         date_start: row.get(4)?.as_str()?.to_owned(),
         date_end: row.get(5)?.as_str()?.to_owned(),
     })
-}
-
-/// What the rules must know of the shop.
-fn facts(shop: &Shop, categories: &BTreeSet<i64>) -> Values {
-    Values::from([
-        ("currency".into(), shop.currency.clone().map_or(Value::Null, Value::String)),
-        ("customer_groups".into(), json!(shop.customer_groups)),
-        ("today".into(), Value::String(shop.today.to_string())),
-        (categories::FIELD.into(), json!(categories)),
-        ("rooms".into(), Rooms::facts(shop)),
-    ])
-}
-
-/// What the shop told about itself, for the rules.
-pub struct ShopFacts {
-    /// Its currency.
-    pub currency: Option<String>,
-    /// Its customer groups.
-    pub groups: Vec<i64>,
-    /// The day there.
-    pub today: NaiveDate,
-    /// Its categories.
-    pub categories: Option<BTreeSet<i64>>,
-    /// What its columns of text can hold.
-    pub rooms: Option<Rooms>,
-}
-
-impl ShopFacts {
-    /// Reads facts back.
-    pub fn of(values: &Values) -> Result<Self, Fault> {
-        let missing = || Fault::internal("the shop's facts are incomplete");
-        Ok(Self {
-            currency: values.get("currency").and_then(Value::as_str).map(str::to_owned),
-            groups: values.get("customer_groups").and_then(Value::as_array).ok_or_else(missing)?.iter().filter_map(Value::as_i64).collect(),
-            categories: values.get(categories::FIELD).and_then(Value::as_array).map(|ids| ids.iter().filter_map(Value::as_i64).collect()),
-            today: values.get("today").and_then(Value::as_str).and_then(|day| day.parse().ok()).ok_or_else(missing)?,
-            rooms: values.get("rooms").and_then(Rooms::of),
-        })
-    }
 }
 
 pub(super) fn product_id(target: &str) -> Result<u64, Fault> {
