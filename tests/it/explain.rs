@@ -91,9 +91,9 @@ async fn it_tells_why_an_item_is_not_in_the_shop_or_not_updated() {
     let elsewhere = stage.good(json!({"price": {FIRST: null, SECOND: "5"}}));
     let foreign = stage.good(json!({"currency": {FIRST: "EUR"}}));
     let (gone, deleted) = (stage.good(json!({})), stage.good(json!({})));
-    let product = stage.database.add_product("EXCEL", "", "m", 1, "10");
+    let product = stage.database.add_product("EXCEL", "", "m", 1, "400");
     for model in ["one", "two"] {
-        stage.database.add_product("TWICE", "", model, 1, "10");
+        stage.database.add_product("TWICE", "", model, 1, "400");
     }
     let (connection, stream) = stage.simple(json!({})).await;
     stage.sync(&connection, &stream, "full").await;

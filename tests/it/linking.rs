@@ -80,9 +80,9 @@ async fn with_linking_auto_one_match_is_linked_and_updated_at_once() {
 async fn several_matches_are_ambiguous_until_a_person_chooses() {
     let stage = Stage::empty().await;
     let good = stage.good(json!({"sku": "CASE", "barcode": "4780000099999"}));
-    let one = stage.database.add_product("CASE", "", "a", 1, "10");
-    let two = stage.database.add_product("", "4780000099999", "b", 1, "10");
-    let third = stage.database.add_product("x", "", "CASE", 1, "10");
+    let one = stage.database.add_product("CASE", "", "a", 1, "400");
+    let two = stage.database.add_product("", "4780000099999", "b", 1, "400");
+    let third = stage.database.add_product("x", "", "CASE", 1, "400");
     let (connection, stream) = stage.simple(json!({"linking": "auto"})).await;
     let run = stage.full(&connection, &stream).await;
     let item = stage.item(&run, &good).await;
@@ -108,7 +108,7 @@ async fn several_matches_are_ambiguous_until_a_person_chooses() {
     stage.rest.post(&path, &json!({"target": two.to_string()})).await.ok(200);
     stage.rest.post(&path, &json!({"target": one.to_string()})).await.problem(409, "not-awaiting");
     stage.full(&connection, &stream).await;
-    assert_eq!([one, two, third].map(|id| stage.database.shelf(id)), ["1 10 1", "5 1000 1", "1 10 1"]);
+    assert_eq!([one, two, third].map(|id| stage.database.shelf(id)), ["1 400 1", "5 1000 1", "1 400 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn two_goods_that_want_one_product_are_both_ambiguous_whatever_the_page_or
     let goods = [stage.good(json!({"sku": "TWIN-1"})), stage.good(json!({"sku": "TWIN-1"}))];
     // One that matches by another key wants it too.
     let third = stage.good(json!({"sku": "X", "barcode": "4780000077777"}));
-    let product = stage.database.add_product("TWIN-1", "4780000077777", "m", 1, "10");
+    let product = stage.database.add_product("TWIN-1", "4780000077777", "m", 1, "400");
     let before = stage.database.whole_product(product);
     let (connection, stream) = stage.simple(json!({"linking": "auto", "new_products": "off"})).await;
     for order in [Order::NewestFirst, Order::OldestFirst, Order::NewestFirst] {
@@ -158,12 +158,12 @@ async fn keys_are_compared_by_their_bytes() {
     ];
     let skus: Vec<_> = pairs
         .iter()
-        .map(|(billz, shop, same)| (stage.good(json!({"sku": billz})), stage.database.add_product(shop, "", "m", 1, "10"), *same))
+        .map(|(billz, shop, same)| (stage.good(json!({"sku": billz})), stage.database.add_product(shop, "", "m", 1, "400"), *same))
         .collect();
     let barcodes: Vec<_> = [("0012345", "12345", false), ("0054321", "0054321", true), ("12E3", "12000", false)]
         .iter()
         .map(|(billz, shop, same)| {
-            (stage.good(json!({"sku": "", "barcode": billz})), stage.database.add_product("", shop, "m", 1, "10"), *same)
+            (stage.good(json!({"sku": "", "barcode": billz})), stage.database.add_product("", shop, "m", 1, "400"), *same)
         })
         .collect();
     let (connection, stream) = stage.simple(json!({"linking": "auto"})).await;
@@ -173,7 +173,7 @@ async fn keys_are_compared_by_their_bytes() {
     {
         let outcome = stage.outcome(&run, good).await;
         assert_eq!(outcome, if *same { "updated changed" } else { "created new_product" }, "{pair}");
-        assert_eq!(stage.database.shelf(*product), if *same { "5 1000 1" } else { "1 10 1" }, "{pair}");
+        assert_eq!(stage.database.shelf(*product), if *same { "5 1000 1" } else { "1 400 1" }, "{pair}");
     }
     // What was created keeps every zero, and is stored escaped once.
     let made = stage.product_of(&connection, &barcodes[0].0).await;
@@ -254,7 +254,7 @@ async fn a_foreign_sellers_product_is_never_touched_even_with_the_same_barcode()
 async fn a_product_linked_by_another_connection_on_the_same_shop_is_not_free() {
     let stage = Stage::empty().await;
     let good = stage.good(json!({"sku": "ONE"}));
-    let product = stage.database.add_product("ONE", "", "m", 1, "10");
+    let product = stage.database.add_product("ONE", "", "m", 1, "400");
     let (first, stream) = stage.simple(json!({"linking": "auto"})).await;
     stage.full(&first, &stream).await;
     assert_eq!(stage.product_of(&first, &good).await, product);
@@ -272,7 +272,7 @@ async fn a_product_linked_by_another_connection_on_the_same_shop_is_not_free() {
 async fn links_are_listed_set_and_removed() {
     let stage = Stage::empty().await;
     let (good, other) = (stage.good(json!({"sku": "ONE"})), stage.good(json!({"sku": "TWO"})));
-    let product = stage.database.add_product("nothing alike", "", "m", 1, "10");
+    let product = stage.database.add_product("nothing alike", "", "m", 1, "400");
     let (connection, stream) = stage.simple(json!({"new_products": "off"})).await;
     let links = format!("/connections/{connection}/links");
     assert_eq!(stage.rest.get(&links).await.ok(200), json!({"items": [], "next_cursor": null}));
@@ -347,9 +347,9 @@ async fn dead_links_hide_no_match_and_hold_no_reused_id() {
     stage.database.run("DELETE FROM oc_product; DELETE FROM oc_product_description; DELETE FROM oc_product_to_store");
     // Fewer products than links; one of them under an id that a link remembers.
     let good = stage.good(json!({"sku": "BY-HAND"}));
-    let product = stage.database.add_product("BY-HAND", "", "m", 1, "10");
+    let product = stage.database.add_product("BY-HAND", "", "m", 1, "400");
     let restored = stage.good(json!({"sku": "RESTORED"}));
-    let id = stage.database.add_product("RESTORED", "", "m", 1, "10");
+    let id = stage.database.add_product("RESTORED", "", "m", 1, "400");
     stage.database.run(&format!(
         "UPDATE oc_product SET product_id = {reused} WHERE product_id = {id}; UPDATE oc_product_description SET product_id = {reused} WHERE product_id = {id}"
     ));
