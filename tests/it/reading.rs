@@ -109,7 +109,7 @@ async fn one_read_feeds_the_other_shops_of_a_connection_for_a_while() {
         .connect(json!({
             "full_every": NEVER, "read_reuse": "10m", "stock": "selected",
             // Each shop brings a stock of its own; whether that empties shelves is not what is asked here.
-            "brakes": {"limits": {"products_zeroed": {"on": false}}},
+            "brakes": {"limits": {"products_zeroed": {"on": false}, "price_jump": {"on": false}, "prices_moved": {"on": false}, "currency_changed": {"on": false}}},
         }))
         .await;
     let streams = stage.streams(&connection, 3).await;
