@@ -30,3 +30,4 @@ mod site_sales;
 mod specials;
 mod swagger;
 mod vanished;
+mod variants;

@@ -10,7 +10,7 @@ use super::{
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
     target::Standing,
-    vanished,
+    vanished, variants,
 };
 use crate::{
     domain::number,
@@ -28,7 +28,9 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         Err(reason) => return skipped(reason),
     };
     let mut fields = changes(rules, wanted, &standing, link);
-    fields.extend(observed.into_iter().flat_map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values)));
+    // Texts and attributes belong to the whole family.
+    let whole = observed.filter(|_| !variants::is_linked(link));
+    fields.extend(whole.into_iter().flat_map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values)));
     if fields.is_empty() {
         return Decision { outcome: Outcome::Unchanged, undo: "never:nothing was written", ..skipped(Reason::new("unchanged")) };
     }
@@ -82,6 +84,7 @@ fn changes(rules: &BillzOpencart, wanted: &Wanted<'_>, standing: &Standing, link
     // The price that will stand there: a special must be below it.
     let base = if follows(UpdateField::Price) { price } else { standing.product.price };
     if follows(UpdateField::Special)
+        && !variants::is_linked(link)
         && let Some(change) = special(rules, wanted, standing, link, moved, base)
     {
         fields.push(change);

@@ -12,6 +12,7 @@
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
+//! | variants as options of one product | [`variants`] decides, [`families`] writes |
 //! | writing | [`target`] |
 //!
 //! Start reading at [`rules`]: one pure function decides about one good.
@@ -19,6 +20,7 @@
 pub mod details;
 pub mod dictionaries;
 pub mod existing;
+pub mod families;
 pub mod gallery;
 pub mod new;
 pub mod normalise;
@@ -38,6 +40,7 @@ mod sync_tests;
 pub mod target;
 pub mod texts;
 pub mod vanished;
+pub mod variants;
 
 use std::time::Duration;
 
@@ -60,6 +63,7 @@ use crate::{
     systems::{billz2, opencart},
 };
 use dictionaries::Dictionaries;
+use families::Families;
 use price::Currencies;
 use record::ShopNames;
 use settings::{SECRETS, Settings};
@@ -267,7 +271,10 @@ impl Flow for BillzOpencartFlow {
         let writer = opencart::Writer::open(&shop, &opened.connection).await?;
         let target = space::target_name(&shop.identity());
         let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
-        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
+        let identity = self.identity(opened)?;
+        let space = space::link_space(&format!("{NAME} {}", identity.source), &identity.target, opened.owner.as_deref());
+        let families = Families::new(self.parts.claims.clone(), &space);
+        Ok(Box::new(Writing::new(writer, settings, dictionaries, families)))
     }
 
     async fn gallery(&self, opened: &Opened) -> Result<Option<Box<dyn Gallery>>, Fault> {

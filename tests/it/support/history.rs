@@ -90,7 +90,7 @@ impl Stage {
         );
         none(
             "products without a link",
-            "SELECT CONCAT(p.product_id, ' ', p.model) AS words FROM oc_product p LEFT JOIN tradesync_links l ON l.target_key = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
+            "SELECT CONCAT(p.product_id, ' ', p.model) AS words FROM oc_product p LEFT JOIN tradesync_links l ON SUBSTRING_INDEX(l.target_key, '#', 1) = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
              WHERE l.id IS NULL LIMIT 5",
         );
         none(

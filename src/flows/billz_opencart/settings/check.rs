@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Api, Settings, UnmappedCategory, UpdateField, Variants, complete, defaults};
+use super::{Api, Settings, UnmappedCategory, UpdateField, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     engine::brakes::limits,
@@ -107,9 +107,6 @@ impl Settings {
             if matches!(field, UpdateField::Categories) {
                 wrong(&format!("/update_fields/{place}"), "this version does not update categories".into());
             }
-        }
-        if self.variants != Variants::Separate {
-            wrong("/variants", "this version serves the default only".into());
         }
         self.seller_rules(&mut wrong);
         for error in limits::check(&self.brakes) {
