@@ -13,6 +13,7 @@ use crate::{
     domain::clock,
     engine::{
         flow::Flow,
+        retention::{Housekeeper, Keep},
         run::Ports,
         schedule::scheduler::Scheduler,
         secrets::Sealer,
@@ -67,6 +68,7 @@ impl Parts {
             changes: store.clone(),
             plans: store.clone(),
             retries: store.clone(),
+            standing: store.clone(),
             pictures: store.clone(),
             leases: store,
         }
@@ -84,6 +86,7 @@ impl Parts {
             plans: store.clone(),
             schedules: store.clone(),
             retries: store.clone(),
+            standing: store.clone(),
             audit: store.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
@@ -144,6 +147,9 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     if config.role != Role::Api {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
         tasks.push(tokio::spawn(worker.run(stop.clone())));
+        let store = Arc::new(parts.store.clone());
+        let keep = Keep { runs: config.keep_runs, runs_per_stream: config.keep_runs_per_stream, audit: config.keep_audit };
+        tasks.push(tokio::spawn(Housekeeper::new(store.clone(), store, keep).run(stop.clone())));
         let scheduler = Scheduler::new(Arc::new(parts.store.clone()));
         tasks.push(tokio::spawn(scheduler.run(stop.clone())));
     }

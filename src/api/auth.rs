@@ -69,6 +69,7 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/connections/{id}/streams/{stream}", Needs::Reader),
     ("PATCH", "/connections/{id}/streams/{stream}", Needs::Operator),
     ("DELETE", "/connections/{id}/streams/{stream}", Needs::Operator),
+    ("GET", "/connections/{id}/streams/{stream}/standing", Needs::Reader),
     ("GET", "/connections/{id}/links", Needs::Reader),
     ("PUT", "/connections/{id}/links/{source}", Needs::Operator),
     ("DELETE", "/connections/{id}/links/{source}", Needs::Operator),

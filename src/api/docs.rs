@@ -130,6 +130,7 @@ fn query(operation: &str) -> &'static [&'static str] {
     match operation {
         "list_connections" => &["flow", "limit", "cursor"],
         "list_streams" => &["limit", "cursor"],
+        "list_standing" => &["outcome", "limit", "cursor"],
         "list_links" => &["state", "limit", "cursor"],
         "list_schedules" => &["connection", "stream", "enabled", "limit", "cursor"],
         "next_of_schedule" => &["n"],
@@ -360,7 +361,9 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
         header("If-Match", "ETag of what the change is based on, or `*`; required. 412 if it has changed since.");
     }
     let of_schedule = id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule");
-    if of_schedule || matches!(id, "list_items" | "list_items_csv" | "list_runs" | "get_run" | "list_retries" | "dismiss_item") {
+    let of_report =
+        matches!(id, "list_items" | "list_items_csv" | "list_standing" | "list_runs" | "get_run" | "list_retries" | "dismiss_item");
+    if of_schedule || of_report {
         header("Accept-Language", "ru, uz, en or uk.");
     }
     all

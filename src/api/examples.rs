@@ -69,6 +69,11 @@ pub fn response(operation: &str) -> Option<Value> {
         "runs_of_schedule" => page(run()),
         "skips_of_schedule" => page(skip()),
         "retry_item" | "retry_failed" => retry_run(),
+        "list_standing" => page(json!({
+            "key": SOURCE, "name": "T-shirt, white, M", "target": null, "outcome": "skipped",
+            "reason": {"code": "no_price", "text": "The product has no price in the shop “Chilonzor”, so it is left as it is."}, "changes": [], "run": RUN,
+            "since": "2026-02-01T09:05:09Z",
+        })),
         "list_retries" => page(retry_item()),
         "list_audit" => page(json!({
             "id": "019aa0b2c3d47e5f8a9b0c1d2e3f4a5d", "at": "2026-02-01T10:00:00Z", "action": "connections.change", "resource": format!("/connections/{CONNECTION}"),

@@ -108,6 +108,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(streams::get_stream)
         .service(streams::patch_stream)
         .service(streams::delete_stream)
+        .service(streams::list_standing)
         .service(links::list_links)
         .service(links::confirm_link)
         .service(links::set_link)

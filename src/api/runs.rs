@@ -61,8 +61,10 @@ pub fn item_filter(query: &mut Params) -> ItemFilter {
 
 /// List what a run did, item by item
 ///
-/// In the order of its plan, each with its fields, old and new values and the rule that decided. Unchanged items are only counted. Sentences are in
-/// the language of `Accept-Language` (ru, uz, en, uk).
+/// In the order of its plan, each with its fields, old and new values and the rule that decided. Unchanged items are only counted. So are, in runs that
+/// a schedule or webhook started, items that are skipped or held exactly as in the run before: those that began, changed or ended are told, and
+/// `/connections/{id}/streams/{stream}/standing` lists what stands. Empty once the items are no longer kept (phase `pruned`). Sentences are in the
+/// language of `Accept-Language` (ru, uz, en, uk).
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "A page of items", body = Page<ItemView>)))]
 #[get("/sync/runs/{id}/items")]
 pub async fn list_items(api: web::Data<Api>, caller: Caller, id: web::Path<String>, mut query: Params, lang: Lang) -> Answer {

@@ -8,11 +8,15 @@ use super::{
     etag,
     idempotency::{self, Key},
     json::Strict,
-    page::Params,
+    page::{Page, Params},
     problem::Answer,
+    views::run::{OutcomeView, StandingView},
     views::stream::{StreamBody, StreamList, StreamPatchBody, StreamView},
 };
-use crate::engine::{model::Stream, ports::StoredAnswer, service::streams::StreamPatch};
+use crate::{
+    domain::text::Lang,
+    engine::{model::Stream, ports::StoredAnswer, service::streams::StreamPatch},
+};
 
 /// List streams
 ///
@@ -26,6 +30,31 @@ pub async fn list_streams(api: web::Data<Api>, caller: Caller, id: web::Path<Str
     let next = api.service.next_runs(&id).await?;
     let items = streams.iter().map(|stream| StreamView::from(stream).running_next_at(next.get(&stream.stream).copied())).collect();
     Ok(HttpResponse::Ok().json(StreamList { items, next_cursor: None }))
+}
+
+/// List what stands
+///
+/// Items that run after run leaves alone or holds for an answer, in order of their keys, each with the run that said so first. Runs of a schedule
+/// only count them while nothing changes. Sentences are in the language of `Accept-Language` (ru, uz, en, uk).
+#[utoipa::path(tag = "Streams", responses((status = 200, description = "A page of items", body = Page<StandingView>)))]
+#[get("/connections/{id}/streams/{stream}/standing")]
+pub async fn list_standing(
+    api: web::Data<Api>,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    mut query: Params,
+    request: HttpRequest,
+) -> Answer {
+    let (id, stream) = path.into_inner();
+    let outcome = query.word::<OutcomeView>("outcome", "created, updated, unchanged, skipped, failed, held").map(Into::into);
+    let page = query.page();
+    query.done()?;
+    let lang = Lang::negotiate(request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
+    let listing = api.service.list_standing(&caller.scope, &id, &stream, outcome, page).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_LANGUAGE, lang.tag()))
+        .insert_header((header::VARY, "accept-language"))
+        .json(Page::of(listing, |item| StandingView::of(item, lang))))
 }
 
 /// Make a stream

@@ -4,7 +4,7 @@
 //! the file are refused, and all errors are reported at once. `tradesync config` prints the table as a commented file;
 //! `docs/configuration.md` is tested against it.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use figment::{
     Figment,
@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::{
     db::DatabaseUrl,
+    domain::clock,
     fault::{Code, Fault, FieldError},
     telemetry::logs,
 };
@@ -76,6 +77,19 @@ pub const OPTIONS: &[OptionDoc] = &[
         doc: "Folder that pictures may be written below. Without it no connection may set images.dir.",
     },
     OptionDoc {
+        key: "keep_runs",
+        variable: "TRADESYNC_KEEP_RUNS",
+        default: "365d",
+        doc: "How long ended runs are kept. Their items go earlier, by keep_changes of each connection (90d).",
+    },
+    OptionDoc {
+        key: "keep_runs_per_stream",
+        variable: "TRADESYNC_KEEP_RUNS_PER_STREAM",
+        default: "50000",
+        doc: "At most so many runs of one stream are kept with their items, however young. A stream that runs each minute makes 1,440 a day.",
+    },
+    OptionDoc { key: "keep_audit", variable: "TRADESYNC_KEEP_AUDIT", default: "730d", doc: "How long the audit is kept: who did what." },
+    OptionDoc {
         key: "log",
         variable: "TRADESYNC_LOG",
         default: "info",
@@ -123,6 +137,12 @@ pub struct Config {
     pub egress: String,
     /// See [`OPTIONS`].
     pub image_root: Option<PathBuf>,
+    /// See [`OPTIONS`].
+    pub keep_runs: Duration,
+    /// See [`OPTIONS`].
+    pub keep_runs_per_stream: u32,
+    /// See [`OPTIONS`].
+    pub keep_audit: Duration,
     /// See [`OPTIONS`].
     pub log: String,
     /// See [`OPTIONS`].
@@ -198,6 +218,15 @@ impl Config {
                 None
             }
         };
+        let mut duration = |key: &str| {
+            let text = get(key).unwrap_or_default();
+            clock::parse_duration(&text).map_err(|detail| wrong(key, detail)).ok()
+        };
+        let (keep_runs, keep_audit) = (duration("keep_runs"), duration("keep_audit"));
+        let keep_runs_per_stream = get("keep_runs_per_stream").and_then(|text| text.parse::<u32>().ok()).filter(|runs| *runs > 0);
+        if keep_runs_per_stream.is_none() {
+            wrong("keep_runs_per_stream", "must be a whole number above 0".to_owned());
+        }
         let time_factor =
             get("time_factor").and_then(|factor| factor.parse::<f64>().ok()).filter(|factor| factor.is_finite() && *factor > 0.0);
         if time_factor.is_none() {
@@ -218,6 +247,9 @@ impl Config {
             role: role?,
             egress: get("egress").unwrap_or_else(|| "default".to_owned()),
             image_root: get("image_root").map(PathBuf::from),
+            keep_runs: keep_runs?,
+            keep_runs_per_stream: keep_runs_per_stream?,
+            keep_audit: keep_audit?,
             log,
             log_format: log_format?,
             time_factor: time_factor?,

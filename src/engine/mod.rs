@@ -21,9 +21,9 @@
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`read_summary`]: what a read came to
 //! - [`schedule`]: when streams run by themselves
-//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item
+//! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
-//! - [`space`]: where links live; [`audit`]: who did what
+//! - [`space`]: where links live; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
 pub mod audit;
@@ -36,10 +36,12 @@ pub mod plans;
 pub mod ports;
 pub mod reaction;
 pub mod read_summary;
+pub mod retention;
 pub mod retry_list;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
 pub mod service;
 pub mod space;
+pub mod standing;
 pub mod worker;

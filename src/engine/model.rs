@@ -129,6 +129,8 @@ pub enum Phase {
     Apply,
     /// Nothing left to do.
     Done,
+    /// Nothing left to do, and its items are no longer kept.
+    Pruned,
 }
 
 /// How many items came to which end.

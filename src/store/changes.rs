@@ -150,6 +150,7 @@ fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, 
     let others: Vec<(String, String)> = r::tradesync_runs
         .filter(r::connection_id.eq_any(of_space))
         .filter(r::id.ne(run))
+        .filter(r::phase.eq("apply"))
         .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
         .select((r::id, r::state))
         .load(connection)?;

@@ -6,7 +6,7 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
-//!   [`leases`], [`limits`], [`keys`], [`schedules`]; `events`: what people are to be told of
+//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`schedules`]; `events`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; [`audit`]: who did what, in the same transaction; [`convert`]: rows to model
 
 pub mod audit;
@@ -25,12 +25,14 @@ pub mod pictures;
 pub mod plans;
 mod plans_held;
 pub mod records;
+pub mod retention;
 pub mod retries;
 pub mod runs;
 mod runs_queue;
 mod schedule_ticks;
 pub mod schedules;
 pub mod schema;
+pub mod standing;
 mod transaction;
 
 use async_trait::async_trait;

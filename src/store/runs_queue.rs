@@ -15,7 +15,7 @@ use super::{
     events, fault,
     leases::micros,
     plans, runs,
-    schema::{tradesync_runs, tradesync_streams},
+    schema::{tradesync_changes, tradesync_runs, tradesync_streams},
     transaction::{Problem, transact},
 };
 use crate::{
@@ -225,7 +225,12 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
         events::tell(connection, held)?;
     }
     if finish.state.is_final() {
-        diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
+        use tradesync_changes::dsl as c;
+        // The phase of a run that leaves intents behind stays, so that who finishes them need not look through the changes of all runs.
+        let left = diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("applying")));
+        if !diesel::select(left).get_result::<bool>(connection)? {
+            diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
+        }
     }
     Ok(())
 }

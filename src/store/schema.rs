@@ -208,6 +208,22 @@ table! {
 }
 
 table! {
+    tradesync_standing (connection_id, stream, source_key) {
+        connection_id -> Text,
+        stream -> Text,
+        source_key -> Text,
+        fingerprint -> Text,
+        name -> Text,
+        target_key -> Nullable<Text>,
+        outcome -> Text,
+        reason -> Text,
+        fields -> Text,
+        run_id -> Text,
+        since -> Datetime,
+    }
+}
+
+table! {
     tradesync_api_keys (id) {
         id -> Text,
         name -> Text,

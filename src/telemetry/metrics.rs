@@ -28,6 +28,8 @@ pub const REMOTE_THROTTLED_TOTAL: &str = "tradesync_remote_throttled_total";
 pub const BRAKE_TRIPS_TOTAL: &str = "tradesync_brake_trips_total";
 /// Failed items waiting to be offered again. Label flow.
 pub const RETRY_LIST_ITEMS: &str = "tradesync_retry_list_items";
+/// Old rows taken away. Label kind.
+pub const PRUNED_ROWS_TOTAL: &str = "tradesync_pruned_rows_total";
 /// Requests to our API. Labels method, route, status.
 pub const API_REQUESTS_TOTAL: &str = "tradesync_api_requests_total";
 /// How long our API took to answer. Label route.
@@ -44,6 +46,7 @@ pub const ALL: &[&str] = &[
     REMOTE_THROTTLED_TOTAL,
     BRAKE_TRIPS_TOTAL,
     RETRY_LIST_ITEMS,
+    PRUNED_ROWS_TOTAL,
     API_REQUESTS_TOTAL,
     API_REQUEST_DURATION_SECONDS,
 ];
@@ -106,6 +109,7 @@ fn describe() {
     describe_counter!(REMOTE_THROTTLED_TOTAL, "Times a remote system asked us to slow down");
     describe_counter!(BRAKE_TRIPS_TOTAL, "Brakes that held a run, by flow and rule");
     describe_gauge!(RETRY_LIST_ITEMS, "Failed items waiting to be offered again, by flow");
+    describe_counter!(PRUNED_ROWS_TOTAL, "Old rows taken away, by kind");
     describe_counter!(API_REQUESTS_TOTAL, "Requests to the API, by method, route and status");
     describe_histogram!(API_REQUEST_DURATION_SECONDS, Unit::Seconds, "How long the API took to answer, by route");
 }
@@ -152,6 +156,13 @@ pub fn retry_list(flow: &str, items: u64) {
     gauge!(RETRY_LIST_ITEMS, "flow" => flow.to_owned()).set(items as f64);
 }
 
+/// Old rows were taken away.
+pub fn pruned(kind: &'static str, rows: u64) {
+    if rows > 0 {
+        counter!(PRUNED_ROWS_TOTAL, "kind" => kind).increment(rows);
+    }
+}
+
 /// How far the most late schedule is behind.
 pub fn schedule_lag(lag: Duration) {
     gauge!(SCHEDULE_LAG_SECONDS).set(lag.as_secs_f64());
@@ -180,6 +191,7 @@ mod tests {
             remote_throttled("billz2");
             brake_tripped("billz-opencart", "price_fall");
             retry_list("billz-opencart", 4);
+            pruned("changes", 2);
             schedule_lag(Duration::from_secs(1));
             api_request("GET", "/connections/{id}", 200, Duration::from_millis(3));
         });

@@ -1,7 +1,7 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
 //! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
-//! `ARGS=pictures` measures nothing but pictures. Needs `TRADESYNC_TEST_SERVER`.
+//! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -9,6 +9,7 @@
 mod support;
 
 mod first_import;
+mod lists;
 mod model_replay;
 mod opencart_write;
 mod pictures;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let memory_only = std::env::args().any(|argument| argument == "memory");
     let rows = runtime.block_on(async {
+        if std::env::args().any(|argument| argument == "lists") {
+            return lists::run().await;
+        }
         if std::env::args().any(|argument| argument == "pictures") {
             return pictures::run().await;
         }

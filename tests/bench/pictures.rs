@@ -19,7 +19,10 @@ async fn download(addresses: &[String]) -> f64 {
     let http = reqwest::Client::new();
     let began = Instant::now();
     let bytes: usize = stream::iter(addresses)
-        .map(|address| async { http.get(address).send().await.unwrap().bytes().await.unwrap().len() })
+        .map(|address| {
+            let http = &http;
+            async move { http.get(address).send().await.unwrap().bytes().await.unwrap().len() }
+        })
         .buffer_unordered(AT_ONCE)
         .fold(0, |sum, length| async move { sum + length })
         .await;

@@ -22,6 +22,7 @@ mod pictures;
 mod plans;
 mod reading;
 mod requirement;
+mod retention;
 mod retry_list;
 mod schedules;
 mod secrets;

@@ -40,6 +40,7 @@ const SERVED: &[(&str, &str)] = &[
     ("post", "/sync/runs/{id}/retry-failed"),
     ("get", "/sync/retry-list"),
     ("get", "/audit"),
+    ("get", "/connections/{id}/streams/{stream}/standing"),
     ("post", "/sync/retry-list/{id}/retry"),
     ("post", "/sync/retry-list/{id}/dismiss"),
     ("get", "/livez"),

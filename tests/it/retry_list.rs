@@ -1,5 +1,7 @@
 //! The retry list: failed items come back by themselves, with pauses, from what we hold; a person may hurry or dismiss them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{FIRST, Setup, Stage, key};
@@ -18,6 +20,15 @@ async fn one_fails(stage: &Stage) -> (String, String, String) {
 
 async fn listed(stage: &Stage) -> Vec<Value> {
     stage.rest.all("/sync/retry-list").await
+}
+
+/// The metric is told after the run has ended.
+async fn waiting(stage: &Stage, items: u32) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !stage.rest.get("/metrics").await.text.contains(&format!("tradesync_retry_list_items{{flow=\"billz-opencart\"}} {items}")) {
+        assert!(Instant::now() < until, "the metric does not tell {items}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
 }
 
 fn mend(stage: &Stage, good: &str) {
@@ -49,7 +60,7 @@ async fn a_failed_item_comes_back_by_itself_after_its_pause_until_it_passes() {
     );
     assert!(item["next_at"].as_str() > item["last_at"].as_str() && item["dismissed_at"].is_null(), "{item}");
     assert!(item["reason"]["text"].as_str().unwrap().contains("EUR"), "{item}");
-    assert!(stage.rest.get("/metrics").await.text.contains("tradesync_retry_list_items{flow=\"billz-opencart\"} 1"));
+    waiting(&stage, 1).await;
 
     // Within its pause a scheduled run leaves it in peace, and is well.
     let peace = stage.scheduled(&connection, &stream, "incremental").await;
@@ -87,7 +98,7 @@ async fn a_failed_item_comes_back_by_itself_after_its_pause_until_it_passes() {
     let mended = stage.scheduled(&connection, &stream, "full").await;
     assert_eq!((&mended["state"], &mended["counts"]["created"]), (&json!("succeeded"), &json!(1)), "{mended}");
     assert!(listed(&stage).await.is_empty());
-    assert!(stage.rest.get("/metrics").await.text.contains("tradesync_retry_list_items{flow=\"billz-opencart\"} 0"));
+    waiting(&stage, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ mod flow;
 mod plans;
 mod retry_list;
 mod schedules;
+mod standing;
 
 use flow::Plain;
 
@@ -448,6 +449,7 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         plans: memory.clone(),
         schedules: memory.clone(),
         retries: memory.clone(),
+        standing: memory.clone(),
         audit: memory.clone(),
         answers: memory.clone(),
         api_keys: memory.clone(),

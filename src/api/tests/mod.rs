@@ -220,7 +220,7 @@ async fn whoever_acts_is_in_the_audit_even_where_no_transaction_says_so() {
 
 #[actix_web::test]
 async fn every_example_can_be_read() {
-    use crate::api::views::{brake::*, connection::*, link::*, run::*, stream::*};
+    use crate::api::views::{brake::*, connection::*, link::*, run::*, schedule::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {
         super::json::parse::<T>(value).unwrap_or_else(|fault| panic!("{operation}: {fault}"));
     }
@@ -239,11 +239,13 @@ async fn every_example_can_be_read() {
             "put_brakes" => reads::<BrakesBody>(id, example),
             "set_link" => reads::<LinkBody>(id, example),
             "confirm_link" => reads::<ConfirmBody>(id, example),
+            "create_schedule" => reads::<ScheduleBody>(id, example),
+            "patch_schedule" => reads::<SchedulePatchBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 8);
+    assert_eq!(found, 10);
 }
 
 #[actix_web::test]

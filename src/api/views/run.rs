@@ -13,6 +13,7 @@ use crate::{
         model::{FieldChange, Mode, Outcome, Phase, Reason, Run, State, Trigger},
         ports::ItemRow,
         service::sync::SyncRequest,
+        standing::StandingItem,
     },
     fault::FaultView,
 };
@@ -97,6 +98,8 @@ words! {
         Apply,
         /// Nothing left to do.
         Done,
+        /// Nothing left to do, and its items are no longer kept.
+        Pruned,
     }
 }
 
@@ -384,24 +387,68 @@ pub struct ItemView {
     pub changes: Vec<FieldChangeView>,
 }
 
-impl ItemView {
-    /// An item in a language.
-    pub fn of(row: ItemRow, lang: Lang) -> Self {
-        let text = |reason: &Reason| reason_text(lang, &reason.code, &reason.params);
-        let change = |change: FieldChange| FieldChangeView {
-            rule_text: text(&change.rule),
+impl FieldChangeView {
+    fn of(change: FieldChange, lang: Lang) -> Self {
+        Self {
+            rule_text: reason_text(lang, &change.rule.code, &change.rule.params),
             rule: change.rule.code,
             field: change.field,
             old: change.old,
             new: change.new,
-        };
+        }
+    }
+}
+
+impl ItemView {
+    /// An item in a language.
+    pub fn of(row: ItemRow, lang: Lang) -> Self {
+        let text = |reason: &Reason| reason_text(lang, &reason.code, &reason.params);
         Self {
             key: row.body.source,
             name: row.body.name,
             target: row.body.target,
             outcome: row.outcome.into(),
             reason: ReasonView { text: text(&row.body.reason), code: row.body.reason.code },
-            changes: row.body.fields.into_iter().map(change).collect(),
+            changes: row.body.fields.into_iter().map(|change| FieldChangeView::of(change, lang)).collect(),
+        }
+    }
+}
+
+/// An item that stands: left alone, or held for an answer, by run after run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StandingItem)]
+pub struct StandingView {
+    /// The source's id.
+    pub key: String,
+    /// A name for people.
+    pub name: String,
+    /// The target's id, if it has one.
+    pub target: Option<String>,
+    /// Skipped or held.
+    pub outcome: OutcomeView,
+    /// Why.
+    pub reason: ReasonView,
+    /// Fields that were shown with it.
+    pub changes: Vec<FieldChangeView>,
+    /// The run that said so first.
+    pub run: String,
+    /// Since when.
+    #[serde(serialize_with = "super::time")]
+    pub since: DateTime<Utc>,
+}
+
+impl StandingView {
+    /// An item in a language.
+    pub fn of(item: StandingItem, lang: Lang) -> Self {
+        Self {
+            key: item.source,
+            name: item.name,
+            target: item.target,
+            outcome: item.outcome.into(),
+            reason: ReasonView { text: reason_text(lang, &item.reason.code, &item.reason.params), code: item.reason.code },
+            changes: item.fields.into_iter().map(|change| FieldChangeView::of(change, lang)).collect(),
+            run: item.run,
+            since: item.since,
         }
     }
 }

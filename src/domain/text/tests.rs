@@ -82,6 +82,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("picture_not_stored", &["address", "detail"]),
     ("retry_waits", &["at", "attempts"]),
     ("retry_dismissed", &[]),
+    ("standing_ended", &[]),
 ];
 
 fn source(lang: Lang) -> String {

@@ -211,13 +211,15 @@ fn change(op: Op, fields: Vec<FieldChange>) -> NewChange {
     }
 }
 
-/// One item: what stands, and what is to stand (`None` = the field is not touched).
-fn items() -> impl Strategy<Value = Vec<(i64, i64, Option<i64>, Option<i64>, bool)>> {
+/// Quantity and price that stand, those that are to stand (`None` = the field is not touched), and whether it is a new product.
+type Drawn = (i64, i64, Option<i64>, Option<i64>, bool);
+
+fn items() -> impl Strategy<Value = Vec<Drawn>> {
     let item = (0i64..4, 1i64..2_000, proptest::option::of(0i64..4), proptest::option::of(1i64..20_000), proptest::bool::weighted(0.1));
     proptest::collection::vec(item, 0..60)
 }
 
-fn decided(item: &(i64, i64, Option<i64>, Option<i64>, bool)) -> (Decision, Option<Observation>) {
+fn decided(item: &Drawn) -> (Decision, Option<Observation>) {
     let (quantity, cost, to_quantity, to_cost, new) = *item;
     if new {
         return (decision(Op::Create, vec![field("price", Value::Null, json!(cost.to_string()))]), None);

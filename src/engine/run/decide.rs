@@ -13,6 +13,7 @@ use crate::{
         model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
         retry_list::{Listed, Patience, weigh},
+        standing::{self, Standing},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -49,6 +50,8 @@ pub(super) struct Chunk {
     observed: HashMap<String, Observation>,
     /// Those that failed before.
     listed: HashMap<String, Listed>,
+    /// Those that were left alone or held before.
+    standing: Standing,
 }
 
 impl Chunk {
@@ -75,7 +78,7 @@ impl Execution {
         self.ports.changes.clear(&self.run.id, fence).await?;
         let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
-        let patience = Patience::of(&self.run);
+        let (patience, everything) = (Patience::of(&self.run), standing::tells_everything(&self.run));
         let mut counts = Counts::default();
         let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
@@ -116,8 +119,10 @@ impl Execution {
                     }
                 }
                 let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
-                if decision.outcome != Outcome::Unchanged {
-                    plan.push(NewChange { risks, ..change(stored, decision, link, &chunk) });
+                // Most items are unchanged and stand nowhere: they are not even put into the form of a change.
+                if decision.outcome != Outcome::Unchanged || chunk.standing.contains_key(&stored.record.key) {
+                    let change = NewChange { risks, ..change(stored, decision, link, &chunk) };
+                    plan.extend(standing::told(change, &chunk.standing, everything)?);
                 }
             }
             if !self.run.dry_run && !taken_up.is_empty() {
@@ -235,11 +240,13 @@ impl Execution {
             _ => None,
         }));
         let observed = if targets.is_empty() { HashMap::new() } else { target.observe(&targets).await? };
-        let listed = match (sources.first(), sources.last()) {
-            (Some(first), Some(last)) => self.ports.retries.between(&self.connection.id, &self.run.stream, first, last).await?,
-            _ => HashMap::new(),
-        };
-        Ok(Chunk { records, links, observed, listed })
+        let (mut listed, mut standing) = (HashMap::new(), Standing::new());
+        if let (Some(first), Some(last)) = (sources.first(), sources.last()) {
+            let (id, stream) = (&self.connection.id, &self.run.stream);
+            listed = self.ports.retries.between(id, stream, first, last).await?;
+            standing = self.ports.standing.standing(id, stream, first, last).await?;
+        }
+        Ok(Chunk { records, links, observed, listed, standing })
     }
 
     /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.

@@ -28,6 +28,7 @@ use super::{
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
     reaction::{Reaction, react},
     secrets::Sealer,
+    standing::StandingItems,
 };
 use crate::{
     fault::{Code, Fault, failpoint},
@@ -52,6 +53,8 @@ pub struct Ports {
     pub plans: Arc<dyn Plans>,
     /// The retry list.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Wishes for pictures.
     pub pictures: Arc<dyn Pictures>,
     /// Leases.
@@ -234,6 +237,7 @@ impl Execution {
         if !planned && self.run.trigger != Trigger::Undo {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
+            self.ports.standing.settle_standing(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
         }
         failpoint::hit("before-cursor");
         let engine = self.flow.engine_settings(&self.opened)?;

@@ -32,6 +32,7 @@ use super::{
     },
     schedule::Schedules,
     secrets::{self, Sealer},
+    standing::StandingItems,
 };
 use crate::fault::{Code, Fault, FieldError, Result};
 
@@ -62,6 +63,8 @@ pub struct Service {
     pub schedules: Arc<dyn Schedules>,
     /// Failed items over all runs.
     pub retries: Arc<dyn Retries>,
+    /// What stands run after run.
+    pub standing: Arc<dyn StandingItems>,
     /// Who did what.
     pub audit: Arc<dyn Audit>,
     /// Answers kept under idempotency keys.

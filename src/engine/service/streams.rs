@@ -7,8 +7,9 @@ use super::{CHANGE_ATTEMPTS, MAX_KEY_CHARS, Scope, Service, check_name, connecti
 use crate::{
     engine::{
         flow::StreamNames,
-        model::{Connection, Stream},
-        ports::{Acted, Idempotency, RenderBox},
+        model::{Connection, Outcome, Stream},
+        ports::{Acted, Idempotency, Listing, PageRequest, RenderBox},
+        standing::StandingItem,
     },
     fault::{Code, Fault, FieldError, Result},
 };
@@ -66,6 +67,19 @@ impl Service {
     pub async fn get_stream(&self, scope: &Scope, connection: &str, stream: &str) -> Result<Stream> {
         let connection = self.connection(scope, connection).await?;
         self.stream(&connection, stream).await
+    }
+
+    /// Items of a visible stream that stand: left alone or held by run after run.
+    pub async fn list_standing(
+        &self,
+        scope: &Scope,
+        connection: &str,
+        stream: &str,
+        outcome: Option<Outcome>,
+        page: PageRequest,
+    ) -> Result<Listing<StandingItem>> {
+        let stream = self.get_stream(scope, connection, stream).await?;
+        self.standing.list_standing(&stream.connection, &stream.stream, outcome, page).await
     }
 
     /// Makes a stream, if the flow lets the remote name them.

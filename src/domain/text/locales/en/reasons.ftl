@@ -81,3 +81,4 @@ picture_unreadable = The picture { $address } is damaged and cannot be read ({ $
 picture_not_stored = The picture { $address } could not be stored in the shop: { $detail }. It is tried again later.
 retry_waits = The product failed { $attempts } time(s) and is tried again at { $at }, or at once when the source changes it or somebody starts a run.
 retry_dismissed = A person took the product off the retry list. It comes back when the source changes it.
+standing_ended = What was said of the product before holds no longer: it is as it should be.

@@ -81,3 +81,4 @@ picture_unreadable = { $address } rasmi buzilgan, uni oʻqib boʻlmadi ({ $detai
 picture_not_stored = { $address } rasmini saytga saqlab boʻlmadi: { $detail }. Keyinroq yana urinib koʻriladi.
 retry_waits = Mahsulotni qayta ishlab boʻlmadi (urinishlar: { $attempts }). Keyingi urinish — { $at }, yoki manbada oʻzgarsa yoki kimdir ishga tushirsa, darhol.
 retry_dismissed = Mahsulot takrorlash roʻyxatidan olib tashlangan. Manbada oʻzgarganda u qaytadi.
+standing_ended = Mahsulot haqida avval aytilgani endi amal qilmaydi: u qanday boʻlishi kerak boʻlsa, shunday.
