@@ -56,6 +56,8 @@ const CODES: &[(&str, &[&str])] = &[
     ("new_live", &[]),
     ("default_category", &[]),
     ("attribute_group", &["group"]),
+    ("variant_option", &["option"]),
+    ("special_not_for_options", &["special"]),
     ("model_from_source", &[]),
     ("stock_rounded_down", &["value"]),
     ("stock_negative", &["value"]),
