@@ -265,6 +265,11 @@ pub trait Apply: Observe {
     /// in part: it is not made.
     async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault>;
 
+    /// Targets that creations would become parts of, by source: making a size of a product that is locked would touch that product.
+    async fn joins(&mut self, _creations: &[Change]) -> Result<HashMap<String, String>, Fault> {
+        Ok(HashMap::new())
+    }
+
     /// The answers of the last batches are recorded: whatever was kept in the target for finding them again may go.
     async fn recorded(&mut self) -> Result<(), Fault>;
 
@@ -383,6 +388,11 @@ pub trait Rules: Send + Sync {
     /// written, undone or left alone.
     fn beside(&self, _field: &str) -> Option<&'static str> {
         None
+    }
+
+    /// The field that takes a creation back when it becomes 0: nothing that was made is deleted.
+    fn hidden_by(&self, _observed: &Observation) -> &'static str {
+        "status"
     }
 
     /// Settings that a rule or reason looks at, by name; for the answer to "why".

@@ -8,6 +8,11 @@ use serde_json::Value;
 
 use super::undo::Mark;
 
+/// The item that a target is a part of, such as the product `123` of its size `123#4567`; `None` for a whole item.
+pub fn whole_of(target: &str) -> Option<&str> {
+    target.split_once('#').map(|(whole, _)| whole)
+}
+
 /// Whether a link stands or is a question to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

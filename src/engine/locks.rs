@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
+    link::whole_of,
     mapping::Group,
     model::{Change, FieldChange, LinkState, Op, Outcome, Reason},
 };
@@ -21,6 +22,9 @@ use crate::fault::Fault;
 
 /// Code of the rule that left something as it is.
 pub const RULE: &str = "locked";
+
+/// Code of the rule that left a field as it is because of another one that may not be touched.
+pub const BESIDE: &str = "kept_beside";
 
 /// One lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +52,8 @@ impl Lock {
     fn is_about(&self, source: &str, target: Option<&str>) -> bool {
         match (self.source.as_deref(), self.target.as_deref()) {
             (Some(own), _) => own == source,
-            (None, Some(own)) => target == Some(own),
+            // A part of an item is locked with it.
+            (None, Some(own)) => target.is_some_and(|target| target == own || whole_of(target) == Some(own)),
             (None, None) => true,
         }
     }
@@ -87,6 +92,12 @@ impl LockSet {
             .find(|lock| lock.is_about(source, target) && (lock.fields.is_empty() || lock.fields.iter().any(|own| own == field)))
     }
 
+    /// Whether a lock that names this item holds a field of it, or all of it.
+    pub fn names(&self, source: &str, target: Option<&str>, field: &str) -> bool {
+        let about = |lock: &&Lock| (lock.source.is_some() || lock.target.is_some()) && lock.is_about(source, target);
+        self.rows.iter().filter(about).any(|lock| lock.fields.is_empty() || lock.fields.iter().any(|own| own == field))
+    }
+
     /// Whether a change would touch something that is locked.
     pub fn touches(&self, change: &Change) -> bool {
         let (source, target) = (&change.body.source, change.body.target.as_deref());
@@ -107,9 +118,9 @@ pub fn kept(change: FieldChange, lock: &Lock) -> FieldChange {
     FieldChange { new: change.old.clone().unwrap_or_default(), rule: reason(lock), ..change }
 }
 
-/// Whether a change of a field only reports that it is locked.
+/// Whether a change of a field only reports that it is left as it is.
 pub fn is_kept(change: &FieldChange) -> bool {
-    change.rule.code == RULE
+    change.rule.code == RULE || change.rule.code == BESIDE
 }
 
 /// Keeps locks.
@@ -185,6 +196,10 @@ impl Rules for Guarded {
         self.rules.beside(field)
     }
 
+    fn hidden_by(&self, observed: &Observation) -> &'static str {
+        self.rules.hidden_by(observed)
+    }
+
     fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {
         self.rules.settings_of(code)
     }
@@ -212,9 +227,15 @@ mod tests {
     #[test]
     fn an_item_is_locked_whole_by_either_id() {
         let locks = set(vec![lock(Some("a"), None, &[]), lock(None, Some("50"), &[])]);
-        for (source, target, locked) in
-            [("a", None, true), ("a", Some("7"), true), ("b", Some("50"), true), ("b", Some("5"), false), ("50", None, false)]
-        {
+        for (source, target, locked) in [
+            ("a", None, true),
+            ("a", Some("7"), true),
+            ("b", Some("50"), true),
+            ("b", Some("50#3"), true),
+            ("b", Some("5"), false),
+            ("b", Some("5#50"), false),
+            ("50", None, false),
+        ] {
             assert_eq!(locks.whole(source, target).is_some(), locked, "{source} {target:?}");
             assert_eq!(locks.field(source, target, "price").is_some(), locked, "{source} {target:?}");
         }

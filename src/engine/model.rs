@@ -322,6 +322,8 @@ pub enum Op {
 /// [`NewChange::link_origin`] of a creation that takes the place of a target item that was deleted; `target` is the deleted one until
 /// the new one stands.
 pub const RECREATED: &str = "recreated";
+/// How a link came about: its target was made by us.
+pub const CREATED: &str = "created";
 
 /// Code of the reason of every change that is made because the source does not list the item any more.
 pub const VANISHED: &str = "vanished";

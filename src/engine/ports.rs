@@ -365,7 +365,8 @@ impl Holder {
 pub trait Links: Send + Sync {
     /// By source ids.
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
-    /// Which of these targets are linked already, in any space of the same target; with the link that has each.
+    /// Which of these targets are linked already, in any space of the same target; with the link that has each. A whole item is, if one of
+    /// its parts is ([`super::link::whole_of`]).
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
     /// How many stand in this space and hold a target.
     async fn linked(&self, space: &str) -> Result<u64, Fault>;

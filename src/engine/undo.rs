@@ -24,7 +24,7 @@ mod tests;
 
 /// Which fields no undo touches: a link is our own knowledge, and taking it away would only make the next run ask or link again.
 const NOT_OF_THE_TARGET: &str = "link";
-/// The field by which a target item is shown or hidden.
+/// The field by which a whole target item is shown or hidden.
 const STATUS: &str = "status";
 /// How [`NewChange::undo`] begins where a change cannot be called back.
 const NEVER: &str = "never:";
@@ -235,7 +235,7 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
     }
     let (mut back, mut keep, mut since, mut unseen) = (Vec::new(), Keep::new(), Vec::new(), Vec::new());
     let (of_link, of_target): (Vec<&FieldChange>, Vec<&FieldChange>) =
-        body.fields.iter().filter(|field| undoing.touches(field)).partition(|field| rules.beside(&field.field).is_some());
+        body.fields.iter().filter(|field| undoing.touches(rules, field, observed)).partition(|field| rules.beside(&field.field).is_some());
     for field in of_target {
         match undoing.way(rules, field, observed) {
             Way::Back(way) => {
@@ -265,7 +265,12 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
         rows.push(undoing.left(reason, since));
     }
     if !back.is_empty() {
-        let reason = Reason::new(if body.op == Op::Create { "undone_by_hiding" } else { "undone" }).with("run", &undoing.change.run);
+        let code = match body.op {
+            Op::Create if back.iter().any(|field| field.field != STATUS) => "undone_by_emptying",
+            Op::Create => "undone_by_hiding",
+            Op::Update | Op::Hide | Op::Restore | Op::Send | Op::None => "undone",
+        };
+        let reason = Reason::new(code).with("run", &undoing.change.run);
         rows.push(NewChange {
             op: Op::Restore,
             fields: back,
@@ -292,9 +297,9 @@ fn shown(value: Option<&Value>) -> String {
 
 impl Undoing<'_> {
     /// What is made is hidden, never deleted; of it nothing else is touched.
-    fn touches(&self, field: &FieldChange) -> bool {
+    fn touches(&self, rules: &dyn Rules, field: &FieldChange, observed: &Observation) -> bool {
         match self.change.body.op {
-            Op::Create => field.field == STATUS,
+            Op::Create => field.field == rules.hidden_by(observed),
             Op::Update | Op::Hide | Op::Restore => field.field != NOT_OF_THE_TARGET,
             Op::Send | Op::None => false,
         }
@@ -306,7 +311,10 @@ impl Undoing<'_> {
         let whole = rules.whole(observed, &field.field);
         let Some(is) = whole.clone() else { return Way::Unseen };
         let former = if created { Some(Value::from(0)) } else { field.old.clone() };
-        let (ours, before) = (kept.after.clone().unwrap_or_else(|| field.new.clone()), kept.before.clone().or_else(|| former.clone()));
+        // What is hidden by being emptied goes whatever has come of it since: it is the thing that is taken back, not its number.
+        let emptied = created && field.field != STATUS;
+        let written = if emptied { is.clone() } else { field.new.clone() };
+        let (ours, before) = (kept.after.clone().unwrap_or_else(|| written.clone()), kept.before.clone().or_else(|| former.clone()));
         let before = before.unwrap_or(Value::Null);
         if same(&is, &before) {
             return Way::Stands;
@@ -324,7 +332,7 @@ impl Undoing<'_> {
         let undone = match self.change.body.op {
             // Who takes an undo back wants what was before it, also of what later runs leave alone.
             Op::Restore => kept.memory.undone.clone(),
-            _ => Some(Mark { value: field.new.clone(), run: self.run.to_owned() }),
+            _ => Some(Mark { value: written, run: self.run.to_owned() }),
         };
         Way::Back(Box::new((
             change,

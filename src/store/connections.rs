@@ -8,7 +8,7 @@ use super::{
     Store,
     audit::record,
     convert::{cut, id_cursor, json, rows, text, utc},
-    fault, links, schedules,
+    fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
     succession,
     transaction::{Problem, act_once, transact},
@@ -184,7 +184,7 @@ impl Connections for Store {
                     for stream in &streams {
                         insert_stream(connection, stream)?;
                     }
-                    links::take_up(connection, &new.link_space)?;
+                    succession::adopt(connection, &new)?;
                     record(connection, None, Some(audit::of_connection(&new, None)))?;
                     Ok(new.clone())
                 })
@@ -283,13 +283,16 @@ impl Connections for Store {
                 transact(connection, |connection| {
                     refuse_if_live(connection, &id, None)?;
                     let standing = find(connection, &id)?;
-                    record(connection, standing.map(|standing| audit::of_connection(&standing, None)), None)?;
+                    record(connection, standing.as_ref().map(|standing| audit::of_connection(standing, None)), None)?;
                     // Secrets go at once; links, runs and reports stay (design.md section 6).
                     let gone = diesel::update(c::tradesync_connections.find(&id).filter(c::deleted_at.is_null()))
                         .set((c::deleted_at.eq(Some(clock::now().naive_utc())), c::secrets.eq("{}"), c::version.eq(c::version + 1)))
                         .execute(connection)?;
                     if gone == 0 {
                         return Err(Fault::new(Code::NotFound, "there is no such connection").into());
+                    }
+                    if let Some(deleted) = &standing {
+                        succession::adopt_after(connection, deleted)?;
                     }
                     schedules::delete_all(connection, &id, None)
                 })

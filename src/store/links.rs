@@ -25,6 +25,7 @@ use crate::{
     domain::clock,
     engine::{
         audit,
+        link::whole_of,
         model::Link,
         ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
@@ -82,7 +83,7 @@ fn let_go(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Resu
     let linked = links.iter().filter(|link| link.state == crate::engine::model::LinkState::Linked);
     let targets: HashMap<&str, &Link> = linked.filter_map(|link| Some((link.target.as_deref()?, link))).collect();
     let keys: Vec<String> = targets.keys().map(|target| (*target).to_owned()).collect();
-    for (target, holder) in linked_targets(connection, space, &keys)? {
+    for (target, holder) in holders(connection, space, &keys)? {
         let Some(link) = targets.get(target.as_str()) else { continue };
         if !holder.is(space, &link.source) && !holder.holds(link.witness.as_deref()) {
             use tradesync_links::dsl as l;
@@ -197,12 +198,48 @@ pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, source
     by_sources(connection, space, sources)
 }
 
-/// Which of these targets are linked, with the link that has each.
+/// Which of these targets are linked, with the link that has each. A whole item counts as linked with any of its parts: of several the
+/// one that was linked first.
 pub(super) fn linked_targets(
     connection: &mut MysqlConnection,
     space: &str,
     targets: &[String],
 ) -> Result<HashMap<String, Holder>, Problem> {
+    let mut found = holders(connection, space, targets)?;
+    let wholes: Vec<&String> = targets.iter().filter(|target| whole_of(target).is_none() && !found.contains_key(*target)).collect();
+    for batch in wholes.chunks(500) {
+        // All that begins with `whole#`: `$` comes after `#`.
+        let ranges = vec!["(target_key > ? AND target_key < ?)"; batch.len()].join(" OR ");
+        let statement =
+            format!("SELECT target_key, space, source_key, witness FROM tradesync_links WHERE target_space = ? AND ({ranges}) ORDER BY id");
+        let mut query = sql_query(statement).into_boxed::<Mysql>().bind::<Text, _>(target_of_space(space).to_owned());
+        for whole in batch {
+            query = query.bind::<Text, _>(format!("{whole}#")).bind::<Text, _>(format!("{whole}$"));
+        }
+        for row in query.load::<PartRow>(connection)? {
+            if let Some(whole) = whole_of(&row.target_key) {
+                let holder = Holder { space: row.space, source: row.source_key, witness: row.witness };
+                found.entry(whole.to_owned()).or_insert(holder);
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[derive(QueryableByName)]
+struct PartRow {
+    #[diesel(sql_type = Text)]
+    target_key: String,
+    #[diesel(sql_type = Text)]
+    space: String,
+    #[diesel(sql_type = Text)]
+    source_key: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    witness: Option<String>,
+}
+
+/// The links that have exactly these targets.
+fn holders(connection: &mut MysqlConnection, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Problem> {
     use tradesync_links::dsl as l;
     let mut found = HashMap::new();
     for batch in targets.chunks(2_000) {
@@ -218,8 +255,12 @@ pub(super) fn linked_targets(
 
 fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Link, Problem> {
     let target = link.target.clone().unwrap_or_default();
-    let taken = linked_targets(connection, space, std::slice::from_ref(&target))?;
-    if taken.get(&target).is_some_and(|holder| !holder.is(space, &link.source) && holder.holds(link.witness.as_deref())) {
+    // Who writes a whole product and who writes one of its sizes would take turns.
+    let mut taken = linked_targets(connection, space, std::slice::from_ref(&target))?;
+    if let Some(whole) = whole_of(&target) {
+        taken.extend(holders(connection, space, &[whole.to_owned()])?);
+    }
+    if taken.values().any(|holder| !holder.is(space, &link.source) && holder.holds(link.witness.as_deref())) {
         return Err(Fault::new(Code::InUse, format!("the target {target} is linked to another source item; remove that link first")).into());
     }
     upsert(connection, space, std::slice::from_ref(link))?;

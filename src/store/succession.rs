@@ -4,9 +4,15 @@
 //! cursors and dates begin anew, plans that wait for an approval are off. Links alone are worth keeping: they are set aside, and taken up
 //! when the connection comes back.
 
-use diesel::{MysqlConnection, prelude::*, sql_query, sql_types::Text};
+use diesel::{
+    MysqlConnection,
+    prelude::*,
+    sql_query,
+    sql_types::{Nullable, Text},
+};
 
 use super::{
+    connections,
     convert::text,
     links,
     schema::{tradesync_connections, tradesync_links, tradesync_offered_streams, tradesync_records, tradesync_runs, tradesync_streams},
@@ -14,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::clock,
-    engine::model::Connection,
+    engine::{model::Connection, space::target_of_space},
     fault::{Code, Fault, FaultView},
 };
 
@@ -39,7 +45,48 @@ pub(super) fn carry_out(connection: &mut MysqlConnection, before: &str, after: &
     refuse_if_needed(connection, &after.id, before)?;
     forget_what_was_read(connection, &after.id)?;
     links::set_aside(connection, before)?;
-    links::take_up(connection, &after.link_space)
+    adopt(connection, after)
+}
+
+/// What a connection finds when it comes to stand on its links: those of the same accounts are its own again. Links of its owner into the
+/// same target that no connection stands on any more (one with Billz 1 was deleted, this one is with Billz 2) are set aside: they would
+/// hide the products from it, and its goods would be made a second time.
+pub(super) fn adopt(connection: &mut MysqlConnection, of: &Connection) -> Result<(), Problem> {
+    let orphans: Vec<SpaceRow> = sql_query(
+        "SELECT DISTINCT dead.link_space FROM tradesync_connections dead LEFT JOIN tradesync_connections live \
+         ON live.link_space = dead.link_space AND live.deleted_at IS NULL \
+         WHERE dead.deleted_at IS NOT NULL AND live.id IS NULL AND dead.flow = ? AND dead.owner <=> ? AND LEFT(dead.link_space, 32) = ?",
+    )
+    .bind::<Text, _>(&of.flow)
+    .bind::<Nullable<Text>, _>(&of.owner)
+    .bind::<Text, _>(target_of_space(&of.link_space))
+    .load(connection)?;
+    for orphan in orphans.iter().filter(|orphan| orphan.link_space != of.link_space) {
+        links::set_aside(connection, &orphan.link_space)?;
+    }
+    links::take_up(connection, &of.link_space)
+}
+
+/// The same when a connection was deleted beside one that writes into the same target for the same owner.
+pub(super) fn adopt_after(connection: &mut MysqlConnection, deleted: &Connection) -> Result<(), Problem> {
+    use tradesync_connections::dsl as c;
+    let like = format!("{}%", target_of_space(&deleted.link_space));
+    let live = c::tradesync_connections.filter(c::deleted_at.is_null()).filter(c::flow.eq(&deleted.flow)).filter(c::link_space.like(like));
+    let live = match &deleted.owner {
+        Some(owner) => live.filter(c::owner.eq(owner)).select(c::id).into_boxed(),
+        None => live.filter(c::owner.is_null()).select(c::id).into_boxed(),
+    };
+    let Some(id) = live.first::<String>(connection).optional()? else { return Ok(()) };
+    match connections::find(connection, &id)? {
+        Some(live) => adopt(connection, &live),
+        None => Ok(()),
+    }
+}
+
+#[derive(QueryableByName)]
+struct SpaceRow {
+    #[diesel(sql_type = Text)]
+    link_space: String,
 }
 
 /// Another connection between the same accounts stands on the same links: they cannot be set aside under it.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{FIRST, SECOND, Stage};
 
 impl Stage {
-    async fn explain(&self, connection: &str, item: &str) -> Value {
+    pub async fn explain(&self, connection: &str, item: &str) -> Value {
         self.rest.get(&format!("/sync/explain?connection={connection}&item={item}")).await.ok(200)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Stage, change_of};
 
 impl Stage {
-    async fn lock(&self, connection: &str, items: Value) -> Value {
+    pub async fn lock(&self, connection: &str, items: Value) -> Value {
         self.rest.put_matching(&format!("/connections/{connection}/locks"), "*", &json!({"items": items})).await.ok(200)
     }
 }

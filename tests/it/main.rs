@@ -38,3 +38,4 @@ mod succession;
 mod swagger;
 mod undo;
 mod vanished;
+mod variants;

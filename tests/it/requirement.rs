@@ -18,19 +18,10 @@ mod shops;
 
 use serde_json::{Value, json};
 
-use crate::support::{BILLZ_KEY, FIRST, Stage};
+use crate::support::{Api, FIRST, Stage};
 
-/// Which Billz a sentence is true of: most are true of both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// Billz 2.0.
-    Billz2,
-}
-
-impl Api {
-    /// Those that a sentence «для billz1 … для billz2» speaks of.
-    pub const EACH: &[Self] = &[Self::Billz2];
-}
+/// Those that a sentence «для billz1 … для billz2» speaks of: most are true of both.
+pub const EACH: [Api; 2] = [Api::Billz1, Api::Billz2];
 
 /// A seller of the marketplace with an account in Billz, goods there and a connection to it.
 pub struct Seller {
@@ -44,45 +35,43 @@ pub struct Seller {
 impl Seller {
     /// A seller with this many shops in the list, and nothing to sell yet.
     pub async fn new(api: Api, shops: usize, settings: Value) -> Self {
-        let stage = Stage::empty().await;
-        let mut given = stage.settings(settings);
-        match api {
-            Api::Billz2 => given["api"] = json!("billz2"),
-        }
-        let body = json!({
-            "flow": "billz-opencart", "name": "Продавец", "owner": "seller:42", "enabled": true, "settings": given, "secrets": {"secret": BILLZ_KEY},
-        });
-        let connection = stage.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned();
+        let stage = Stage::empty_of(api).await;
+        let connection = stage.connect(settings).await;
         let shops = stage.streams(&connection, shops).await;
         Self { stage, api, connection, shops }
     }
 
     /// A good of the first shop, with price and stock.
     pub fn good(&self, price: &str, stock: &str) -> String {
-        match self.api {
-            Api::Billz2 => self.stage.good(json!({"price": {FIRST: price}, "stock": {FIRST: stock}})),
-        }
+        self.stage.good(json!({"price": {FIRST: price}, "stock": {FIRST: stock}}))
     }
 
     /// New price in the first shop.
     pub fn reprice(&self, good: &str, price: &str) {
-        match self.api {
-            Api::Billz2 => self.stage.change(good, json!({"price": {FIRST: price}})),
-        }
+        self.stage.change(good, json!({"price": {FIRST: price}}));
     }
 
     /// New stock in the first shop.
     pub fn restock(&self, good: &str, stock: &str) {
-        match self.api {
-            Api::Billz2 => self.stage.change(good, json!({"stock": {FIRST: stock}})),
-        }
+        self.stage.change(good, json!({"stock": {FIRST: stock}}));
     }
 
-    /// Takes so much off the price: «Сумма скидки» of Billz 1, a promotion of Billz 2; `None` ends it.
-    pub fn discount(&self, good: &str, price_less_discount: Option<&str>) {
-        match self.api {
-            Api::Billz2 => self.stage.change(good, json!({"promo": {FIRST: price_less_discount}})),
-        }
+    /// «Сумма скидки» off this price; 0 ends it. Billz 2 tells the price of a promotion instead.
+    pub fn discount(&self, good: &str, price: u32, amount: u32) {
+        let change = match self.api {
+            Api::Billz1 => json!({"discount": {FIRST: amount.to_string()}}),
+            Api::Billz2 => json!({"promo": {FIRST: (amount > 0).then(|| (price - amount).to_string())}}),
+        };
+        self.stage.change(good, change);
+    }
+
+    /// Requests to Billz so far, by a part of them.
+    pub fn asked(&self, part: &str) -> usize {
+        let requests = match self.api {
+            Api::Billz1 => self.stage.billz.billz1.requests().requests,
+            Api::Billz2 => self.stage.billz.billz2.requests().requests,
+        };
+        requests.iter().filter(|entry| entry.target.contains(part)).count()
     }
 
     /// «По кнопке "Синхронизировать"»: the chosen shop, from the date of the last synchronisation.

@@ -8,13 +8,13 @@ use crate::support::{FIRST, Spawn, Stage, change_of};
 
 impl Stage {
     /// Undoes a run and waits for the end of the undo.
-    async fn undo(&self, run: &Value) -> Value {
+    pub async fn undo(&self, run: &Value) -> Value {
         let undo = self.rest.post(&format!("/sync/runs/{}/undo", id(run)), &json!({})).await.ok(202);
         self.rest.wait(id(&undo)).await
     }
 
     /// The report's lines about a good: `outcome reason`, those that are left first.
-    async fn lines(&self, run: &Value, good: &str) -> Vec<String> {
+    pub async fn lines(&self, run: &Value, good: &str) -> Vec<String> {
         let line = |item: &Value| format!("{} {}", item["outcome"].as_str().unwrap(), item["reason"]["code"].as_str().unwrap());
         self.items(run).await.iter().filter(|item| item["key"] == good).map(line).collect()
     }

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         flow::{Decision, EngineSettings, Gone, Item, LinkDecision, Lookup, Observation, Observe, Rules},
         mapping::{Span, Waiting},
-        model::{Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
+        model::{CREATED, Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
         retry_list::{Listed, Patience, weigh},
         standing::{self, Standing},
@@ -331,7 +331,7 @@ pub(super) fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decisio
     let linked = link.filter(|link| link.state == LinkState::Linked);
     let (target, origin) = match &decision.link {
         LinkDecision::Auto(candidate) => (Some(candidate.target.clone()), Some("auto".to_owned())),
-        LinkDecision::Created => (None, Some("created".to_owned())),
+        LinkDecision::Created => (None, Some(CREATED.to_owned())),
         LinkDecision::Recreated => (linked.and_then(|link| link.target.clone()), Some(RECREATED.to_owned())),
         LinkDecision::Propose(candidate) => (Some(candidate.target.clone()), None),
         LinkDecision::Ambiguous(_) | LinkDecision::Keep => (linked.and_then(|link| link.target.clone()), None),

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use super::{Execution, apply::set_aside};
 use crate::{
     engine::{
         flow::Apply,
         locks::{self, LockSet},
-        model::{Applied, Change, FieldChange, NewChange, Op, Reason},
+        model::{Applied, CREATED, Change, FieldChange, NewChange, Op, RECREATED, Reason},
+        pictures::{self, Wish},
     },
     fault::Fault,
 };
@@ -28,7 +31,10 @@ impl Execution {
             return Ok((batch.into_iter().map(without_kept).collect(), Vec::new()));
         }
         let begun = |change: &Change| again && change.body.op == Op::Create;
-        let lock_of = |change: &Change| locks.whole(&change.body.source, change.body.target.as_deref());
+        let creations: Vec<Change> = batch.iter().filter(|change| change.body.op == Op::Create && !begun(change)).cloned().collect();
+        let joins = if creations.is_empty() { HashMap::new() } else { target.joins(&creations).await? };
+        let joined = |change: &Change| joins.get(&change.body.source).and_then(|target| locks.whole(&change.body.source, Some(target)));
+        let lock_of = |change: &Change| locks.whole(&change.body.source, change.body.target.as_deref()).or_else(|| joined(change));
         let (batch, mut left) = set_aside(batch, |change| !begun(change) && lock_of(change).is_some());
         for (change, applied) in &mut left {
             if let Some(lock) = lock_of(change) {
@@ -69,6 +75,29 @@ impl Execution {
             self.ports.changes.revise(&self.run.id, self.hold.fence(), &told).await?;
         }
         Ok((open, left))
+    }
+}
+
+impl Execution {
+    /// Wishes for pictures that no lock holds; those that one holds wait until it goes.
+    ///
+    /// As with other fields, a lock that names no item protects what stands: what we made ourselves still gets its first pictures.
+    pub(super) async fn open_wishes(&self, wishes: Vec<Wish>) -> Result<Vec<Wish>, Fault> {
+        let of_settings = self.opened.settings.get("locks").and_then(Value::as_array).into_iter().flatten();
+        let of_settings: Vec<&str> = of_settings.filter_map(Value::as_str).collect();
+        let locks = self.ports.locks.locks(&self.connection.id).await?.with_fields(&of_settings);
+        let lock_of = |wish: &Wish| locks.field(&wish.source, Some(&wish.target), pictures::FIELD);
+        let (held, mut open): (Vec<Wish>, Vec<Wish>) = wishes.into_iter().partition(|wish| lock_of(wish).is_some());
+        let first = |wish: &Wish| wish.version == 1 || wish.ours.is_empty();
+        let candidates: Vec<Wish> =
+            held.into_iter().filter(|wish| first(wish) && !locks.names(&wish.source, Some(&wish.target), pictures::FIELD)).collect();
+        if !candidates.is_empty() {
+            let sources: Vec<String> = candidates.iter().map(|wish| wish.source.clone()).collect();
+            let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
+            let made = |wish: &Wish| links.get(&wish.source).is_some_and(|link| matches!(link.origin.as_str(), CREATED | RECREATED));
+            open.extend(candidates.into_iter().filter(made));
+        }
+        Ok(open)
     }
 }
 

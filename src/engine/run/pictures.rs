@@ -58,6 +58,7 @@ impl Execution {
             let wishes = self.ports.pictures.due(&space, only.as_deref(), after.as_deref(), WISHES).await?;
             let Some(last) = wishes.last() else { break };
             after = Some(last.source.clone());
+            let wishes = self.open_wishes(wishes).await?;
             let mut tally = Tally::default();
             let came = self.fetch(&*gallery, &wishes, until, only.is_some(), &mut tally).await?;
             self.show(&*gallery, wishes, &came, tally).await?;

@@ -55,6 +55,8 @@ fn kind(which: &Dictionary) -> String {
         Dictionary::Manufacturers => "manufacturer".into(),
         Dictionary::AttributeGroups => "attribute_group".into(),
         Dictionary::Attributes { group } => format!("attribute:{group}"),
+        Dictionary::Options => "option".into(),
+        Dictionary::OptionValues { option } => format!("option_value:{option}"),
     }
 }
 
@@ -95,7 +97,12 @@ impl Dictionaries {
     }
 
     /// Ids by the entries' names.
-    async fn ids(&mut self, writer: &mut Writer, which: &Dictionary, entries: Vec<Entry>) -> Result<HashMap<String, i64>, Fault> {
+    pub(super) async fn ids(
+        &mut self,
+        writer: &mut Writer,
+        which: &Dictionary,
+        entries: Vec<Entry>,
+    ) -> Result<HashMap<String, i64>, Fault> {
         let mut keys = Vec::with_capacity(entries.len());
         let mut missing = BTreeMap::new();
         let known = self.known.entry(which.clone()).or_default();

@@ -9,8 +9,8 @@ use super::{
     rules::{BillzOpencart, Wanted, money, skipped},
     settings::{Api, Specials, SpecialsScope, UpdateField},
     site_sales,
-    target::Standing,
-    vanished,
+    target::{self, Standing},
+    vanished, variants,
 };
 use crate::{
     domain::number,
@@ -19,7 +19,7 @@ use crate::{
         locks,
         model::{FieldChange, Link, Op, Outcome, Reason, Values},
     },
-    systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, visible_special},
+    systems::opencart::special::{Ending, Scope, SpecialWish, Want, special_differs, special_is_over, specials_after, visible_special},
 };
 
 /// What to do with a linked good. `link` is absent when it is linked in this very decision.
@@ -31,12 +31,14 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
     let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
     let under = |locked: &dyn Fn(&str) -> bool| {
         let mut fields = changes(rules, wanted, &standing, link, locked);
-        let details = observed.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
+        // Texts and attributes belong to the whole family.
+        let whole = observed.filter(|_| !variants::is_linked(link));
+        let details = whole.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
         fields.extend(details.into_iter().flatten().filter(|change| !locked(&change.field)));
         fields
     };
-    let mut fields = under(&|field| lock_of(field).is_some());
-    let mut kept = Vec::new();
+    let decided = under(&|field| lock_of(field).is_some()).into_iter();
+    let (mut kept, mut fields): (Vec<FieldChange>, Vec<FieldChange>) = decided.partition(locks::is_kept);
     if !rules.locks.rows.is_empty() {
         let differs = under(&|_| false).into_iter().filter(|change| change.old.as_ref() != Some(&change.new));
         kept.extend(differs.filter_map(|change| lock_of(&change.field).map(|lock| locks::kept(change, lock))));
@@ -90,6 +92,39 @@ fn changes(
         let written = link.map_or(&nothing, |link| &link.written);
         fields.extend(site_sales::changes(rules, wanted, standing.product.quantity, &standing.sold, written));
     }
+    let of_price = |price_too: bool| {
+        price_and_special(rules, wanted, standing, link, &|field| follows(field) && (price_too || field != UpdateField::Price))
+    };
+    let priced = of_price(true);
+    match special_above(rules, standing, &priced) {
+        None => fields.extend(priced),
+        // Customers pay the special either way, and a special is never above the price.
+        Some((special, price)) => {
+            let rule = Reason::new(locks::BESIDE).with("value", number::plain(price)).with("special", number::plain(special));
+            let stands = money(standing.product.price);
+            fields.push(FieldChange { field: "price".into(), old: Some(stands.clone()), new: stands, rule });
+            fields.extend(of_price(false));
+        }
+    }
+    if follows(UpdateField::Categories)
+        && let Some(standing) = &standing.categories
+        && let Some(change) = categories::change(wanted.good, &rules.mappings, standing, link)
+    {
+        fields.push(change);
+    }
+    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link).into_iter().filter(|change| !locked(&change.field)));
+    fields
+}
+
+/// Price and special: each hangs on the other.
+fn price_and_special(
+    rules: &BillzOpencart,
+    wanted: &Wanted<'_>,
+    standing: &Standing,
+    link: Option<&Link>,
+    follows: &dyn Fn(UpdateField) -> bool,
+) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
     let price = wanted.priced.price;
     let written = link.and_then(|link| link.written.get("price")).and_then(Value::as_str).and_then(number::parse_decimal);
     // What counts as "the price was updated" is Billz moving, not somebody's hand in the shop.
@@ -109,18 +144,28 @@ fn changes(
     // The price that will stand there: a special must be below it.
     let base = if follows(UpdateField::Price) && !left { price } else { standing.product.price };
     if follows(UpdateField::Special)
+        && !variants::is_linked(link)
         && let Some(change) = special(rules, wanted, standing, link, moved, base)
     {
         fields.push(change);
     }
-    if follows(UpdateField::Categories)
-        && let Some(standing) = &standing.categories
-        && let Some(change) = categories::change(wanted.good, &rules.mappings, standing, link)
-    {
-        fields.push(change);
-    }
-    fields.extend(pictures::of_existing(&rules.settings, wanted.good, link).into_iter().filter(|change| !locked(&change.field)));
     fields
+}
+
+/// A special that would stand above the price which these changes lower, because it may not be touched (it is locked, or a person's own);
+/// with that price.
+fn special_above(rules: &BillzOpencart, standing: &Standing, fields: &[FieldChange]) -> Option<(Decimal, Decimal)> {
+    let of = |name: &str| fields.iter().find(|change| change.field == name);
+    let price = of("price").and_then(|change| target::decimal(&change.new)).filter(|price| *price < standing.product.price)?;
+    let specials = match of("special") {
+        Some(change) => {
+            let wish = target::special_wish(change, &rules.settings, &rules.groups);
+            specials_after(&standing.product.specials, &wish, rules.today)
+        }
+        None => standing.product.specials.clone(),
+    };
+    let open = specials.iter().filter(|row| !special_is_over(row, rules.today));
+    open.map(|row| row.price).max().filter(|special| *special > price).map(|special| (special, price))
 }
 
 /// The table of specials (requirement section 4.2, "Акция"). Without a promotion or discount:

@@ -13,6 +13,7 @@ use super::{
     Parts,
     settings::Settings,
     target::{ended, product_id},
+    variants::Place,
 };
 use crate::{
     domain::picture::{self, MOST_PIXELS, Picture, Unfit},
@@ -223,11 +224,21 @@ impl Gallery for BillzGallery {
             })
             .collect::<Result<Vec<_>, Fault>>()?;
         let mut writer = Writer::open(&self.shop, &self.connection).await?;
-        let written = writer.show_pictures(&wishes).await?;
+        // A family shows the pictures of its first size: the others' would take turns with them.
+        let values: Vec<u64> = shows.iter().filter_map(|show| Place::of(&show.target)).map(|place| place.value_id).collect();
+        let first = writer.first_values(&values).await?;
+        let decides = |show: &Show| Place::of(&show.target).is_none_or(|place| first.contains(&place.value_id));
+        let shown: Vec<bool> = shows.iter().map(decides).collect();
+        let wishes: Vec<ProductPictures> = wishes.into_iter().zip(&shown).filter(|(_, shown)| **shown).map(|(wish, _)| wish).collect();
+        let mut written = writer.show_pictures(&wishes).await?.into_iter();
         if let Err(fault) = writer.clear_cache(Forget::default()).await {
             tracing::warn!(connection.id = %self.connection, error = %fault, "the shop's caches could not be cleared; pictures show when they expire");
         }
         let done = |show: &Show| Applied::Done { target: show.target.clone(), witness: show.witness.clone() };
-        Ok(shows.iter().zip(written).map(|(show, written)| ended(written).unwrap_or_else(|| done(show))).collect())
+        let answer = |(show, shown): (&Show, bool)| {
+            let written = if shown { written.next().and_then(ended) } else { None };
+            written.unwrap_or_else(|| done(show))
+        };
+        Ok(shows.iter().zip(shown).map(answer).collect())
     }
 }

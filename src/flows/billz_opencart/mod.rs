@@ -8,11 +8,12 @@
 //! | 4 selection since the last date; what a row means | [`source`], [`normalise_billz1`], [`normalise`] (Billz 2), [`record`] |
 //! | 4 matching by id | links are the engine's; [`rules`] proposes them |
 //! | 4.1 new goods | [`new`](mod@new): every field is decided there; [`texts`] cleans descriptions, [`properties`] makes attributes and weight, [`dictionaries`] finds or makes brands and attributes |
-//! | 4.1 "маппинг категорий товара" | [`categories`] |
+//! | 4.1 "маппинг категорий товара" | [`categories`] decides, [`filing`] writes |
 //! | 4.1 "загрузить картинки товара" | [`pictures`] decides, [`gallery`] fetches and stores |
 //! | 4.2 stock, price, "Акция" | [`existing`], [`stock`], [`price`] |
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
+//! | variants as options of one product | [`variants`] decides, [`families`] writes |
 //! | writing | [`target`] |
 //! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
@@ -23,6 +24,8 @@ pub mod check;
 pub mod details;
 pub mod dictionaries;
 pub mod existing;
+pub mod families;
+pub mod filing;
 pub mod gallery;
 pub mod new;
 pub mod normalise;
@@ -45,6 +48,7 @@ pub mod target;
 pub mod texts;
 pub mod undo;
 pub mod vanished;
+pub mod variants;
 
 use std::time::Duration;
 
@@ -69,6 +73,7 @@ use crate::{
     systems::{billz1, billz2, opencart},
 };
 use dictionaries::Dictionaries;
+use families::Families;
 use price::Currencies;
 use record::ShopNames;
 use settings::{Api, SECRETS, Settings};
@@ -335,7 +340,10 @@ impl Flow for BillzOpencartFlow {
         let writer = opencart::Writer::open(&shop, &opened.connection).await?;
         let target = space::target_name(&shop.identity());
         let dictionaries = Dictionaries::new(self.parts.claims.clone(), target, settings.attribute_group.clone());
-        Ok(Box::new(Writing::new(writer, settings, dictionaries)))
+        let identity = self.identity(opened)?;
+        let space = space::link_space(&format!("{NAME} {}", identity.source), &identity.target, opened.owner.as_deref());
+        let families = Families::new(self.parts.claims.clone(), &space);
+        Ok(Box::new(Writing::new(writer, settings, dictionaries, families)))
     }
 
     fn grouping(&self) -> Option<&dyn Grouping> {

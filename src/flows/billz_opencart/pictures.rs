@@ -8,7 +8,7 @@ use super::{
     settings::{Settings, UpdateField},
 };
 use crate::engine::{
-    model::{FieldChange, Link, Reason},
+    model::{CREATED, FieldChange, Link, Reason},
     pictures::{FIELD, remembered},
 };
 
@@ -46,7 +46,7 @@ pub fn of_existing(settings: &Settings, good: &Good, link: Option<&Link>) -> Opt
         return None;
     }
     let dealt_with = link.and_then(|link| link.written.get(FIELD));
-    let owed = link.is_some_and(|link| link.origin == "created") && dealt_with == Some(&remembered(&Value::Array(Vec::new())));
+    let owed = link.is_some_and(|link| link.origin == CREATED) && dealt_with == Some(&remembered(&Value::Array(Vec::new())));
     if !owed && !settings.update_fields.contains(&UpdateField::Images) {
         return None;
     }

@@ -22,7 +22,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
-        locks::LockSet,
+        locks::{self, LockSet},
         mapping::{Group, Mappings},
         model::{Candidate, FieldChange, LinkState, Op, Outcome, Reason},
     },
@@ -153,6 +153,10 @@ impl Rules for BillzOpencart {
         undo::beside(field)
     }
 
+    fn hidden_by(&self, observed: &Observation) -> &'static str {
+        undo::hidden_by(observed)
+    }
+
     fn settings_of(&self, code: &str) -> Vec<(&'static str, Value)> {
         self.settings.behind(code)
     }
@@ -214,7 +218,9 @@ impl BillzOpencart {
             rule: Reason::new("link_auto").with("matched", only.matched.join(", ")),
         };
         match decision.outcome {
-            Outcome::Updated | Outcome::Unchanged => Decision {
+            // Fields that stay as they are do not keep a product from being recognised.
+            Outcome::Skipped if !decision.fields.iter().any(locks::is_kept) => decision,
+            Outcome::Updated | Outcome::Unchanged | Outcome::Skipped => Decision {
                 outcome: Outcome::Updated,
                 op: Op::Update,
                 reason: Reason::new("changed"),
@@ -223,7 +229,7 @@ impl BillzOpencart {
                 undo: "restore",
                 fault: None,
             },
-            Outcome::Created | Outcome::Skipped | Outcome::Failed | Outcome::Held => decision,
+            Outcome::Created | Outcome::Failed | Outcome::Held => decision,
         }
     }
 }

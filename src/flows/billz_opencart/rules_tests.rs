@@ -19,7 +19,7 @@ use crate::{
     domain::number,
     engine::{
         flow::{Decision, Item, LinkDecision, Observation, Rules},
-        locks::{Lock, LockSet},
+        locks::{Lock, LockSet, is_kept},
         mapping::Mappings,
         model::{Candidate, FieldChange, Link, LinkState, Op, Outcome, Values},
     },
@@ -134,7 +134,7 @@ impl World {
 
     /// Does what the writer does with a decision.
     pub(super) fn apply(&mut self, rules: &BillzOpencart, decision: &Decision) {
-        for field in &decision.fields {
+        for field in decision.fields.iter().filter(|field| !is_kept(field)) {
             match field.field.as_str() {
                 "quantity" => self.quantity = field.new.as_i64().unwrap(),
                 "price" => self.price = field.new.as_str().unwrap().to_owned(),
@@ -526,8 +526,12 @@ proptest! {
         let decision = world.decide(&rules, &good);
         world.apply(&rules, &decision);
         let again = world.decide(&rules, &good);
-        prop_assert!(again.fields.is_empty(), "{:?} after {:?} on {world:?}", told(&again), told(&decision));
-        prop_assert_eq!(again.outcome, if decision.outcome == Outcome::Updated { Outcome::Unchanged } else { decision.outcome });
+        prop_assert!(again.fields.iter().all(is_kept), "{:?} after {:?} on {world:?}", told(&again), told(&decision));
+        prop_assert_eq!(again.outcome, match decision.outcome {
+            Outcome::Updated if again.fields.is_empty() => Outcome::Unchanged,
+            Outcome::Updated => Outcome::Skipped,
+            other => other,
+        });
     }
 
     #[test]
@@ -547,6 +551,22 @@ proptest! {
             if rules.settings.specials_scope == super::settings::SpecialsScope::All {
                 prop_assert_eq!((world.visible(1), world.visible(2)), (Some(special), Some(special)));
             }
+        }
+    }
+
+    #[test]
+    fn a_price_is_never_lowered_below_a_special_that_stays(first in offer(), over in any_settings(), locked in any::<bool>(), mut world in world()) {
+        let mut rules = rules(over);
+        if locked {
+            rules.locks = locks(None, None, &["special"]);
+        }
+        let before = decimal(&world.price);
+        let decision = world.decide(&rules, &good(&[("s1", first)]));
+        world.apply(&rules, &decision);
+        let price = decimal(&world.price);
+        if price < before {
+            let shown = (1..3).filter_map(|group| world.visible(group)).max();
+            prop_assert!(shown.is_none_or(|special| special <= price), "{:?} on {world:?}", told(&decision));
         }
     }
 
@@ -643,7 +663,7 @@ mod billz1 {
     }
 }
 
-fn locked(source: Option<&str>, target: Option<&str>, fields: &[&str]) -> BillzOpencart {
+fn locks(source: Option<&str>, target: Option<&str>, fields: &[&str]) -> LockSet {
     let lock = Lock {
         source: source.map(str::to_owned),
         target: target.map(str::to_owned),
@@ -652,7 +672,11 @@ fn locked(source: Option<&str>, target: Option<&str>, fields: &[&str]) -> BillzO
         set_by: "seller:42".into(),
         set_at: chrono::DateTime::UNIX_EPOCH,
     };
-    BillzOpencart { locks: LockSet { version: 2, rows: vec![lock] }, ..rules(json!({})) }
+    LockSet { version: 2, rows: vec![lock] }
+}
+
+fn locked(source: Option<&str>, target: Option<&str>, fields: &[&str]) -> BillzOpencart {
+    BillzOpencart { locks: locks(source, target, fields), ..rules(json!({})) }
 }
 
 #[test]
@@ -701,4 +725,35 @@ fn a_locked_special_stays_whatever_the_promotion_does() {
     let decision = world.decide(&rules, &good(&[("s1", shop("5", "1100", ""))]));
     assert!(decision.fields.iter().any(|field| field.field == "price" && field.new == json!("1100")), "{decision:?}");
     assert!(decision.fields.iter().all(|field| field.field != "special" || field.rule.code == "locked"), "{decision:?}");
+}
+
+#[test]
+fn a_price_does_not_fall_below_a_special_that_may_not_be_touched() {
+    let world = World::new(3, "1000", &[(1, "900", NO_DATE)]).having_written(json!({"price": "1000"}));
+    let cheaper = good(&[("s1", shop("5", "800", ""))]);
+    for rules in [
+        locked(Some("g"), None, &["special"]),
+        rules(json!({"update_fields": ["quantity", "price"]})),
+        rules(json!({"specials_scope": "own"})),
+    ] {
+        let told_of = |world: &World, good: &Good| {
+            told(&world.decide(&rules, good)).into_iter().filter(|line| !line.starts_with("special")).collect::<Vec<_>>()
+        };
+        assert_eq!(told_of(&world, &cheaper), ["quantity 3 5 stock_sum", "price 1000 1000 kept_beside"]);
+        // Down to the special, and up, it goes.
+        assert_eq!(told_of(&world, &good(&[("s1", shop("3", "900", ""))])), ["price 1000 900 price_of_shop"]);
+        assert_eq!(told_of(&world, &good(&[("s1", shop("3", "1100", ""))])), ["price 1000 1100 price_of_shop"]);
+        // A special that is over holds nothing up.
+        let over = World::new(3, "1000", &[(1, "900", "2025-06-14")]).having_written(json!({"price": "1000"}));
+        assert_eq!(told_of(&over, &good(&[("s1", shop("3", "800", ""))])), ["price 1000 800 price_of_shop"]);
+    }
+    // Where it may be touched, it ends with the price.
+    let told = told(&world.decide(&rules(json!({})), &cheaper));
+    assert_eq!(told, ["quantity 3 5 stock_sum", "price 1000 800 price_of_shop", "special 900 null special_removed_price_changed"]);
+    // A product that is recognised just now is linked all the same.
+    let rules = BillzOpencart { locks: locks(None, None, &["special"]), ..rules(json!({"linking": "auto"})) };
+    let candidate = Candidate { target: "50".into(), name: "Чашка".into(), matched: vec!["sku=CUP-1".into()] };
+    let world = World::new(5, "1000", &[(1, "900", NO_DATE)]);
+    let decision = decide(&rules, &cheaper, None, Some(&world.observation()), &[candidate], false);
+    assert_eq!((decision.outcome, &decision.fields[0].field), (Outcome::Updated, &"link".to_owned()), "{decision:?}");
 }

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 
 use super::{
     categories, details,
-    dictionaries::{Dictionaries, Ids},
+    dictionaries::Dictionaries,
+    families::{Families, Tools},
+    filing, new,
     rules::money,
-    settings::{LinkKey, Settings, SiteSales, Specials, SpecialsScope, UpdateField},
+    settings::{Settings, SiteSales, Specials, SpecialsScope, UpdateField},
     shop_facts::facts,
     undo,
+    variants::{self, Place},
 };
 use crate::{
     domain::number,
@@ -25,8 +28,7 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Filing, Forget, KeyColumn, NewProduct, Product, ProductUpdate, Reader, Scope, Sold, Special, SpecialWish, Want,
-        Weight, Writer, Written,
+        Created, Ending, Forget, KeyColumn, Product, ProductUpdate, Reader, Scope, Shelf, Sold, Special, SpecialWish, Want, Writer, Written,
     },
 };
 
@@ -101,23 +103,34 @@ pub(super) fn special(row: &Value) -> Option<Special> {
     })
 }
 
+/// The product of a target, whether that is the product itself or a size of it.
 pub(super) fn product_id(target: &str) -> Result<u64, Fault> {
-    target.parse().map_err(|_| Fault::internal(format!("`{target}` is no product id")))
+    Place::of(target)
+        .map(|place| place.product_id)
+        .map_or_else(|| target.parse(), Ok)
+        .map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
 async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -> Result<HashMap<String, Observation>, Fault> {
     let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
-    let (products, sold) = match reader.products_and_sales(&ids).await {
-        // Who ignores the site's sales need not let us read its orders.
-        Err(fault) if settings.site_sales == SiteSales::Ignore && matches!(fault.code, Code::RemoteForbidden | Code::TargetSchema) => {
-            (reader.products(&ids).await?, HashMap::new())
-        }
-        read => read?,
-    };
+    let (products, sold) = shelf(reader, Shelf::Products, &ids, settings).await?;
     // A query more, so it is asked only where categories follow Billz.
     let follows = settings.update_fields.contains(&UpdateField::Categories);
     let mut filed = if follows { reader.filed(&ids).await? } else { HashMap::new() };
     let mut details = details::observe(reader, settings, &ids).await?;
+    let places: Vec<Place> = targets.iter().filter_map(|target| Place::of(target)).collect();
+    let mut options = HashMap::with_capacity(places.len());
+    if !places.is_empty() {
+        let ids: Vec<u64> = places.iter().map(|place| place.value_id).collect();
+        let (values, sold) = shelf(reader, Shelf::OptionValues, &ids, settings).await?;
+        let first = reader.first_values(&ids).await?;
+        options.extend(places.iter().filter_map(|place| {
+            let value = values.get(&place.value_id)?;
+            let mut observed = Standing::values(value, sold.get(&place.value_id));
+            observed.insert(variants::FIRST.into(), Value::from(first.contains(&place.value_id)));
+            Some((place.to_string(), Observation { witness: Some(value.date_added.clone()), owned: value.owned, values: observed }))
+        }));
+    }
     Ok(products
         .into_iter()
         .map(|(id, product)| {
@@ -129,7 +142,23 @@ async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -
             details::lay_into(&mut values, details.remove(&id));
             (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
         })
+        .chain(options)
         .collect())
+}
+
+async fn shelf(
+    reader: &mut Reader,
+    shelf: Shelf,
+    ids: &[u64],
+    settings: &Settings,
+) -> Result<(HashMap<u64, Product>, HashMap<u64, Sold>), Fault> {
+    match reader.shelf_and_sales(shelf, ids).await {
+        // Who ignores the site's sales need not let us read its orders.
+        Err(fault) if settings.site_sales == SiteSales::Ignore && matches!(fault.code, Code::RemoteForbidden | Code::TargetSchema) => {
+            Ok((reader.shelf(shelf, ids).await?, HashMap::new()))
+        }
+        read => read,
+    }
 }
 
 async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -195,13 +224,34 @@ pub struct Writing {
     writer: Writer,
     settings: Settings,
     dictionaries: Dictionaries,
+    families: Families,
     groups: Vec<i64>,
 }
 
 impl Writing {
-    /// Writes through this session, by these settings; brands and attributes become rows by these dictionaries.
-    pub fn new(writer: Writer, settings: Settings, dictionaries: Dictionaries) -> Self {
-        Self { writer, settings, dictionaries, groups: Vec::new() }
+    /// Writes through this session, by these settings; brands and attributes become rows by these dictionaries, variants options of
+    /// these families.
+    pub fn new(writer: Writer, settings: Settings, dictionaries: Dictionaries, families: Families) -> Self {
+        Self { writer, settings, dictionaries, families, groups: Vec::new() }
+    }
+
+    /// Carries out updates and creations of variants; by the place of each in the batch.
+    async fn apply_variants(&mut self, batch: &[Change], again: bool) -> Result<HashMap<usize, Applied>, Fault> {
+        let parts = [&[Op::Update, Op::Restore][..], &[Op::Create]].map(|ops| {
+            let of = |change: &Change| ops.contains(&change.body.op) && is_variant(change);
+            batch.iter().enumerate().filter(|(_, change)| of(change)).collect::<Vec<_>>()
+        });
+        let mut answers = HashMap::new();
+        for (part, create) in parts.into_iter().zip([false, true]).filter(|(part, _)| !part.is_empty()) {
+            let (places, changes): (Vec<usize>, Vec<&Change>) = part.into_iter().unzip();
+            let tools = Tools { writer: &mut self.writer, settings: &self.settings, dictionaries: &mut self.dictionaries };
+            let applied = match create {
+                true => self.families.create(tools, &changes, again).await?,
+                false => self.families.update(tools, &changes).await?,
+            };
+            answers.extend(places.into_iter().zip(applied));
+        }
+        Ok(answers)
     }
 
     /// What one change asks of an existing product; `None` when nothing differs in the shop and only the link is to remember it.
@@ -232,37 +282,6 @@ impl Writing {
         Ok((!nothing).then_some(update))
     }
 
-    fn product(&self, change: &Change, ids: &Ids) -> Result<NewProduct, Fault> {
-        let field = |name: &str| change.body.fields.iter().find(|field| field.field == name).map(|field| &field.new);
-        let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let needed = |name: &str| Fault::internal(format!("a new product without {name}"));
-        let sku = self.settings.column_of(LinkKey::Sku, text("sku"))?;
-        let barcode = self.settings.column_of(LinkKey::Barcode, text("barcode"))?;
-        let model = self.settings.column_of(LinkKey::Model, text("model"))?.filter(|(column, _)| column.name() != "model");
-        let attributes = field("attributes").and_then(Value::as_object).into_iter().flatten();
-        Ok(NewProduct {
-            reference: reference(change),
-            model: text("model"),
-            model_fallback: change.body.source.clone(),
-            identifiers: model.into_iter().chain(sku).chain(barcode).collect(),
-            quantity: field("quantity").and_then(Value::as_i64).ok_or_else(|| needed("quantity"))?,
-            price: field("price").and_then(decimal).ok_or_else(|| needed("price"))?,
-            special: field("special").and_then(decimal),
-            live: field("status").and_then(Value::as_u64) == Some(1),
-            category_ids: field(categories::FIELD).map(categories::ids).unwrap_or_default(),
-            name: text("name"),
-            description: text("description"),
-            meta_description: String::new(),
-            tag: String::new(),
-            manufacturer_id: ids.manufacturer(&text("manufacturer")),
-            image: None,
-            weight: Weight::parse(&text("weight")),
-            tax_class_id: self.settings.opencart.tax_class_id.map_or(0, i64::from),
-            stock_status_id: self.settings.opencart.stock_status_id.map(i64::from),
-            attributes: attributes.filter_map(|(name, text)| Some((ids.attribute(name)?, text.as_str()?.to_owned()))).collect(),
-        })
-    }
-
     async fn apply_updates(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Fault> {
         let mut updates = Vec::new();
         let mut places = Vec::new();
@@ -281,7 +300,7 @@ impl Writing {
             }
         }
         self.apply_details(changes, &mut answers).await?;
-        self.file(changes, &mut answers).await?;
+        filing::file(&mut self.writer, changes, &mut answers).await?;
         Ok(answers)
     }
 
@@ -308,45 +327,23 @@ impl Writing {
         Ok(())
     }
 
-    /// Puts the products whose other fields went well into their categories.
-    async fn file(&mut self, changes: &[&Change], answers: &mut [Applied]) -> Result<(), Fault> {
-        let mut filings = Vec::new();
-        for (change, answer) in changes.iter().zip(answers.iter()) {
-            let field = change.body.fields.iter().find(|field| field.field == categories::FIELD);
-            let (Some(field), Applied::Done { target, .. }) = (field, answer) else { continue };
-            let (old, new) = (field.old.as_ref().map(categories::ids).unwrap_or_default(), categories::ids(&field.new));
-            filings.push(Filing {
-                product_id: product_id(target)?,
-                date_added: change.body.witness.clone().unwrap_or_default(),
-                add: new.iter().copied().filter(|id| !old.contains(id)).collect(),
-                remove: old.into_iter().filter(|id| !new.contains(id)).collect(),
-            });
-        }
-        let now = self.writer.file(&filings).await?;
-        let filed: HashMap<u64, &Filing> = filings.iter().map(|filing| (filing.product_id, filing)).collect();
-        for answer in answers {
-            let Applied::Done { target, .. } = &*answer else { continue };
-            let Some(filing) = target.parse().ok().and_then(|id: u64| filed.get(&id)) else { continue };
-            let gone = |reason: &str| Applied::Gone { reason: Reason::new(reason) };
-            match now.get(&filing.product_id) {
-                None => *answer = gone("target_deleted"),
-                Some(now) if now.date_added != filing.date_added => *answer = gone("target_replaced"),
-                Some(now) if !now.owned => *answer = gone("foreign_owner"),
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
     async fn apply_creations(&mut self, changes: &[&Change], again: bool) -> Result<Vec<Applied>, Fault> {
         let ids = self.dictionaries.of(&mut self.writer, changes).await?;
-        let products = changes.iter().map(|change| self.product(change, &ids)).collect::<Result<Vec<_>, _>>()?;
+        let products = changes.iter().map(|change| new::product(change, &self.settings, &ids)).collect::<Result<Vec<_>, _>>()?;
         Ok(self.writer.create(&products, again).await?.into_iter().map(made).collect())
     }
 }
 
+/// Whether a change is one of a size or colour.
+fn is_variant(change: &Change) -> bool {
+    match change.body.op {
+        Op::Create => change.body.fields.iter().any(|field| field.field == variants::FIELD),
+        Op::Update | Op::Hide | Op::Send | Op::Restore | Op::None => change.body.target.as_deref().and_then(Place::of).is_some(),
+    }
+}
+
 /// The mark that a product of ours carries until it is recorded.
-fn reference(change: &Change) -> String {
+pub(super) fn reference(change: &Change) -> String {
     format!("tradesync:{}", change.id)
 }
 
@@ -387,15 +384,15 @@ pub(super) fn ended(written: Written) -> Option<Applied> {
     }
 }
 
-fn bad_item(field: &str, detail: &str) -> FaultView {
+pub(super) fn bad_item(field: &str, detail: &str) -> FaultView {
     FaultView::from(&Fault::new(Code::BadItem, format!("{field}: {detail}")))
 }
 
-fn decimal(value: &Value) -> Option<Decimal> {
+pub(super) fn decimal(value: &Value) -> Option<Decimal> {
     value.as_str().and_then(number::parse_decimal)
 }
 
-fn both<T>(field: &FieldChange, read: impl Fn(&Value) -> Option<T>) -> Result<Option<(T, T)>, Fault> {
+pub(super) fn both<T>(field: &FieldChange, read: impl Fn(&Value) -> Option<T>) -> Result<Option<(T, T)>, Fault> {
     let values = field.old.as_ref().and_then(&read).zip(read(&field.new));
     values.map(Some).ok_or_else(|| Fault::internal(format!("the change of {} cannot be read back", field.field)))
 }
@@ -424,13 +421,16 @@ impl Observe for Writing {
 #[async_trait]
 impl Apply for Writing {
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault> {
-        let of = |ops: &[Op]| batch.iter().filter(|change| ops.contains(&change.body.op)).collect::<Vec<_>>();
+        let of = |ops: &[Op]| batch.iter().filter(|change| ops.contains(&change.body.op) && !is_variant(change)).collect::<Vec<_>>();
         let mut updated = self.apply_updates(&of(&[Op::Update, Op::Restore])).await?.into_iter();
         let mut created = self.apply_creations(&of(&[Op::Create]), again).await?.into_iter();
+        let mut variants = self.apply_variants(batch, again).await?;
         batch
             .iter()
-            .map(|change| {
+            .enumerate()
+            .map(|(place, change)| {
                 let answer = match change.body.op {
+                    _ if variants.contains_key(&place) => variants.remove(&place),
                     Op::Update | Op::Restore => updated.next(),
                     Op::Create => created.next(),
                     Op::Hide | Op::Send | Op::None => None,
@@ -442,9 +442,13 @@ impl Apply for Writing {
 
     async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault> {
         let begun = self.writer.begun(&creations.iter().map(reference).collect::<Vec<_>>()).await?;
-        let standing: Vec<&Change> = creations.iter().filter(|change| begun.contains(&reference(change))).collect();
-        let mut applied = self.apply_creations(&standing, true).await?.into_iter();
+        let standing: Vec<Change> = creations.iter().filter(|change| begun.contains(&reference(change))).cloned().collect();
+        let mut applied = self.apply(&standing, true).await?.into_iter();
         Ok(creations.iter().map(|change| if begun.contains(&reference(change)) { applied.next() } else { None }).collect())
+    }
+
+    async fn joins(&mut self, creations: &[Change]) -> Result<HashMap<String, String>, Fault> {
+        self.families.joined(creations).await
     }
 
     async fn recorded(&mut self) -> Result<(), Fault> {
@@ -452,7 +456,8 @@ impl Apply for Writing {
     }
 
     async fn recorded_earlier(&mut self, creations: &[Change]) -> Result<(), Fault> {
-        let made = creations.iter().filter_map(|change| Some((change.body.target.as_ref()?.parse().ok()?, reference(change)))).collect();
+        let made =
+            creations.iter().filter_map(|change| Some((product_id(change.body.target.as_ref()?).ok()?, reference(change)))).collect();
         self.writer.settle_earlier(made).await
     }
 

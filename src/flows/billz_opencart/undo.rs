@@ -10,7 +10,7 @@ use super::{
     rules::BillzOpencart,
     site_sales,
     target::{self, Standing},
-    vanished,
+    vanished, variants,
 };
 use crate::{
     domain::number,
@@ -63,6 +63,13 @@ pub fn beside(field: &str) -> Option<&'static str> {
         vanished::FIELD => Some("status"),
         _ => None,
     }
+}
+
+/// What hides a thing that was made: the status of a product, which goes for its first size, too. A size that joined a product later is
+/// sold out instead: the storefront shows no value without stock, and the others stay.
+pub fn hidden_by(observed: &Observation) -> &'static str {
+    let joined = observed.values.get(variants::FIRST).and_then(Value::as_bool) == Some(false);
+    if joined { "quantity" } else { "status" }
 }
 
 /// What will stand there once the change is carried out.

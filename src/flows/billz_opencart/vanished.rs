@@ -9,6 +9,7 @@ use super::{
     rules::{BillzOpencart, skipped},
     settings::Vanished,
     target::Standing,
+    variants,
 };
 use crate::engine::{
     flow::{Decision, Gone, Item, LinkDecision},
@@ -26,6 +27,8 @@ pub fn decide(rules: &BillzOpencart, item: &Item<'_>, gone: &Gone) -> Decision {
     let since = gone.since.format("%Y-%m-%d %H:%M UTC").to_string();
     let fields = match rules.settings.vanished {
         Vanished::Leave => Vec::new(),
+        // A size is not hidden without the others: it is sold out.
+        Vanished::Disable if variants::is_linked(item.link) => emptied(&standing, &since),
         Vanished::Zero => emptied(&standing, &since),
         Vanished::Disable => hidden(&standing, &since),
     };

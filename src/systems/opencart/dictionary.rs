@@ -44,6 +44,13 @@ pub enum Dictionary {
         /// `attribute_group_id`.
         group: i64,
     },
+    /// Options of which one value is chosen.
+    Options,
+    /// Values of one option.
+    OptionValues {
+        /// `option_id`.
+        option: i64,
+    },
 }
 
 /// A name that is looked for, and to be made if it is not there. Plain text.
@@ -111,6 +118,21 @@ struct Texts {
     texts: Ident,
     id: &'static str,
     parent: Option<(&'static str, i64)>,
+    /// Only rows of which one is chosen count (`type`), and such are made.
+    one_of: bool,
+}
+
+impl Texts {
+    /// Which rows belong to the dictionary.
+    fn limit(&self, sql: &mut Sql, mut word: &'static str) {
+        if let Some((column, parent)) = self.parent {
+            sql.push(&format!(" {word} e.`{column}` = ")).bind(parent);
+            word = "AND";
+        }
+        if self.one_of {
+            sql.push(&format!(" {word} e.`type` IN ('select', 'radio')"));
+        }
+    }
 }
 
 impl Reader {
@@ -128,15 +150,14 @@ impl Reader {
                 sql.push(&format!(") AS SIGNED) AS complete FROM {} m ORDER BY m.`manufacturer_id`", self.tables.manufacturer));
                 sql
             }
-            Some(Texts { table, texts, id, parent }) => {
+            Some(limited) => {
+                let Texts { table, texts, id, .. } = &limited;
                 let mut sql = Sql::new(format!(
                     "SELECT CAST(e.`{id}` AS SIGNED) AS id, d.`name` AS name, CAST((SELECT COUNT(*) FROM {texts} t WHERE t.`{id}` = e.`{id}`) >= (SELECT COUNT(*) FROM {}) AS SIGNED) AS complete \
                      FROM {table} e JOIN {texts} d ON d.`{id}` = e.`{id}`",
                     self.tables.language
                 ));
-                if let Some((column, parent)) = parent {
-                    sql.push(&format!(" WHERE e.`{column}` = ")).bind(parent);
-                }
+                limited.limit(&mut sql, "WHERE");
                 sql.push(&format!(" ORDER BY e.`{id}`, d.`language_id`"));
                 sql
             }
@@ -157,12 +178,28 @@ impl Reader {
                 texts: tables.attribute_group_description.clone(),
                 id: "attribute_group_id",
                 parent: None,
+                one_of: false,
             }),
             Dictionary::Attributes { group } => Some(Texts {
                 table: tables.attribute.clone(),
                 texts: tables.attribute_description.clone(),
                 id: "attribute_id",
                 parent: Some(("attribute_group_id", *group)),
+                one_of: false,
+            }),
+            Dictionary::Options => Some(Texts {
+                table: tables.option.clone(),
+                texts: tables.option_description.clone(),
+                id: "option_id",
+                parent: None,
+                one_of: true,
+            }),
+            Dictionary::OptionValues { option } => Some(Texts {
+                table: tables.option_value.clone(),
+                texts: tables.option_value_description.clone(),
+                id: "option_value_id",
+                parent: Some(("option_id", *option)),
+                one_of: false,
             }),
         }
     }
@@ -260,6 +297,7 @@ impl Writer {
             None => {
                 let mut row = BTreeMap::from([("sort_order", Value::Int(0))]);
                 row.extend(texts.parent.map(|(column, parent)| (column, Value::Int(parent))));
+                row.extend(texts.one_of.then(|| ("type", "select".into())));
                 self.put("INSERT", &texts.table, &[row], None).await?;
                 self.last_id().await?
             }
@@ -271,7 +309,9 @@ impl Writer {
             .iter()
             .map(|language| {
                 let name = text::fit(entry.in_language(&language.code), &column).text;
-                [(texts.id, Value::Int(id)), ("language_id", language.id.into()), ("name", name.into())].into()
+                let row = [(texts.id, Value::Int(id)), ("language_id", language.id.into()), ("name", name.into())];
+                // Names of option values carry their option as well; other tables do not have the column, and it is left out.
+                row.into_iter().chain(texts.parent.map(|(column, parent)| (column, Value::Int(parent)))).collect()
             })
             .collect();
         self.put("INSERT IGNORE", &texts.texts, &rows, None).await?;
@@ -286,9 +326,7 @@ impl Writer {
             table = texts.table,
             names = texts.texts
         ));
-        if let Some((column, parent)) = texts.parent {
-            sql.push(&format!(" AND e.`{column}` = ")).bind(parent);
-        }
+        texts.limit(&mut sql, "AND");
         sql.push(&format!(" ORDER BY e.`{}` LIMIT 1", texts.id));
         Ok(self.rows::<IdRow>(sql).await?.into_iter().next().map(|row| row.id))
     }

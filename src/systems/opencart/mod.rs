@@ -10,6 +10,7 @@
 //! | which categories there are, and which products stand in them | `categories` |
 //! | how products are made | `create`, `create_rows`, `attributes`, `addresses` (SEO), `keyword`, `weight`, `text` |
 //! | what products share by name | [`dictionary`] |
+//! | sizes and colours with their own stock | `option_values` |
 //! | pictures | `pictures` (rows), `image_folder` (files), [`bridge`] (files, where the disk is not ours) |
 //! | what is cleared afterwards | `cache` |
 //! | statements, columns found at run time | `sql`, `schema` |
@@ -38,6 +39,7 @@ pub mod dictionary;
 mod image_folder;
 mod keyword;
 mod observe;
+mod option_values;
 pub mod options;
 mod pictures;
 mod sales;
@@ -67,9 +69,10 @@ pub use details::{Details, DetailsUpdate, Texts};
 pub use dictionary::{Dictionary, Entry, Standing, same_name};
 pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
+pub use option_values::{OptionValueUpdate, ProductOption};
 pub use options::{KeyColumn, Options, SellerAdapter};
 pub use pictures::ProductPictures;
-pub use sales::Sold;
+pub use sales::{Shelf, Sold};
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};

@@ -82,11 +82,11 @@ struct SpecialRow {
     date_end: String,
 }
 
-fn money(text: &str) -> Result<Decimal, Fault> {
+pub(super) fn money(text: &str) -> Result<Decimal, Fault> {
     parse_decimal(text).ok_or_else(|| Fault::internal(format!("the shop's database holds a price that we cannot read: {text}")))
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 

@@ -28,12 +28,17 @@ pub struct Sold {
     pub recent: Vec<(DateTime<Utc>, i64)>,
 }
 
-/// The sums as they stood at an event of the shop's orders.
-pub(super) struct Sales {
-    /// The last row of the orders' history: each move of an order adds one.
-    event: i64,
-    by_product: HashMap<u64, Sold>,
+/// What stock is counted of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// Products, by `product_id`.
+    Products,
+    /// Their sizes and colours, by `product_option_value_id`.
+    OptionValues,
 }
+
+/// The sums as they stood at an event of the shop's orders: its last row of the history, to which each move of an order adds one.
+pub(super) type Known = HashMap<Shelf, (i64, HashMap<u64, Sold>)>;
 
 #[derive(QueryableByName)]
 struct EventRow {
@@ -62,19 +67,38 @@ impl Reader {
     ///
     /// Errors: `TargetUnavailable`; `RemoteForbidden` where the shop's user may not read the orders.
     pub async fn products_and_sales(&mut self, ids: &[u64]) -> Result<(HashMap<u64, Product>, HashMap<u64, Sold>), Fault> {
+        self.shelf_and_sales(Shelf::Products, ids).await
+    }
+
+    /// The same for either kind of shelf.
+    ///
+    /// Errors: as [`Reader::products_and_sales`].
+    pub async fn shelf_and_sales(&mut self, shelf: Shelf, ids: &[u64]) -> Result<(HashMap<u64, Product>, HashMap<u64, Sold>), Fault> {
         let mut event = self.last_order_event().await?;
         let mut round = 0;
         loop {
             round += 1;
-            if self.sales.as_ref().is_none_or(|sales| sales.event != event) {
-                self.sales = Some(Sales { event, by_product: self.sold().await? });
+            if self.sales.get(&shelf).is_none_or(|(known, _)| *known != event) {
+                let sold = self.sold(shelf).await?;
+                self.sales.insert(shelf, (event, sold));
             }
-            let products = self.products(ids).await?;
+            let products = self.shelf(shelf, ids).await?;
             let before = std::mem::replace(&mut event, self.last_order_event().await?);
             if before == event || round == ROUNDS {
-                let sold = self.sales.iter().flat_map(|sales| ids.iter().filter_map(|id| Some((*id, sales.by_product.get(id)?.clone()))));
+                let sold = self.sales.get(&shelf).into_iter();
+                let sold = sold.flat_map(|(_, sold)| ids.iter().filter_map(|id| Some((*id, sold.get(id)?.clone()))));
                 return Ok((products, sold.collect()));
             }
+        }
+    }
+
+    /// What stands on a shelf now.
+    ///
+    /// Errors: `TargetUnavailable`.
+    pub async fn shelf(&mut self, shelf: Shelf, ids: &[u64]) -> Result<HashMap<u64, Product>, Fault> {
+        match shelf {
+            Shelf::Products => self.products(ids).await,
+            Shelf::OptionValues => self.option_values(ids).await,
         }
     }
 
@@ -90,23 +114,36 @@ impl Reader {
     }
 
     /// One query for the whole shop: `order_product` has no index on the product, so asking for some would scan it all the same.
-    async fn sold(&mut self) -> Result<HashMap<u64, Sold>, Fault> {
+    async fn sold(&mut self, shelf: Shelf) -> Result<HashMap<u64, Sold>, Fault> {
         let mut counted = statuses(self.setting("config_processing_status").await?.as_deref());
         counted.extend(statuses(self.setting("config_complete_status").await?.as_deref()));
         if counted.is_empty() {
             return Ok(HashMap::new());
         }
         let (order, line) = (self.order_table("order")?, self.order_table("order_product")?);
+        let (id, items) = match shelf {
+            Shelf::Products => {
+                ("i.`product_id`", format!("JOIN {} p ON p.`product_id` = i.`product_id` AND p.`subtract` <> 0", self.tables.product))
+            }
+            Shelf::OptionValues => (
+                "v.`product_option_value_id`",
+                format!(
+                    "JOIN {} x ON x.`order_product_id` = i.`order_product_id` JOIN {} v ON v.`product_option_value_id` = x.`product_option_value_id` AND v.`subtract` <> 0 \
+                     JOIN {} p ON p.`product_id` = v.`product_id`",
+                    self.order_table("order_option")?,
+                    self.tables.product_option_value,
+                    self.tables.product
+                ),
+            ),
+        };
         let mut sql = Sql::new(format!(
-            "SELECT CAST(i.`product_id` AS SIGNED) AS product_id, CAST(SUM(i.`quantity`) AS SIGNED) AS quantity, \
+            "SELECT CAST({id} AS SIGNED) AS product_id, CAST(SUM(i.`quantity`) AS SIGNED) AS quantity, \
              CAST(IF(o.`date_modified` >= NOW() - INTERVAL 1 DAY, UNIX_TIMESTAMP(o.`date_modified`), 0) AS SIGNED) AS moved_at \
-             FROM {order} o JOIN {line} i ON i.`order_id` = o.`order_id` JOIN {} p ON p.`product_id` = i.`product_id` AND p.`subtract` <> 0 \
-             WHERE o.`order_status_id` IN (",
-            self.tables.product
+             FROM {order} o JOIN {line} i ON i.`order_id` = o.`order_id` {items} WHERE o.`order_status_id` IN (",
         ));
         sql.bind_list(counted).push(") AND ");
         self.seller.condition(&mut sql);
-        sql.push(" GROUP BY i.`product_id`, moved_at");
+        sql.push(&format!(" GROUP BY {id}, moved_at"));
         let mut sold: HashMap<u64, Sold> = HashMap::new();
         for row in self.rows::<SoldRow>(sql).await.map_err(orders_unreadable)? {
             let product = sold.entry(u64::try_from(row.product_id).unwrap_or_default()).or_default();

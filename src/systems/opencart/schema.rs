@@ -44,6 +44,13 @@ pub(super) struct Tables {
     pub(super) product_attribute: Ident,
     pub(super) seo_url: Ident,
     pub(super) event: Ident,
+    /// Asked for by goods with variants alone, so a shop's user needs no rights to them otherwise.
+    pub(super) option: Ident,
+    pub(super) option_description: Ident,
+    pub(super) option_value: Ident,
+    pub(super) option_value_description: Ident,
+    pub(super) product_option: Ident,
+    pub(super) product_option_value: Ident,
     /// Only where the shop has the Google extension.
     pub(super) google_product: Ident,
     /// Only in ocStore (facts section 9).
@@ -79,9 +86,29 @@ impl Tables {
             product_attribute: name("product_attribute")?,
             seo_url: name("seo_url")?,
             event: name("event")?,
+            option: name("option")?,
+            option_description: name("option_description")?,
+            option_value: name("option_value")?,
+            option_value_description: name("option_value_description")?,
+            product_option: name("product_option")?,
+            product_option_value: name("product_option_value")?,
             google_product: name("googleshopping_product")?,
             manufacturer_description: name("manufacturer_description")?,
         })
+    }
+
+    /// Those that are looked at only where they are wanted.
+    pub(super) fn optional(&self) -> [&Ident; 8] {
+        [
+            &self.google_product,
+            &self.manufacturer_description,
+            &self.option,
+            &self.option_description,
+            &self.option_value,
+            &self.option_value_description,
+            &self.product_option,
+            &self.product_option_value,
+        ]
     }
 
     /// Those that every shop has.

@@ -47,7 +47,7 @@ pub struct Reader {
     pub(super) seller: Seller,
     pub(super) time_zone: String,
     pub(super) notes: Vec<String>,
-    pub(super) sales: Option<super::sales::Sales>,
+    pub(super) sales: super::sales::Known,
     max_packet: usize,
 }
 
@@ -128,7 +128,7 @@ impl Reader {
             seller: Seller::Whole,
             time_zone: "+00:00".to_owned(),
             notes: Vec::new(),
-            sales: None,
+            sales: super::sales::Known::default(),
             max_packet: 1 << 20,
         })
     }
@@ -151,9 +151,14 @@ impl Reader {
 
         let ownership = self.options.seller.ownership()?;
         let extra = seller::table_names(&ownership, &self.options.table_prefix);
-        let optional = [self.tables.google_product.name(), self.tables.manufacturer_description.name()];
-        let names: Vec<&str> =
-            self.tables.all().into_iter().map(db::Ident::name).chain(optional).chain(extra.iter().map(String::as_str)).collect();
+        let names: Vec<&str> = self
+            .tables
+            .all()
+            .into_iter()
+            .chain(self.tables.optional())
+            .map(db::Ident::name)
+            .chain(extra.iter().map(String::as_str))
+            .collect();
         let question = schema::question(names);
         self.schema = Schema::new(self.rows::<Column>(question).await?);
         let (tables, schema) = (&self.tables, &self.schema);

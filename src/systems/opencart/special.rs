@@ -131,6 +131,11 @@ fn over(row: &Special, today: &str) -> bool {
     dated(&row.date_end) && row.date_end.as_str() <= today
 }
 
+/// Whether the storefront never shows this row again.
+pub fn special_is_over(row: &Special, today: NaiveDate) -> bool {
+    over(row, &day(today))
+}
+
 /// Whether the storefront shows this row today.
 pub fn special_is_live(row: &Special, today: NaiveDate) -> bool {
     let today = day(today);

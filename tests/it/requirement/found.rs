@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Seller};
-use crate::support::{FIRST, change_of};
+use super::{EACH, Seller};
+use crate::support::{Api, FIRST, change_of};
 
 /// «Если товар найден, то у него обновляются следующие поля: - Остаток»
 #[tokio::test(flavor = "multi_thread")]
 async fn if_a_good_is_found_its_stock_is_updated() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let good = seller.good("1000", "5");
         seller.press_synchronise().await;
         for stock in ["9", "0", "3"] {
@@ -24,8 +24,8 @@ async fn if_a_good_is_found_its_stock_is_updated() {
 /// «Если товар найден, то у него обновляются следующие поля: - Цена»
 #[tokio::test(flavor = "multi_thread")]
 async fn if_a_good_is_found_its_price_is_updated() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let good = seller.good("1000", "5");
         seller.press_synchronise().await;
         for price in ["1500", "700"] {
@@ -40,14 +40,14 @@ async fn if_a_good_is_found_its_price_is_updated() {
 /// Цена - Сумма скидки.» For Billz 2: «если эти значения в выборке появятся, то их надо обработать аналогично billz1».
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_on_the_tab_special_is_created_or_edited_without_dates_and_its_amount_is_price_less_discount() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let good = seller.good("1000", "5");
         seller.press_synchronise().await;
         assert_eq!(seller.specials(&good).await, Vec::<String>::new());
         // Created, then edited; a row that a person made does not stand beside it.
-        for (place, price) in ["850", "820"].into_iter().enumerate() {
-            seller.discount(&good, Some(price));
+        for (place, (price, amount)) in [("850", 150), ("820", 180)].into_iter().enumerate() {
+            seller.discount(&good, 1000, amount);
             let run = seller.stage.full(&seller.connection, &seller.shops[0]).await;
             let rows = [1, 2].map(|group| format!("{group}:{price}:0000-00-00:0000-00-00"));
             assert_eq!(seller.specials(&good).await, rows, "one row per customer group, no dates");
@@ -76,6 +76,24 @@ async fn special_is_over(seller: &Seller, good: &str, ending: &str) {
     assert_eq!(seller.stage.database.number(&live), 0, "the storefront shows none");
 }
 
+/// «Для billz1, если в выборке Сумма скидки=0, а в товаре на kmall.uz присутствует запись на вкладке "Акция", то необходимо либо удалить
+/// акцию, либо закрыть ее (поставить дату окончания) вчерашним числом.»
+#[tokio::test(flavor = "multi_thread")]
+async fn billz1_if_the_discount_is_0_and_a_special_exists_it_is_removed_or_closed_with_yesterdays_date() {
+    for ending in ["remove", "close"] {
+        let seller = Seller::new(Api::Billz1, 1, json!({"specials": ending})).await;
+        let good = seller.good("1000", "5");
+        seller.press_synchronise().await;
+        // Whoever made it, and though the price did not move.
+        seller.add_special(&good, "600").await;
+        let run = seller.press_synchronise().await;
+        special_is_over(&seller, &good, ending).await;
+        let change = change_of(&seller.stage.item(&run, &good).await, "special");
+        assert_eq!((&change["old"], &change["rule"]), (&json!("600"), &json!("discount_ended")));
+        assert_eq!(seller.press_synchronise().await["counts"]["updated"], 0);
+    }
+}
+
 /// «если обновилась цена товара, а в товаре на kmall.uz присутствует запись на вкладке "Акция", то необходимо либо удалить акцию, либо
 /// закрыть ее (поставить дату окончания) вчерашним числом» (billz2)
 #[tokio::test(flavor = "multi_thread")]
@@ -98,14 +116,14 @@ async fn billz2_if_the_price_was_updated_and_a_special_exists_it_is_removed_or_c
 /// «для billz2 … если эти значения в выборке появятся, то их надо обработать аналогично billz1»: a promotion that is gone ends its special.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_discount_that_is_gone_ends_its_special() {
-    for api in Api::EACH {
+    for api in EACH {
         for ending in ["remove", "close"] {
-            let seller = Seller::new(*api, 1, json!({"specials": ending})).await;
+            let seller = Seller::new(api, 1, json!({"specials": ending})).await;
             let good = seller.good("1000", "5");
-            seller.discount(&good, Some("850"));
+            seller.discount(&good, 1000, 150);
             seller.press_synchronise().await;
             assert_eq!(seller.specials(&good).await.len(), 2);
-            seller.discount(&good, None);
+            seller.discount(&good, 1000, 0);
             seller.stage.full(&seller.connection, &seller.shops[0]).await;
             special_is_over(&seller, &good, ending).await;
         }
@@ -115,8 +133,8 @@ async fn a_discount_that_is_gone_ends_its_special() {
 /// «Т.е. итого - необходимо обновить остатки и цены товара, включая цены по акциям/скидкам.»
 #[tokio::test(flavor = "multi_thread")]
 async fn in_sum_stock_and_prices_are_updated_including_prices_by_specials_and_discounts() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let good = seller.good("1000", "5");
         seller.press_synchronise().await;
         let product = seller.product(&good).await;
@@ -126,7 +144,7 @@ async fn in_sum_stock_and_prices_are_updated_including_prices_by_specials_and_di
             .cell(&format!("SELECT name FROM oc_product_description WHERE product_id = {product} AND language_id = 1"));
         seller.reprice(&good, "1200");
         seller.restock(&good, "8");
-        seller.discount(&good, Some("1100"));
+        seller.discount(&good, 1200, 100);
         seller.stage.full(&seller.connection, &seller.shops[0]).await;
         assert_eq!(seller.shelf(&good).await, "8 1200 1");
         assert!(seller.specials(&good).await.iter().all(|row| row.contains(":1100:")));
@@ -141,8 +159,8 @@ async fn in_sum_stock_and_prices_are_updated_including_prices_by_specials_and_di
 /// «Должна быть предусмотрена возможность посмотреть отчет (лог) проведенной синхронизации.»
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_of_a_synchronisation_can_be_seen() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let (good, junk) = (seller.good("1000.4", "5"), seller.good("1", "5"));
         seller.press_synchronise().await;
         seller.reprice(&good, "1200.4");

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Api, Seller};
-use crate::support::FIRST;
+use super::{EACH, Seller};
+use crate::support::{Api, FIRST};
 
 /// «Если товар не найден, то происходит импорт нового товара из billz в kmall.uz.»
 #[tokio::test(flavor = "multi_thread")]
 async fn if_a_good_is_not_found_a_new_product_is_imported() {
-    for api in Api::EACH {
-        let seller = Seller::new(*api, 1, json!({})).await;
+    for api in EACH {
+        let seller = Seller::new(api, 1, json!({})).await;
         let good = seller.good("1000", "5");
         let run = seller.press_synchronise().await;
         assert_eq!(seller.stage.outcome(&run, &good).await, "created new_product");

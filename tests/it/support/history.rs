@@ -90,12 +90,12 @@ impl Stage {
         );
         none(
             "products without a link",
-            "SELECT CONCAT(p.product_id, ' ', p.model) AS words FROM oc_product p LEFT JOIN tradesync_links l ON l.target_key = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
+            "SELECT CONCAT(p.product_id, ' ', p.model) AS words FROM oc_product p LEFT JOIN tradesync_links l ON SUBSTRING_INDEX(l.target_key, '#', 1) = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
              WHERE l.id IS NULL LIMIT 5",
         );
         none(
             "links without a product",
-            "SELECT CONCAT(l.source_key, ' ', l.target_key) AS words FROM tradesync_links l LEFT JOIN oc_product p ON l.target_key = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
+            "SELECT CONCAT(l.source_key, ' ', l.target_key) AS words FROM tradesync_links l LEFT JOIN oc_product p ON SUBSTRING_INDEX(l.target_key, '#', 1) = CAST(p.product_id AS CHAR) COLLATE utf8mb4_bin \
              WHERE l.state = 'linked' AND p.product_id IS NULL LIMIT 5",
         );
         none(

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{Settings, UnmappedCategory, Variants, complete, defaults};
+use super::{Settings, UnmappedCategory, complete, defaults};
 use crate::{
     domain::{clock, name, number},
     engine::brakes::limits,
@@ -106,9 +106,6 @@ impl Settings {
         }
         if self.unmapped_category == UnmappedCategory::Default && self.default_category_id.is_none() {
             wrong("/default_category_id", "unmapped_category is \"default\", so a category id is needed here".into());
-        }
-        if self.variants != Variants::Separate {
-            wrong("/variants", "this version serves the default only".into());
         }
         self.seller_rules(&mut wrong);
         for error in limits::check(&self.brakes) {
