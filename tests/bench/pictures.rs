@@ -56,8 +56,16 @@ async fn measure(ms: u32) -> (f64, f64) {
     let spent = phases(&stage, run["id"].as_str().unwrap());
     let seconds = spent.iter().find(|(phase, _)| phase == "pictures").unwrap().1 / 1_000.0;
     println!("{PICTURES} pictures: the run's pictures {seconds:.2} s");
+    let stored = walk(&root);
+    assert!(stored >= PICTURES, "{stored} files: each picture is another one");
     std::fs::remove_dir_all(root).unwrap();
     (plain, seconds)
+}
+
+/// Files below a folder.
+fn walk(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
 }
 
 pub async fn run() -> Vec<Row> {

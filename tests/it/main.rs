@@ -31,6 +31,7 @@ mod retention;
 mod retry_list;
 mod schedules;
 mod secrets;
+mod sellers_at_once;
 mod shop;
 mod site_sales;
 mod specials;

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use crate::support::{BILLZ_KEY, FIRST, Setup, Spawn, Stage, change_of};
 
 /// A stage whose service may write below a folder of its own; the folder goes with it.
-struct Shop {
-    stage: Stage,
+pub struct Shop {
+    pub stage: Stage,
     root: PathBuf,
 }
 
@@ -29,17 +29,27 @@ impl Drop for Shop {
 
 impl Shop {
     async fn new() -> Self {
+        Self::spawned(Spawn::default()).await
+    }
+
+    /// Its first process is spawned like this.
+    pub async fn spawned(spawn: Spawn) -> Self {
         let root = std::env::temp_dir().join(format!("tradesync-pictures-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(root.join("image/catalog/billz")).unwrap();
-        let spawn = Spawn::default().with("TRADESYNC_IMAGE_ROOT", root.to_str().unwrap());
+        let spawn = spawn.with("TRADESYNC_IMAGE_ROOT", root.to_str().unwrap());
         let stage = Stage::with(Setup { products: 0, spawn, ..Setup::default() }).await;
         let photos = format!("{}/pictures", stage.billz.url);
         stage.billz.billz2.set_switches(|switches| switches.photos = photos);
         Self { stage, root }
     }
 
+    /// A process that may write there, too.
+    pub fn spawn(&self, spawn: Spawn) -> Spawn {
+        spawn.with("TRADESYNC_IMAGE_ROOT", self.root.to_str().unwrap())
+    }
+
     /// Settings with pictures: the sandbox's host is in a private network, so it has to be allowed.
-    fn settings(over: Value) -> Value {
+    pub fn settings(over: Value) -> Value {
         let mut settings = json!({"images": {"dir": "image/catalog/billz", "allow_hosts": ["127.0.0.1"], "max_bytes": 1_000_000}});
         for (name, value) in over.as_object().unwrap() {
             settings[name] = value.clone();
@@ -52,7 +62,7 @@ impl Shop {
     }
 
     /// Main picture and gallery of a product, as the shop would show them.
-    fn shown(&self, product: i64) -> Vec<String> {
+    pub fn shown(&self, product: i64) -> Vec<String> {
         let mut pictures =
             self.stage.database.words(&format!("SELECT IFNULL(image, '') AS words FROM oc_product WHERE product_id = {product}"));
         pictures.extend(self.stage.database.words(&format!(
@@ -62,7 +72,7 @@ impl Shop {
     }
 
     /// Every file in the shop's folder, by its path in the shop.
-    fn files(&self) -> BTreeSet<String> {
+    pub fn files(&self) -> BTreeSet<String> {
         fn walk(folder: &Path, image: &Path, found: &mut BTreeSet<String>) {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -201,6 +211,30 @@ async fn a_picture_that_comes_late_takes_its_place() {
         (&json!({"fetched": 1, "failed": 0, "shown": 1, "waiting": 0}), vec!["jpg", "png", "gif"])
     );
     assert_eq!(shop.stage.database.number("SELECT COUNT(*) AS number FROM tradesync_retries"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_holds_pictures_that_were_wished_for_before_it() {
+    let shop = Shop::new().await;
+    let good = shop.good(&["late-1/a.jpg"]);
+    let (connection, stream) = shop.stage.simple(Shop::settings(json!({}))).await;
+    shop.stage.sync(&connection, &stream, "full").await;
+    let product = shop.stage.product_of(&connection, &good).await;
+    for lock in [json!({"source": good}), json!({"target": product.to_string(), "fields": ["images"]})] {
+        shop.stage.lock(&connection, json!([lock])).await;
+        shop.time_passes();
+        let run = shop.stage.full(&connection, &stream).await;
+        assert_eq!((&run["pictures"]["fetched"], shop.shown(product)), (&json!(0), vec![String::new()]), "{run}");
+    }
+    // Fields that are locked for all products are so where they stand: what we make has its pictures, late ones as well.
+    shop.stage.lock(&connection, json!([{"fields": ["images"]}])).await;
+    let new = shop.good(&["b.jpg", "late-1/c.jpg"]);
+    shop.time_passes();
+    shop.stage.sync(&connection, &stream, "full").await;
+    assert_eq!(endings(&shop.shown(product)), ["jpg"], "it has waited since before the lock");
+    shop.time_passes();
+    shop.stage.full(&connection, &stream).await;
+    assert_eq!(endings(&shop.shown(shop.stage.product_of(&connection, &new).await)), ["jpg", "jpg"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -393,14 +427,13 @@ async fn killed_at(point: &str) {
     let photos = ["a.jpg", "b.png", "c.webp"];
     let goods: Vec<String> = (0..4).map(|_| shop.good(&photos)).collect();
     let (connection, stream) = shop.stage.simple(Shop::settings(json!({}))).await;
-    let root = shop.root.to_str().unwrap().to_owned();
-    let spawn = |spawn: Spawn| spawn.with("TRADESYNC_IMAGE_ROOT", &root);
-    shop.stage.restart(&spawn(Spawn::failing_at(point))).await;
+    let (dying, living) = (shop.spawn(Spawn::failing_at(point)), shop.spawn(Spawn::default()));
+    shop.stage.restart(&dying).await;
     let run = shop.stage.start(&connection, &stream, "full").await;
     assert!(shop.stage.service.ended(Duration::from_secs(30)).await && shop.stage.service.aborted(), "{point} was never passed");
     let links_before = shop.stage.database.products();
     assert_eq!(links_before, 4, "prices and products do not wait for pictures");
-    shop.stage.restart(&spawn(Spawn::default())).await;
+    shop.stage.restart(&living).await;
     let run = shop.stage.rest.wait(&run).await;
     assert_eq!(
         (&run["state"], &run["counts"]["created"], &run["pictures"]["waiting"]),

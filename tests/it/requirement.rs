@@ -1,18 +1,22 @@
-//! The requirement «ТЗ: Интеграция маркетплейса kmall.uz (opencart 3.0.3.8) с приложением billz.uz», sections 2 to 4.2, sentence by
+//! The requirement «ТЗ: Интеграция маркетплейса kmall.uz (opencart 3.0.3.8) с приложением billz.uz», sections 1 to 4.2, sentence by
 //! sentence: each test is named after one and quotes it. What a sentence leaves open stands in other modules; here is only whether
 //! the sentence is true.
 //!
 //! | section | tests |
 //! |---|---|
+//! | 1 which Billz, with which keys | [`accounts`] |
 //! | 2 «Список магазинов billz» | [`shops`] |
+//! | 3 buttons and fields of the seller's list of goods | [`panel`] |
 //! | 4 selection, authentication, matching by id | [`selection`] |
 //! | 4.1 «Если товар не найден» | [`not_found`] |
 //! | 4.2 «Если товар найден» | [`found`] |
 //!
-//! Sections 1, 3 and 5 speak of the panel, 6 of the demo accounts.
+//! Section 5 is [`super::schedules`]; section 6 speaks of the demo accounts.
 
+mod accounts;
 mod found;
 mod not_found;
+mod panel;
 mod selection;
 mod shops;
 
@@ -35,7 +39,12 @@ pub struct Seller {
 impl Seller {
     /// A seller with this many shops in the list, and nothing to sell yet.
     pub async fn new(api: Api, shops: usize, settings: Value) -> Self {
-        let stage = Stage::empty_of(api).await;
+        Self::on(Stage::empty_of(api).await, shops, settings).await
+    }
+
+    /// The same on a stage that was made for it.
+    pub async fn on(stage: Stage, shops: usize, settings: Value) -> Self {
+        let api = stage.api;
         let connection = stage.connect(settings).await;
         let shops = stage.streams(&connection, shops).await;
         Self { stage, api, connection, shops }

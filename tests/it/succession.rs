@@ -115,6 +115,46 @@ async fn whoever_never_was_on_billz_1_does_not_go_there_and_shared_links_stay() 
     stage.rest.patch(&format!("/connections/{one}"), &go_over(&stage, Api::Billz2)).await.ok(200);
 }
 
+/// The seller's connection with Billz 1 is deleted and one with Billz 2 is made instead, in either order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_connection_in_place_of_a_deleted_one_doubles_no_goods() {
+    for made_before in [false, true] {
+        let mut stage = Stage::empty_of(Api::Billz1).await;
+        let (_, new) = goods(&mut stage);
+        let (old_connection, office) = stage.simple(json!({})).await;
+        stage.full(&old_connection, &office).await;
+        let links = stage.links(&old_connection).await;
+        let old_path = format!("/connections/{old_connection}");
+        if !made_before {
+            stage.rest.delete(&old_path).await.ok(204);
+        }
+        stage.api = Api::Billz2;
+        let (connection, shop) = stage.simple(json!({})).await;
+        if made_before {
+            stage.rest.delete(&old_path).await.ok(204);
+        }
+        let run = stage.sync(&connection, &shop, "full").await;
+        assert_eq!((&run["counts"]["held"], &run["counts"]["created"]), (&json!(3), &json!(0)), "{run}");
+        for source in &new {
+            stage.rest.post(&format!("/connections/{connection}/links/{source}/confirm"), &json!({})).await.ok(200);
+        }
+        let run = stage.full(&connection, &shop).await;
+        assert_eq!((&run["counts"]["created"], stage.database.products()), (&json!(0), 3), "{run}");
+        // Whoever comes back to the first account has its links again.
+        stage.rest.delete(&format!("/connections/{connection}")).await.ok(204);
+        stage.api = Api::Billz1;
+        let (back, office) = stage.simple(json!({})).await;
+        assert_eq!(stage.links(&back).await, links);
+        let run = stage.full(&back, &office).await;
+        assert_eq!((&run["counts"]["created"], &run["counts"]["held"], stage.database.products()), (&json!(0), &json!(0), 3), "{run}");
+        // Another owner's connection is no successor.
+        stage.rest.delete(&format!("/connections/{back}")).await.ok(204);
+        stage.simple_of("seller:43", json!({})).await;
+        let held = "SELECT COUNT(*) AS number FROM tradesync_links WHERE target_space IS NOT NULL";
+        assert_eq!(stage.database.number(held), 3);
+    }
+}
+
 fn stage_secrets() -> Value {
     json!({"secret": BILLZ_KEY, "username": crate::support::BILLZ_USERNAME})
 }
