@@ -150,29 +150,6 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
     Ok(())
 }
 
-/// Sets the links of a space aside: they are kept, but hold nothing in the target. Open questions are asked anew when it comes to that.
-pub(super) fn set_aside(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
-    use tradesync_links::dsl as l;
-    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::state.ne("linked"))).execute(connection)?;
-    diesel::update(l::tradesync_links.filter(l::space.eq(space))).set(l::target_space.eq(None::<String>)).execute(connection)?;
-    Ok(())
-}
-
-/// Takes up what was set aside. A link whose target another one has meanwhile is gone: its item is recognised anew.
-pub(super) fn take_up(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
-    use tradesync_links::dsl as l;
-    sql_query(
-        "UPDATE tradesync_links aside LEFT JOIN tradesync_links holder ON holder.target_space = ? AND holder.target_key = aside.target_key \
-         SET aside.target_space = ? WHERE aside.space = ? AND aside.target_space IS NULL AND holder.id IS NULL",
-    )
-    .bind::<Text, _>(target_of_space(space))
-    .bind::<Text, _>(target_of_space(space))
-    .bind::<Text, _>(space)
-    .execute(connection)?;
-    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::target_space.is_null())).execute(connection)?;
-    Ok(())
-}
-
 /// Links of these sources, in any state.
 pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
     use tradesync_links::dsl as l;

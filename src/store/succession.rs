@@ -14,7 +14,6 @@ use diesel::{
 use super::{
     connections,
     convert::text,
-    links,
     schema::{tradesync_connections, tradesync_links, tradesync_offered_streams, tradesync_records, tradesync_runs, tradesync_streams},
     transaction::Problem,
 };
@@ -44,7 +43,7 @@ pub(super) fn call_off_plans(connection: &mut MysqlConnection, id: &str) -> Resu
 pub(super) fn carry_out(connection: &mut MysqlConnection, before: &str, after: &Connection) -> Result<(), Problem> {
     refuse_if_needed(connection, &after.id, before)?;
     forget_what_was_read(connection, &after.id)?;
-    links::set_aside(connection, before)?;
+    set_aside(connection, before)?;
     adopt(connection, after)
 }
 
@@ -62,9 +61,9 @@ pub(super) fn adopt(connection: &mut MysqlConnection, of: &Connection) -> Result
     .bind::<Text, _>(target_of_space(&of.link_space))
     .load(connection)?;
     for orphan in orphans.iter().filter(|orphan| orphan.link_space != of.link_space) {
-        links::set_aside(connection, &orphan.link_space)?;
+        set_aside(connection, &orphan.link_space)?;
     }
-    links::take_up(connection, &of.link_space)
+    take_up(connection, &of.link_space)
 }
 
 /// The same when a connection was deleted beside one that writes into the same target for the same owner.
@@ -87,6 +86,29 @@ pub(super) fn adopt_after(connection: &mut MysqlConnection, deleted: &Connection
 struct SpaceRow {
     #[diesel(sql_type = Text)]
     link_space: String,
+}
+
+/// Sets the links of a space aside: they are kept, but hold nothing in the target. Open questions are asked anew when it comes to that.
+fn set_aside(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::state.ne("linked"))).execute(connection)?;
+    diesel::update(l::tradesync_links.filter(l::space.eq(space))).set(l::target_space.eq(None::<String>)).execute(connection)?;
+    Ok(())
+}
+
+/// Takes up what was set aside. A link whose target another one has meanwhile is gone: its item is recognised anew.
+fn take_up(connection: &mut MysqlConnection, space: &str) -> Result<(), Problem> {
+    use tradesync_links::dsl as l;
+    sql_query(
+        "UPDATE tradesync_links aside LEFT JOIN tradesync_links holder ON holder.target_space = ? AND holder.target_key = aside.target_key \
+         SET aside.target_space = ? WHERE aside.space = ? AND aside.target_space IS NULL AND holder.id IS NULL",
+    )
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(target_of_space(space))
+    .bind::<Text, _>(space)
+    .execute(connection)?;
+    diesel::delete(l::tradesync_links.filter(l::space.eq(space)).filter(l::target_space.is_null())).execute(connection)?;
+    Ok(())
 }
 
 /// Another connection between the same accounts stands on the same links: they cannot be set aside under it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tradesync::sandbox::{billz1, billz2};
 
-use crate::support::{ADMIN_KEY, Api, BILLZ_KEY, BILLZ_USERNAME, MASTER_KEY, Setup, Spawn, Stage, assert_done};
+use crate::support::{ADMIN_KEY, Api, BILLZ_KEY, BILLZ_USERNAME, MASTER_KEY, Setup, Spawn, Stage, TIME_FACTOR, assert_done};
 
 /// One test per Billz.
 macro_rules! for_both {
@@ -30,6 +30,8 @@ for_both! {
     a_run_that_is_killed_comes_to_the_same_end
     one_bad_item_stops_no_other
     an_expired_token_costs_one_refresh
+    a_429_is_obeyed_and_is_no_failure
+    goods_that_are_delivered_twice_count_once
     a_remote_that_is_down_leaves_shop_and_cursor_alone
     a_dry_run_makes_no_changing_call
     no_secret_is_in_any_log_or_table
@@ -161,6 +163,42 @@ async fn an_expired_token_costs_one_refresh(api: Api) {
     assert_done(&stage.sync(&connection, &stream, "incremental").await, "expired");
     assert_eq!(questions(&stage).len(), before + 2, "the refused question and its one repetition");
     assert_eq!(stage.billz.billz2.state().logins, logins + u64::from(api == Api::Billz2));
+}
+
+async fn a_429_is_obeyed_and_is_no_failure(api: Api) {
+    let stage = Stage::of(api).await;
+    let (connection, stream) = stage.simple(json!({})).await;
+    match api {
+        Api::Billz1 => stage.billz.billz1.fault_once(billz1::faults::Fault::RateLimited { retry_after: Some(10) }),
+        Api::Billz2 => stage.billz.billz2.fault_once("/v2/products", billz2::faults::Fault::RateLimited { retry_after: Some(10) }),
+    }
+    let run = stage.sync(&connection, &stream, "full").await;
+    assert_eq!((&run["state"], &run["counts"]["failed"]), (&json!("succeeded"), &json!(0)), "{run}");
+    let requests = match api {
+        Api::Billz1 => stage.billz.billz1.requests().requests.into_iter().map(|entry| (entry.status, entry.at_ms)).collect::<Vec<_>>(),
+        Api::Billz2 => stage.billz.billz2.requests().requests.into_iter().map(|entry| (entry.status, entry.at_ms)).collect(),
+    };
+    let limited = requests.iter().position(|(status, _)| *status == 429).unwrap();
+    let pause_ms = requests[limited + 1].1 - requests[limited].1;
+    assert!(pause_ms >= 10_000.0 / TIME_FACTOR, "Retry-After: 10 was not obeyed: {pause_ms} ms");
+}
+
+/// Billz 2 shows a page again in place of the next; Billz 1 has one page, so its answer comes again, with the date set back.
+async fn goods_that_are_delivered_twice_count_once(api: Api) {
+    let stage = Stage::with(Setup { api, products: if api == Api::Billz2 { 260 } else { 60 }, ..Setup::default() }).await;
+    let (connection, stream) = stage.simple(json!({"read_reuse": "0s"})).await;
+    if api == Api::Billz2 {
+        let twice = billz2::faults::Rule::new("/v2/products", 1, billz2::faults::Fault::DuplicatePage).query("page=2");
+        stage.billz.billz2.add_fault(twice);
+    }
+    let run = stage.sync(&connection, &stream, "full").await;
+    assert_eq!((&run["state"], &run["whole"]), (&json!("succeeded"), &json!(true)), "{run}");
+    stage.assert_no_product_twice("delivered twice");
+    let state = stage.database.fingerprint();
+    stage.rest.patch(&format!("/connections/{connection}/streams/{stream}"), &json!({"cursor": "2020-01-01T00:00:00Z"})).await.ok(200);
+    let run = stage.sync(&connection, &stream, "incremental").await;
+    assert_eq!((&run["state"], &run["counts"]["created"], &run["counts"]["updated"]), (&json!("succeeded"), &json!(0), &json!(0)), "{run}");
+    assert_eq!(stage.database.fingerprint(), state);
 }
 
 async fn a_remote_that_is_down_leaves_shop_and_cursor_alone(api: Api) {

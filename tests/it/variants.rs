@@ -342,6 +342,23 @@ async fn what_the_site_sells_of_a_size_is_counted_by_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_of_a_size_does_not_fall_below_a_persons_special_of_the_product() {
+    let (stage, [small, large, _], (connection, stream), _) = joined(options()).await;
+    let id = product(&stage, FAMILY);
+    stage.database.run(&format!(
+        "INSERT INTO oc_product_special (product_id, customer_group_id, priority, price, date_start, date_end) VALUES ({id}, 1, 1, 900, '0000-00-00', '0000-00-00')"
+    ));
+    stage.change(&small, json!({"price": {FIRST: "800"}}));
+    stage.change(&large, json!({"price": {FIRST: "950"}}));
+    let run = stage.full(&connection, &stream).await;
+    assert_eq!(stage.outcome(&run, &small).await, "skipped kept_beside");
+    assert_eq!(values(&stage, FAMILY), ["L | 3 | 950 | whole", "M | 5 | 1000 | whole", "XL | 2 | 1000 | whole"]);
+    stage.database.run(&format!("DELETE FROM oc_product_special WHERE product_id = {id}"));
+    stage.full(&connection, &stream).await;
+    assert_eq!(shelf(&stage), "10 800 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn brakes_weigh_sizes_like_products() {
     let (stage, [small, large, extra], (connection, stream), _) = joined(options()).await;
     for good in [&small, &large, &extra] {

@@ -96,7 +96,7 @@ fn changes(
         price_and_special(rules, wanted, standing, link, &|field| follows(field) && (price_too || field != UpdateField::Price))
     };
     let priced = of_price(true);
-    match special_above(rules, standing, &priced) {
+    match special_above(rules, standing, link, &priced) {
         None => fields.extend(priced),
         // Customers pay the special either way, and a special is never above the price.
         Some((special, price)) => {
@@ -154,9 +154,11 @@ fn price_and_special(
 
 /// A special that would stand above the price which these changes lower, because it may not be touched (it is locked, or a person's own);
 /// with that price.
-fn special_above(rules: &BillzOpencart, standing: &Standing, fields: &[FieldChange]) -> Option<(Decimal, Decimal)> {
+fn special_above(rules: &BillzOpencart, standing: &Standing, link: Option<&Link>, fields: &[FieldChange]) -> Option<(Decimal, Decimal)> {
     let of = |name: &str| fields.iter().find(|change| change.field == name);
-    let price = of("price").and_then(|change| target::decimal(&change.new)).filter(|price| *price < standing.product.price)?;
+    // A price that an undo took back is not written.
+    let change = of("price").filter(|change| !link.is_some_and(|link| link.leaves("price", &change.new)))?;
+    let price = target::decimal(&change.new).filter(|price| *price < standing.product.price)?;
     let specials = match of("special") {
         Some(change) => {
             let wish = target::special_wish(change, &rules.settings, &rules.groups);

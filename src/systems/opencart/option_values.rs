@@ -59,6 +59,8 @@ pub struct ProductOption {
 struct ValueRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
+    #[diesel(sql_type = BigInt)]
+    product_id: i64,
     #[diesel(sql_type = Text)]
     date_added: String,
     #[diesel(sql_type = BigInt)]
@@ -96,15 +98,15 @@ const VALUES: Layout = Layout {
 };
 
 impl Reader {
-    /// What stands in the shop now for these `product_option_value_id`s: quantity and price of the value, all else of its product;
-    /// without specials, which belong to products alone. Ids without a value, or without a product, are absent.
+    /// What stands in the shop now for these `product_option_value_id`s: quantity and price of the value, all else of its product.
+    /// Ids without a value, or without a product, are absent.
     ///
     /// Errors: `TargetUnavailable`; `TargetSchema` where the shop has no options.
     pub async fn option_values(&mut self, ids: &[u64]) -> Result<HashMap<u64, Product>, Fault> {
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(IDS_A_QUERY) {
             let mut sql = Sql::new(format!(
-                "SELECT CAST(v.`product_option_value_id` AS SIGNED) AS id, CAST(p.`date_added` AS CHAR(19)) AS date_added, CAST(v.`quantity` AS SIGNED) AS quantity, \
+                "SELECT CAST(v.`product_option_value_id` AS SIGNED) AS id, CAST(v.`product_id` AS SIGNED) AS product_id, CAST(p.`date_added` AS CHAR(19)) AS date_added, CAST(v.`quantity` AS SIGNED) AS quantity, \
                  CAST({COSTS} AS CHAR) AS price, CAST(p.`status` AS SIGNED) AS status, CAST("
             ));
             self.seller.condition(&mut sql);
@@ -113,7 +115,9 @@ impl Reader {
                 self.tables.product_option_value, self.tables.product
             ));
             sql.bind_list(ids.iter().copied()).push(")");
+            let mut values: HashMap<u64, Vec<u64>> = HashMap::new();
             for row in self.rows::<ValueRow>(sql).await? {
+                values.entry(unsigned(row.product_id)).or_default().push(unsigned(row.id));
                 let product = Product {
                     date_added: row.date_added,
                     quantity: row.quantity,
@@ -123,6 +127,13 @@ impl Reader {
                     specials: Vec::new(),
                 };
                 found.insert(unsigned(row.id), product);
+            }
+            for (product, special) in self.specials(&values.keys().copied().collect::<Vec<_>>()).await? {
+                for value in values.get(&product).into_iter().flatten() {
+                    if let Some(value) = found.get_mut(value) {
+                        value.specials.push(special.clone());
+                    }
+                }
             }
         }
         Ok(found)
