@@ -208,6 +208,8 @@ pub trait Runs: Send + Sync {
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault>;
     /// Takes the oldest due run that is queued, or running with an expired lease.
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
+    /// Takes this run, if it is due: for a command line that executes its own run and nobody else's.
+    async fn claim_one(&self, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
     /// Renews the lease.
     async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault>;
     /// Stores progress while reading.

@@ -8,13 +8,13 @@ use crate::support::{FIRST, Spawn, Stage, change_of};
 
 impl Stage {
     /// Undoes a run and waits for the end of the undo.
-    async fn undo(&self, run: &Value) -> Value {
+    pub async fn undo(&self, run: &Value) -> Value {
         let undo = self.rest.post(&format!("/sync/runs/{}/undo", id(run)), &json!({})).await.ok(202);
         self.rest.wait(id(&undo)).await
     }
 
     /// The report's lines about a good: `outcome reason`, those that are left first.
-    async fn lines(&self, run: &Value, good: &str) -> Vec<String> {
+    pub async fn lines(&self, run: &Value, good: &str) -> Vec<String> {
         let line = |item: &Value| format!("{} {}", item["outcome"].as_str().unwrap(), item["reason"]["code"].as_str().unwrap());
         self.items(run).await.iter().filter(|item| item["key"] == good).map(line).collect()
     }
@@ -29,12 +29,12 @@ impl Stage {
     }
 }
 
-fn id(run: &Value) -> &str {
+pub fn id(run: &Value) -> &str {
     run["id"].as_str().unwrap()
 }
 
 /// These disasters are undone after they have happened: the brakes, which would have held them, are off.
-fn unbraked(mut settings: Value) -> Value {
+pub fn unbraked(mut settings: Value) -> Value {
     let off = ["products_zeroed", "price_jump", "prices_moved", "new_products"].map(|rule| (rule.to_owned(), json!({"on": false})));
     settings["brakes"] = json!({"limits": serde_json::Map::from_iter(off)});
     settings
@@ -231,10 +231,10 @@ async fn killed_anywhere_in_an_undo_it_comes_to_the_same_end() {
 }
 
 /// A small generator: a failing seed can be run again.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    pub fn below(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }

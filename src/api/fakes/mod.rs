@@ -266,6 +266,9 @@ impl Runs for Memory {
             Ok(())
         })
     }
+    async fn claim_one(&self, _: &str, _: &str, _: Duration) -> Result<Option<Claimed>> {
+        unused()
+    }
     async fn claim(&self, _: &str, _: Duration) -> Result<Option<Claimed>> {
         unused()
     }

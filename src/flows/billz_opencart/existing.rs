@@ -31,7 +31,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
     let lock_of = |field: &str| rules.locks.field(wanted.key, wanted.target, field);
     let under = |locked: &dyn Fn(&str) -> bool| {
         let mut fields = changes(rules, wanted, &standing, link, locked);
-        let details = observed.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
+        let details = observed.map(|seen| details::changes(&rules.settings, rules.rooms.as_ref(), wanted.good, &seen.values));
         fields.extend(details.into_iter().flatten().filter(|change| !locked(&change.field)));
         fields
     };

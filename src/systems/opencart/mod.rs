@@ -68,7 +68,7 @@ pub use dictionary::{Dictionary, Entry, Standing, same_name};
 pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
 pub use options::{KeyColumn, Options, SellerAdapter};
-pub use pictures::ProductPictures;
+pub use pictures::{PicturesAgain, ProductPictures, Standing as StandingPictures};
 pub use sales::Sold;
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};
