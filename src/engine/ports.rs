@@ -414,6 +414,8 @@ pub trait Changes: Send + Sync {
     async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
+    /// How many of the changes that a run applied are still kept.
+    async fn kept(&self, run: &str) -> Result<u64, Fault>;
     /// What a run applied, in the order of its plan, from after a row on.
     async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault>;
     /// The last changes of one item over all runs of a connection, newest first.

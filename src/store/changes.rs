@@ -325,6 +325,11 @@ impl Changes for Store {
             .await
     }
 
+    async fn kept(&self, run: &str) -> Result<u64, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| changes_past::kept(connection, &run)).await
+    }
+
     async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault> {
         let run = run.to_owned();
         self.pool.call(move |connection| changes_past::applied(connection, &run, after, limit)).await

@@ -168,7 +168,13 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     stage.rest.post(&format!("/sync/runs/{}/approve", id(&plan)), &json!({})).await.ok(202);
     let applied = stage.rest.wait(id(&plan)).await;
     assert_eq!(stage.undo(&applied).await["counts"]["updated"], 1);
-    // What retention has taken away cannot be put back.
+    // What retention has taken away cannot be put back, nor what it has begun to take away.
+    stage.change(&good, json!({"stock": {FIRST: "2"}}));
+    let other = stage.good(json!({}));
+    let two = stage.full(&connection, &stream).await;
+    assert_eq!(two["progress"]["applied"], 2, "{two}");
+    stage.database.run(&format!("DELETE FROM tradesync_changes WHERE run_id = '{}' AND source_key = '{other}'", id(&two)));
+    stage.rest.post(&path(&two), &json!({})).await.problem(409, "undo-expired");
     stage.database.run("DELETE FROM tradesync_changes");
     stage.rest.post(&path(&applied), &json!({})).await.problem(409, "undo-expired");
 }

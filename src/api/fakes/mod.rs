@@ -416,6 +416,9 @@ impl Changes for Memory {
     async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
         unused()
     }
+    async fn kept(&self, _: &str) -> Result<u64> {
+        unused()
+    }
     async fn applied(&self, _: &str, _: Option<u64>, _: u32) -> Result<Vec<Change>> {
         unused()
     }

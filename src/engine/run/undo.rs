@@ -102,7 +102,7 @@ impl Execution {
             failpoint::hit("after-intent");
             // What an earlier attempt has begun stands between old and new; it is carried on, and the writer guards it.
             let (batch, mut results) = if again { (batch, Vec::new()) } else { leave_changed(target, rules, batch).await? };
-            let (batch, locked) = self.leave_locked(&mut *target, batch, again).await?;
+            let (batch, locked) = self.leave_locked(&mut *target, rules, batch, again).await?;
             results.extend(locked);
             let applied = target.apply(&batch, again).await?;
             results.extend(batch.into_iter().zip(applied.into_iter().map(left_alone)));

@@ -1,7 +1,7 @@
 //! What the fact sheet leaves open about Billz 2 (sections 2, 4.5 and 8), as far as reading calls alone can tell it of this account.
 //!
 //! One whole read and a handful of single pages; nothing is changed at the remote and nothing is stored. What no reading call can tell stays
-//! open: whether a sale moves `updated_at` is measured by [`full_every: auto`](crate::engine::run::full_every), run after run.
+//! open: whether a sale moves `updated_at` is measured by `full_every: auto`, run after run.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
