@@ -20,7 +20,7 @@ use super::{
     fault,
     leases::micros,
     plans_held,
-    runs_queue::hold,
+    runs_queue::{hold, still_held},
     schema::{tradesync_changes, tradesync_picture_wishes, tradesync_runs},
     transaction::{Problem, transact},
 };
@@ -355,7 +355,7 @@ impl Pictures for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
+                    still_held(connection, &run, fence)?;
                     for intent in &intents {
                         diesel::update(w::tradesync_picture_wishes.find((&space, &intent.source)))
                             .set(w::ours.eq(text(&intent.ours)?))
