@@ -176,7 +176,8 @@ impl Execution {
             }
             let ours: BTreeSet<String> = wish.ours.iter().chain(&paths).cloned().collect();
             let ours: Vec<String> = ours.into_iter().collect();
-            let waits = tripped.as_ref().filter(|_| !paths.is_empty() && !wish.ours.is_empty() && wish.addresses.iter().any(comes_later));
+            let loses = !paths.is_empty() && wish.ours.iter().any(|path| !paths.contains(path));
+            let waits = tripped.as_ref().filter(|_| loses && wish.addresses.iter().any(comes_later));
             if let Some(reading) = waits {
                 report.push(self.held(wish, reading));
                 paths.clear();
