@@ -1,9 +1,12 @@
 //! The command line (design.md section 6).
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+mod check;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     api, app,
@@ -11,10 +14,10 @@ use crate::{
     domain::{clock, ids},
     engine::{
         audit::{self, Act},
-        model::{Connection, Mode, Run, State, Trigger},
-        ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs},
+        model::{Mode, Run, State, Trigger},
+        ports::{Acted, ApiKey, ApiKeys, Role},
         secrets,
-        service::{OWNER_FORM, Scope, Service, is_owner, sync::SyncRequest},
+        service::{OWNER_FORM, Scope, is_owner, sync::SyncRequest},
         worker::{self, Worker},
     },
     fault::{Code, Fault},
@@ -44,14 +47,17 @@ enum Command {
     /// See the main job work, end to end.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Options),
-    /// Look at the remotes of one or all connections; changes nothing.
+    /// Look at the remotes of one or all connections, and see by a dry run of each stream what a run would do; changes nothing.
     Check {
         /// One connection's id.
-        #[arg(long, required_unless_present = "all")]
+        #[arg(long, required_unless_present = "all", conflicts_with = "all")]
         connection: Option<String>,
         /// Every enabled connection.
         #[arg(long)]
         all: bool,
+        /// Also ask the remotes what is not known about them: page sizes, time zones, doubles. May take as long as a whole read.
+        #[arg(long)]
+        probe: bool,
     },
     /// Print the OpenAPI document.
     Openapi,
@@ -198,7 +204,7 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
                 println!("ran {version}");
             }
         }
-        Command::Check { connection, .. } => return check(&configured(&cli.config, WORKING)?, connection).await,
+        Command::Check { connection, probe, .. } => return check::check(&configured(&cli.config, WORKING)?, connection, probe).await,
         Command::Key(command) => key(&configured(&cli.config, WORKING)?, command).await?,
         Command::Sync { flow, connection, stream, full, dry_run } => {
             let mode = if full { Mode::Full } else { Mode::Incremental };
@@ -307,41 +313,6 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn check(config: &Config, connection: Option<String>) -> Result<bool, Fault> {
-    let parts = app::Parts::build(config)?;
-    parts.store.migrate().await?;
-    let service = parts.service(config);
-    let scope = Scope::all();
-    let connections = match connection {
-        Some(id) => vec![service.connection(&scope, &id).await?],
-        None => all_connections(&service, &scope).await?.into_iter().filter(|connection| connection.enabled).collect(),
-    };
-    let mut table = comfy_table::Table::new();
-    table.set_header(["connection", "check", "", "what was found"]);
-    let mut well = true;
-    for connection in connections {
-        for row in service.check_connection(&scope, &connection.id).await? {
-            well &= row.ok;
-            table.add_row([connection.name.clone(), row.name, if row.ok { "ok" } else { "NOT OK" }.to_owned(), row.detail]);
-        }
-    }
-    println!("{table}");
-    Ok(well)
-}
-
-async fn all_connections(service: &Service, scope: &Scope) -> Result<Vec<Connection>, Fault> {
-    let mut all = Vec::new();
-    let mut cursor = None;
-    loop {
-        let page = service.list_connections(scope, None, PageRequest { limit: 200, cursor }).await?;
-        all.extend(page.items);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(all);
-        }
-    }
-}
-
 async fn sync(config: &Config, flow: String, connection: String, stream: String, mode: Mode, dry_run: bool) -> Result<bool, Fault> {
     let parts = app::Parts::build(config)?;
     parts.store.migrate().await?;
@@ -355,18 +326,8 @@ async fn sync(config: &Config, flow: String, connection: String, stream: String,
         Acted::Fresh(run) => run,
         Acted::Replayed(_) => return Err(Fault::internal("a run without an idempotency key was replayed")),
     };
-    let stop = tokio_util::sync::CancellationToken::new();
     let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
-    let working = tokio::spawn(worker.run(stop.clone()));
-    let ended = loop {
-        let run = Runs::get(&parts.store, &run.id).await?.ok_or_else(|| Fault::internal("the run is gone"))?;
-        if run.state.is_final() || run.state == State::AwaitingApproval {
-            break run;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
-    stop.cancel();
-    let _ = working.await;
+    let ended = worker.run_one(&run.id, CancellationToken::new()).await?;
     let counts = ended.counts;
     println!(
         "run {} {:?}: created {}, updated {}, unchanged {}, skipped {}, failed {}, held {}",

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    model::{Connection, Link, Stream},
+    model::{Connection, Link, Run, Stream},
     ports::{ApiKey, Listing, PageRequest, Role},
     schedule::Schedule,
 };
@@ -214,6 +214,15 @@ pub fn of_stream(stream: &Stream) -> Value {
 /// A link for the audit.
 pub fn of_link(link: &Link) -> Value {
     json!({"source": link.source, "name": link.name, "state": link.state, "target": link.target, "origin": link.origin})
+}
+
+/// A run for the audit, as far as a person's decision changes it.
+pub fn of_run(run: &Run) -> Value {
+    let error = run.error.as_ref().map(|error| json!(error.code));
+    json!({
+        "id": run.id, "connection": run.connection, "stream": run.stream, "trigger": run.trigger, "dry_run": run.dry_run, "state": run.state,
+        "counts": run.counts, "cancel_requested": run.cancel_requested, "error": error,
+    })
 }
 
 /// A schedule for the audit.

@@ -160,8 +160,10 @@ fn story(rules: Option<&dyn Rules>, link: &Link, observed: Option<&Observation>,
     let looked = rules.zip(observed);
     // A creation remembers no whole form: then what people see of it is compared.
     let whole = last.and_then(|(past, _)| past.change.body.keep.get(name)).and_then(|kept| kept.after.clone());
-    let is =
-        looked.and_then(|(rules, observed)| if whole.is_some() { rules.whole(observed, name) } else { rules.standing(observed, name) });
+    let is = looked.and_then(|(rules, observed)| match last.filter(|_| whole.is_some()) {
+        Some((_, field)) => rules.whole(observed, field),
+        None => rules.standing(observed, name),
+    });
     let author = match (looked, &is, last, link.written.get(name)) {
         (None, ..) => Author::Unknown,
         // What cannot be observed cannot be compared either.

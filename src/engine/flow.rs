@@ -4,7 +4,7 @@
 //! write, [`Apply`] writes. A dry run is handed only `Observe`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -115,6 +115,11 @@ pub trait Flow: Send + Sync {
 
     /// Calls the remotes and changes nothing.
     async fn check(&self, opened: &Opened) -> Vec<Check>;
+
+    /// Asks the remotes what is not known about them, by reading calls alone: a row for each question. May take as long as a whole read.
+    async fn probe(&self, _opened: &Opened) -> Vec<Check> {
+        Vec::new()
+    }
 
     /// What streams the remote offers. `known` are those that its answers have named so far ([`ReadEnd::offered`]).
     async fn discover(&self, opened: &Opened, known: Vec<Discovered>) -> Result<Vec<Discovered>, Fault>;
@@ -244,6 +249,10 @@ pub trait Observe: Send {
     /// What the target tells about itself for the rules.
     async fn facts(&mut self) -> Result<Values, Fault>;
 
+    /// From now on [`Observe::observe`] tells these fields as well, whatever the settings let follow the source: an undo compares what an
+    /// earlier run wrote under other settings.
+    fn look_at(&mut self, _fields: &BTreeSet<String>) {}
+
     /// What stands there now. Keys without an item are absent from the answer.
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault>;
 
@@ -366,16 +375,16 @@ pub trait Rules: Send + Sync {
         Vec::new()
     }
 
-    /// What stands in the target for a field, in the form of [`FieldChange::old`] (null = nothing); `None` if that cannot be told of
-    /// this field. By it an approved plan sees what has changed since.
+    /// What stands in the target for a field as a report shows it, in the form of [`FieldChange::old`] (null = nothing); `None` if that
+    /// cannot be told of this field.
     fn standing(&self, observed: &Observation, field: &str) -> Option<Value> {
         observed.values.get(field).cloned()
     }
 
-    /// The same whole, where the short form leaves something out, and without ids that every save gives anew: by it an undo tells whether
-    /// something was changed since.
-    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
-        self.standing(observed, field)
+    /// The same whole, where the short form leaves something out, as far as the change speaks of it, and without ids that every save
+    /// gives anew: by it an undo and an approved plan tell whether something was changed since.
+    fn whole(&self, observed: &Observation, change: &FieldChange) -> Option<Value> {
+        self.standing(observed, &change.field)
     }
 
     /// What [`Self::whole`] will tell once a change is carried out; `None` = its `new`. A field whose `old` and `new` are less than what is

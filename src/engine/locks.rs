@@ -184,8 +184,8 @@ impl Rules for Guarded {
         self.rules.standing(observed, field)
     }
 
-    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
-        self.rules.whole(observed, field)
+    fn whole(&self, observed: &Observation, change: &FieldChange) -> Option<Value> {
+        self.rules.whole(observed, change)
     }
 
     fn comes_to(&self, observed: &Observation, field: &FieldChange) -> Option<Value> {

@@ -80,6 +80,15 @@ pub struct Known {
     pub failed: Option<Reason>,
     /// Whether it may be tried now; `false` while the pause after a failure lasts, or when it was given up.
     pub due: bool,
+    /// How many failures it may still have before it is given up.
+    pub tries_left: usize,
+}
+
+impl Known {
+    /// An address that was never called.
+    pub fn nothing() -> Self {
+        Self { due: true, tries_left: PAUSES.len(), ..Self::default() }
+    }
 }
 
 /// What became of fetching.
@@ -106,6 +115,17 @@ pub struct Show {
     pub ours: Vec<String>,
 }
 
+/// What is about to be shown.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// The source's id.
+    pub source: String,
+    /// What will be ours at the target.
+    pub ours: Vec<String>,
+    /// All that stands there, whoever put it there, in the target's form.
+    pub stands: Option<Value>,
+}
+
 /// How a wish ended in a run.
 #[derive(Clone, Debug)]
 pub struct Settled {
@@ -115,6 +135,8 @@ pub struct Settled {
     pub version: u64,
     /// What stands at the target of ours.
     pub ours: Vec<String>,
+    /// All that stands there, if something was shown.
+    pub stands: Option<Value>,
     /// What remains.
     pub rest: Rest,
 }
@@ -153,8 +175,9 @@ pub trait Pictures: Send + Sync {
     async fn known(&self, place: &str, addresses: &[String]) -> Result<HashMap<String, Known>, Fault>;
     /// Remembers what became of fetching: a failure's next try comes after the next of [`PAUSES`].
     async fn remember(&self, place: &str, fetched: &[(String, Fetched)]) -> Result<(), Fault>;
-    /// Before showing: notes what will be ours at the target.
-    async fn intend(&self, run: &str, fence: u64, space: &str, ours: &[(String, Vec<String>)]) -> Result<(), Fault>;
+    /// Before showing: notes what will be ours at the target and, with the change that wished for it, what stands there, so that it can
+    /// be undone.
+    async fn intend(&self, run: &str, fence: u64, space: &str, intents: &[Intent]) -> Result<(), Fault>;
     /// After showing: how wishes ended, lines for the run's report, and its figures (fetched, failed and shown are added, waiting is
     /// counted), in one transaction.
     #[expect(clippy::too_many_arguments, reason = "what one transaction writes; a type of its own would be made and taken apart once")]
@@ -179,6 +202,9 @@ pub trait Gallery: Send + Sync {
     async fn holds(&self, path: &str) -> bool;
     /// Fetches one, checks it, stores it; asks only whether it changed if `known` is there. The outer error ends the run.
     async fn fetch(&self, address: &str, known: Option<&Stored>, stop: &CancellationToken) -> Result<Fetched, Fault>;
+    /// What stands at these targets, whoever put it there: by target, in the form of
+    /// [`Rules::whole`](super::flow::Rules::whole). The caller holds the target.
+    async fn standing(&self, targets: &[String]) -> Result<HashMap<String, Value>, Fault>;
     /// Shows pictures at their targets; one answer each, in the same order. Safe to repeat. The caller holds the target.
     async fn show(&self, shows: &[Show]) -> Result<Vec<Applied>, Fault>;
 }

@@ -54,6 +54,8 @@ pub trait Plans: Send + Sync {
     /// decided anew are closed as superseded; a run that has none left is over. A read that an alarm was raised about (`doubtful`)
     /// does not count for [`Plans::usual_size`] until the run is approved.
     async fn decided(&self, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Fault>;
+    /// One reading more of a run that has decided, in place of an earlier one of the same brake.
+    async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault>;
     /// How many changes of the run a brake holds.
     async fn waiting(&self, run: &str) -> Result<u64, Fault>;
     /// An approved run's held changes become planned ones; its counts.

@@ -208,6 +208,8 @@ pub trait Runs: Send + Sync {
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault>;
     /// Takes the oldest due run that is queued, or running with an expired lease.
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
+    /// Takes this run, if it is due: for a command line that executes its own run and nobody else's.
+    async fn claim_one(&self, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
     /// Renews the lease.
     async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault>;
     /// Stores progress while reading.
@@ -426,6 +428,8 @@ pub trait Changes: Send + Sync {
     async fn last_created(&self, run: &str, limit: u32) -> Result<Vec<Change>, Fault>;
     /// Replaces fields and witness of changes in `applying` that were decided again after a conflict.
     async fn revise(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault>;
+    /// How many of the changes that a run applied are still kept.
+    async fn kept(&self, run: &str) -> Result<u64, Fault>;
     /// What a run applied, in the order of its plan, from after a row on.
     async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault>;
     /// The last changes of one item over all runs of a connection, newest first.

@@ -81,6 +81,17 @@ pub enum Old {
         /// So long ago.
         age: Duration,
     },
+    /// Events of a connection, which alerts have told of long ago.
+    Events {
+        /// The connection.
+        connection: String,
+        /// That old.
+        age: Duration,
+    },
+    /// Events that belong to no connection any more.
+    StrayEvents(Duration),
+    /// What schedules have skipped, save the last of each.
+    Skips(Duration),
     /// Answers under idempotency keys.
     Answers(Duration),
     /// Reads of changes, which no stream will use again.
@@ -98,6 +109,8 @@ impl Old {
             Self::Changes { .. } => "changes",
             Self::Runs { .. } => "runs",
             Self::Deleted { .. } => "deleted_connections",
+            Self::Events { .. } | Self::StrayEvents(_) => "events",
+            Self::Skips(_) => "schedule_skips",
             Self::Answers(_) => "idempotency_keys",
             Self::Reads(_) | Self::WholeReads(_) => "reads",
             Self::Audit(_) => "audit",
@@ -142,6 +155,7 @@ fn of_connection(kept: &Kept, keep: Keep) -> Vec<Old> {
         all.push(Old::Changes { connection: connection.clone(), stream: stream.clone(), age, runs });
         all.push(Old::Runs { connection, stream, age: keep.runs.max(age), runs });
     }
+    all.push(Old::Events { connection: kept.id.clone(), age });
     if kept.deleted {
         all.push(Old::Deleted { connection: kept.id.clone(), age: KEEP_DELETED });
     }
@@ -203,7 +217,15 @@ impl Housekeeper {
             Some((_, sum)) => *sum += rows,
             None => pruned.push((word, rows)),
         };
-        for old in [Old::Answers(KEEP_ANSWERS), Old::Reads(KEEP_READS), Old::WholeReads(KEEP_WHOLE_READS), Old::Audit(self.keep.audit)] {
+        let of_nobody = [
+            Old::Answers(KEEP_ANSWERS),
+            Old::Reads(KEEP_READS),
+            Old::WholeReads(KEEP_WHOLE_READS),
+            Old::Audit(self.keep.audit),
+            Old::StrayEvents(KEEP_CHANGES),
+            Old::Skips(self.keep.runs),
+        ];
+        for old in of_nobody {
             note(old.word(), self.all_of(&old, stop, fence).await?);
         }
         let mut after: Option<String> = None;
@@ -260,8 +282,9 @@ mod tests {
         let (connection, stream) = ("c".to_owned(), "s".to_owned());
         let changes = Old::Changes { connection: connection.clone(), stream: stream.clone(), age: week, runs: 10 };
         let runs = Old::Runs { connection, stream, age: week, runs: 10 };
-        assert_eq!(of_connection(&kept, keep), [changes, runs]);
+        let events = Old::Events { connection: "c".to_owned(), age: week };
+        assert_eq!(of_connection(&kept, keep), [changes, runs, events]);
         kept.deleted = true;
-        assert_eq!(of_connection(&kept, keep).len(), 3);
+        assert_eq!(of_connection(&kept, keep).len(), 4);
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     flow::{Decision, Observation, Rules},
     model::{Change, ChangeState, FieldChange, Link, NewChange, Op, Outcome, Reason},
-    pictures::remembered,
+    pictures::{self, remembered},
 };
 
 #[cfg(test)]
@@ -114,7 +114,10 @@ pub fn remember(rules: &dyn Rules, op: Op, fields: &[FieldChange], link: Option<
     let Some(observed) = observed.filter(|_| matches!(op, Op::Update | Op::Hide)) else { return Keep::new() };
     let kept = |field: &FieldChange| {
         let after = rules.comes_to(observed, field);
-        let before = after.as_ref().and_then(|_| rules.whole(observed, &field.field));
+        let before = after.as_ref().and_then(|_| rules.whole(observed, field));
+        // Where people see all of it, it need not be kept twice.
+        let told = after.as_ref() == Some(&field.new) && before == field.old;
+        let (before, after) = if told { (None, None) } else { (before, after) };
         Kept { before, after, memory: Memory::of(link, &field.field), next: None }
     };
     fields.iter().map(|field| (field.field.clone(), kept(field))).filter(|(_, kept)| *kept != Kept::default()).collect()
@@ -286,13 +289,35 @@ pub fn take_back(rules: &dyn Rules, undoing: &Undoing<'_>) -> Vec<NewChange> {
     rows
 }
 
+/// Longest value in a sentence, in characters; the report has it whole beside that.
+const IN_A_SENTENCE: usize = 120;
+
 /// A value as a sentence shows it.
-fn shown(value: Option<&Value>) -> String {
-    match value {
+pub fn shown(value: Option<&Value>) -> String {
+    let text = match value {
         None | Some(Value::Null) => "–".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
+    };
+    match text.char_indices().nth(IN_A_SENTENCE) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
     }
+}
+
+/// Whether a planned field stands otherwise by now than it did when its change was planned. What stands as it is to stand is no matter:
+/// `None` as well where the target does not tell of it.
+pub fn moved(rules: &dyn Rules, change: &NewChange, field: &FieldChange, observed: &Observation) -> Option<Value> {
+    let kept = change.keep.get(&field.field);
+    let expected = kept.and_then(|kept| kept.before.as_ref()).or(field.old.as_ref()).unwrap_or(&Value::Null);
+    let wanted = kept.and_then(|kept| kept.after.as_ref()).unwrap_or(&field.new);
+    let is = rules.whole(observed, field).filter(|is| !same(is, expected) && !same(is, wanted))?;
+    Some(rules.standing(observed, &field.field).unwrap_or(is))
+}
+
+/// Whether a field of an undo only takes back a wish for pictures that were never shown: nothing stands in the target for it.
+pub fn is_only_wished(field: &FieldChange, keep: &Keep) -> bool {
+    field.field == pictures::FIELD && keep.get(&field.field).is_none_or(|kept| kept.before.is_none())
 }
 
 impl Undoing<'_> {
@@ -308,7 +333,10 @@ impl Undoing<'_> {
     fn way(&self, rules: &dyn Rules, field: &FieldChange, observed: &Observation) -> Way {
         let kept = self.change.body.keep.get(&field.field).cloned().unwrap_or_default();
         let created = self.change.body.op == Op::Create;
-        let whole = rules.whole(observed, &field.field);
+        if is_only_wished(field, &self.change.body.keep) {
+            return self.wish_back(field, kept);
+        }
+        let whole = rules.whole(observed, field);
         let Some(is) = whole.clone() else { return Way::Unseen };
         let former = if created { Some(Value::from(0)) } else { field.old.clone() };
         // What is hidden by being emptied goes whatever has come of it since: it is the thing that is taken back, not its number.
@@ -329,20 +357,36 @@ impl Undoing<'_> {
                 ..change
             });
         }
+        let (next, memory) = (Some(self.known_next(field, &kept)), Memory::of(self.link, &field.field));
+        Way::Back(Box::new((change, Kept { before: kept.after.is_some().then_some(is), after: kept.before, memory, next })))
+    }
+
+    /// Pictures that were wished for and never shown: the wish goes, or comes back, unless a later run wished for others.
+    fn wish_back(&self, field: &FieldChange, kept: Kept) -> Way {
+        let memory = Memory::of(self.link, &field.field);
+        let ours = self
+            .change
+            .body
+            .keep
+            .get(&field.field)
+            .and_then(|kept| kept.next.clone())
+            .map_or_else(|| memory.written.as_ref() == Some(&remembered(&field.new)), |next| memory.written == next.written);
+        if !ours {
+            return Way::Stands;
+        }
+        let next = Some(self.known_next(field, &kept));
+        let change = self.reversed(field, field.new.clone(), field.old.clone());
+        Way::Back(Box::new((change, Kept { before: None, after: None, memory, next })))
+    }
+
+    /// What the link is to know once a field went back.
+    fn known_next(&self, field: &FieldChange, kept: &Kept) -> Memory {
         let undone = match self.change.body.op {
             // Who takes an undo back wants what was before it, also of what later runs leave alone.
             Op::Restore => kept.memory.undone.clone(),
             _ => Some(Mark { value: written, run: self.run.to_owned() }),
         };
-        Way::Back(Box::new((
-            change,
-            Kept {
-                before: kept.after.is_some().then_some(is),
-                after: kept.before.clone(),
-                memory: Memory::of(self.link, &field.field),
-                next: Some(Memory { written: kept.memory.written.clone(), undone }),
-            },
-        )))
+        Memory { written: kept.memory.written.clone(), undone }
     }
 
     /// The change the other way round.

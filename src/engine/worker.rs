@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     flow::Flow,
+    model::{Run, State},
     ports::Claimed,
     run::{
         Execution, Ports,
@@ -105,6 +106,25 @@ impl Worker {
             );
         }
         tracing::info!(worker = %worker.name, "worker stopped");
+    }
+
+    /// Executes one run until it has ended or waits for a person, and no other: what a command line asked for. A worker elsewhere may take
+    /// it first; then its end is waited for.
+    pub async fn run_one(&self, id: &str, stop: CancellationToken) -> Result<Run, Fault> {
+        loop {
+            let run = self.ports.runs.get(id).await?.ok_or_else(|| Fault::internal("the run is gone"))?;
+            if run.state.is_final() || run.state == State::AwaitingApproval {
+                return Ok(run);
+            }
+            if let Some(claimed) = self.ports.runs.claim_one(id, &self.name, lease_length(self.options.lease)).await? {
+                self.execute(claimed, stop.clone()).await;
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(run),
+                () = tokio::time::sleep(clock::scaled(self.options.poll).max(Duration::from_millis(20))) => {}
+            }
+        }
     }
 
     /// Plans that nobody approved in time are over.

@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{
     Store, changes_past, changes_record,
-    convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
+    convert::{batches, cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     runs_queue::still_held,
     schema::{tradesync_changes, tradesync_connections, tradesync_runs},
@@ -84,14 +84,36 @@ fn kept(change: &NewChange) -> Result<Option<String>, Problem> {
     if change.keep.is_empty() { Ok(None) } else { Ok(Some(text(&change.keep)?)) }
 }
 
+/// Most rows of one statement; long texts cut it shorter.
+const ROWS: usize = 500;
+
+/// A change as its columns hold it.
+struct Written<'a> {
+    change: &'a NewChange,
+    fields: String,
+    reason: String,
+    kept: Option<String>,
+}
+
+impl<'a> Written<'a> {
+    fn of(change: &'a NewChange) -> Result<Self, Problem> {
+        Ok(Self { change, fields: text(&change.fields)?, reason: text(&change.reason)?, kept: kept(change)? })
+    }
+
+    fn size(&self) -> usize {
+        self.change.name.len() + self.fields.len() + self.reason.len() + self.kept.as_ref().map_or(0, String::len)
+    }
+}
+
 pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[NewChange]) -> Result<(), Problem> {
-    for batch in changes.chunks(500) {
+    let written = changes.iter().map(Written::of).collect::<Result<Vec<_>, Problem>>()?;
+    for batch in batches(&written, ROWS, Written::size) {
         let statement = format!(
             "INSERT INTO tradesync_changes (run_id, source_key, name, target_key, witness, op, fields, reason, outcome, state, undo_rule, link_origin, source_seen_at, risks, kept) VALUES {}",
             rows(batch.len(), 15)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
-        for change in batch {
+        for Written { change, fields, reason, kept } in batch {
             query = query
                 .bind::<Text, _>(run)
                 .bind::<Text, _>(&change.source)
@@ -99,15 +121,15 @@ pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[New
                 .bind::<Nullable<Text>, _>(&change.target)
                 .bind::<Nullable<Text>, _>(&change.witness)
                 .bind::<Text, _>(word(change.op)?)
-                .bind::<Text, _>(text(&change.fields)?)
-                .bind::<Text, _>(text(&change.reason)?)
+                .bind::<Text, _>(fields)
+                .bind::<Text, _>(reason)
                 .bind::<Text, _>(word(change.outcome)?)
                 .bind::<Text, _>(word(change.state)?)
                 .bind::<Text, _>(&change.undo)
                 .bind::<Nullable<Text>, _>(&change.link_origin)
                 .bind::<Datetime, _>(change.source_seen_at.naive_utc())
                 .bind::<Unsigned<SmallInt>, _>(change.risks)
-                .bind::<Nullable<Text>, _>(kept(change)?);
+                .bind::<Nullable<Text>, _>(kept);
         }
         query.execute(connection)?;
     }
@@ -301,6 +323,11 @@ impl Changes for Store {
                 })
             })
             .await
+    }
+
+    async fn kept(&self, run: &str) -> Result<u64, Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| changes_past::kept(connection, &run)).await
     }
 
     async fn applied(&self, run: &str, after: Option<u64>, limit: u32) -> Result<Vec<Change>, Fault> {

@@ -29,6 +29,14 @@ pub(super) fn applied(connection: &mut MysqlConnection, run: &str, after: Option
     rows.into_iter().map(Row::model).collect()
 }
 
+/// How many applied changes of a run are still there.
+pub(super) fn kept(connection: &mut MysqlConnection, run: &str) -> Result<u64, Fault> {
+    use tradesync_changes::dsl as c;
+    let kept: i64 =
+        c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("applied")).count().get_result(connection).map_err(fault)?;
+    Ok(u64::try_from(kept).unwrap_or_default())
+}
+
 /// The last changes of an item, newest first.
 pub(super) fn of_item(connection: &mut MysqlConnection, id: &str, source: &str, limit: u32) -> Result<Vec<PastChange>, Fault> {
     use tradesync_changes::dsl as c;

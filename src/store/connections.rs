@@ -7,7 +7,7 @@ use diesel::{MysqlConnection, mysql::Mysql, prelude::*, sql_query, sql_types::Te
 use super::{
     Store,
     audit::record,
-    convert::{cut, id_cursor, json, rows, text, utc},
+    convert::{batches, cut, id_cursor, json, rows, text, utc},
     fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
     succession,
@@ -409,7 +409,7 @@ impl Connections for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    for batch in offered.chunks(500) {
+                    for batch in batches(&offered, 500, |offered| offered.name.len()) {
                         let statement = format!(
                             "INSERT INTO tradesync_offered_streams (connection_id, stream, name) VALUES {} ON DUPLICATE KEY UPDATE name = VALUES(name)",
                             rows(batch.len(), 3)

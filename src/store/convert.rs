@@ -42,6 +42,29 @@ pub(super) fn cut(text: &str, length: usize) -> String {
     text.chars().take(length).collect()
 }
 
+/// Most bytes of values in one statement. A server refuses what is longer than its `max_allowed_packet`: 1 MB is the least that is met
+/// (MySQL 5.5), 4 MB and 16 MB are usual.
+const BYTES: usize = 900 * 1024;
+/// What a row has beside its texts: keys, times and words.
+const BESIDE_TEXTS: usize = 300;
+
+/// Cuts rows into statements: at most so many rows, and so many bytes that every server takes them. A row that is longer than that goes
+/// alone. `size` tells how long a row's texts are.
+pub(super) fn batches<T>(all: &[T], most: usize, size: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = all;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |row: &&T| {
+            bytes += size(row) + BESIDE_TEXTS;
+            bytes <= BYTES
+        };
+        let count = rest.iter().take(most).take_while(fits).count().max(1).min(rest.len());
+        let (batch, after) = rest.split_at_checked(count)?;
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
 /// `(?,?,?),(?,?,?)` for a statement of many rows.
 pub(super) fn rows(count: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
@@ -78,4 +101,22 @@ pub(super) fn listing<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> S
     items.truncate(limit);
     let next = if more { items.last().map(cursor) } else { None };
     crate::engine::ports::Listing { items, next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_cut_by_rows_and_by_bytes_and_lose_nothing() {
+        let cut = |sizes: &[usize], most: usize| batches(sizes, most, |size| *size).map(<[usize]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(cut(&[1, 2, 3, 4, 5], 2), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(cut(&[], 2), Vec::<Vec<usize>>::new());
+        let (half, more) = (BYTES / 2 - BESIDE_TEXTS, BYTES + 1);
+        assert_eq!(cut(&[half, half, half, more, more, 1], 500), [vec![half, half], vec![half], vec![more], vec![more], vec![1]]);
+        let many: Vec<usize> = (0..5_000).map(|number| number % 700).collect();
+        let batches = cut(&many, 500);
+        assert_eq!(batches.concat(), many);
+        assert!(batches.iter().all(|batch| batch.len() <= 500 && batch.iter().map(|size| size + BESIDE_TEXTS).sum::<usize>() <= BYTES));
+    }
 }

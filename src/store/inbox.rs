@@ -13,7 +13,7 @@ use diesel::{
 
 use super::{
     Store,
-    convert::rows,
+    convert::{batches, rows},
     fault,
     runs_queue::still_held,
     schema::tradesync_inbox,
@@ -67,7 +67,7 @@ fn settle(connection: &mut MysqlConnection, id: &str, kind: &str, span: &Span, w
         let of_group = i::tradesync_inbox.filter(i::connection_id.eq(id)).filter(i::kind.eq(kind)).filter(i::group_key.eq(group));
         diesel::delete(of_group.filter(i::source_key.eq_any(sources))).execute(connection)?;
     }
-    for batch in fresh.chunks(500) {
+    for batch in batches(&fresh, 500, |(_, group)| group.name.len()) {
         let statement = format!(
             "INSERT INTO tradesync_inbox (connection_id, kind, source_key, group_key, group_name, group_parent) VALUES {} \
              ON DUPLICATE KEY UPDATE group_name = VALUES(group_name), group_parent = VALUES(group_parent)",

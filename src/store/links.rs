@@ -16,7 +16,7 @@ use diesel::{
 use super::{
     Store,
     audit::record,
-    convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
+    convert::{batches, cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     schema::tradesync_links,
     transaction::{Problem, act_once, transact},
@@ -95,6 +95,25 @@ fn let_go(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Resu
     Ok(())
 }
 
+/// A link as its columns hold it.
+struct Written<'a> {
+    link: &'a Link,
+    candidates: String,
+    written: String,
+    undone: Option<String>,
+}
+
+impl<'a> Written<'a> {
+    fn of(link: &'a Link) -> Result<Self, Problem> {
+        let undone = if link.undone.is_empty() { None } else { Some(text(&link.undone)?) };
+        Ok(Self { link, candidates: text(&link.candidates)?, written: text(&link.written)?, undone })
+    }
+
+    fn size(&self) -> usize {
+        self.link.name.len() + self.candidates.len() + self.written.len() + self.undone.as_ref().map_or(0, String::len)
+    }
+}
+
 /// Writes links, one statement for all. `target_key` stands only in real links: the unique key must not see questions.
 ///
 /// A target that another link holds stays there, and the link that wanted it is not written: callers look what stands.
@@ -120,13 +139,14 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
     let set = columns.map(|column| format!("{column} = IF({own}, VALUES({column}), {column})")).join(", ");
     // Assignments see what those before them have done, so this one comes first.
     let set = format!("linked_at = IF({own} AND NOT (target_key <=> VALUES(target_key)), VALUES(linked_at), linked_at), {set}");
-    for batch in links.chunks(500) {
+    let written = links.iter().map(Written::of).collect::<Result<Vec<_>, Problem>>()?;
+    for batch in batches(&written, 500, Written::size) {
         let statement = format!(
             "INSERT INTO tradesync_links (space, source_key, name, state, target_space, target_key, witness, candidates, origin, written, source_seen_at, run_id, undone, updated_at, linked_at) VALUES {} ON DUPLICATE KEY UPDATE {set}",
             rows(batch.len(), 15)
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
-        for link in batch {
+        for Written { link, candidates, written, undone } in batch {
             let linked = link.state == crate::engine::model::LinkState::Linked;
             query = query
                 .bind::<Text, _>(space)
@@ -136,12 +156,12 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
                 .bind::<Text, _>(target_of_space(space))
                 .bind::<Nullable<Text>, _>(linked.then(|| link.target.clone()).flatten())
                 .bind::<Nullable<Text>, _>(&link.witness)
-                .bind::<Text, _>(text(&link.candidates)?)
+                .bind::<Text, _>(candidates)
                 .bind::<Text, _>(&link.origin)
-                .bind::<Text, _>(text(&link.written)?)
+                .bind::<Text, _>(written)
                 .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
                 .bind::<Nullable<Text>, _>(&link.run)
-                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) })
+                .bind::<Nullable<Text>, _>(undone)
                 .bind::<Datetime, _>(now)
                 .bind::<Nullable<Datetime>, _>(linked.then_some(now));
         }
@@ -197,7 +217,11 @@ fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String
 /// rows to values of their own in one statement on every server that we know.
 pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Locked, Link)]) -> Result<(), Problem> {
     let now = clock::now().naive_utc();
-    for batch in links.chunks(1_000) {
+    let mut rows = Vec::with_capacity(links.len());
+    for (locked, link) in links {
+        rows.push((locked.id, Written::of(link)?));
+    }
+    for batch in batches(&rows, 1_000, |(_, row)| row.size()) {
         let statement = format!(
             "INSERT INTO tradesync_links (id, space, source_key, state, candidates, origin, updated_at, name, witness, written, source_seen_at, undone) VALUES {} \
              ON DUPLICATE KEY UPDATE name = VALUES(name), witness = VALUES(witness), candidates = '[]', written = VALUES(written), \
@@ -205,14 +229,14 @@ pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Lo
             vec!["(?,'','','','','',NOW(6),?,?,?,?,?)"; batch.len()].join(",")
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
-        for (locked, link) in batch {
+        for (id, Written { link, written, undone, .. }) in batch {
             query = query
-                .bind::<Unsigned<BigInt>, _>(locked.id)
+                .bind::<Unsigned<BigInt>, _>(*id)
                 .bind::<Text, _>(cut(&link.name, 255))
                 .bind::<Nullable<Text>, _>(&link.witness)
-                .bind::<Text, _>(text(&link.written)?)
+                .bind::<Text, _>(written)
                 .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
-                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) });
+                .bind::<Nullable<Text>, _>(undone);
         }
         query.bind::<Text, _>(run).bind::<Datetime, _>(now).execute(connection)?;
     }

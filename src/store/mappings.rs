@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     Store,
     audit::record,
-    convert::{self, rows, text, utc},
+    convert::{self, batches, rows, text, utc},
     fault,
     schema::{tradesync_group_trees, tradesync_mappings},
     transaction::{Problem, transact},
@@ -43,7 +43,7 @@ fn standing(connection: &mut MysqlConnection, id: &str, kind: &str) -> Result<Ve
 }
 
 fn insert(connection: &mut MysqlConnection, id: &str, kind: &str, mappings: &[Mapping]) -> Result<(), Problem> {
-    for batch in mappings.chunks(500) {
+    for batch in batches(mappings, 500, |mapping| mapping.source_name.len()) {
         let statement = format!(
             "INSERT INTO tradesync_mappings (connection_id, kind, source_key, source_name, target_key) VALUES {}",
             rows(batch.len(), 5)

@@ -59,6 +59,8 @@ const SESSION: &[&str] = &[
     "SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
     "SET NAMES utf8mb4",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    // Every list has a key of its own; what several keys have in common would have to be gathered whole and sorted for one page.
+    "SET SESSION optimizer_switch = 'index_merge_intersection=off'",
 ];
 
 /// The pool of our tables. The act that a caller is a part of goes with every call, so that its entry can be written where it happens.

@@ -9,24 +9,27 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{Bool, Nullable, Text},
+    sql_types::{BigInt, Bool, Nullable, Text, Unsigned},
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
     Store, changes,
-    convert::{cut, json, places, rows, text},
+    convert::{batches, cut, json, places, rows, text},
     fault,
     leases::micros,
+    plans_held,
     runs_queue::{hold, still_held},
-    schema::{tradesync_picture_wishes, tradesync_runs},
+    schema::{tradesync_changes, tradesync_picture_wishes, tradesync_runs},
     transaction::{Problem, transact},
 };
 use crate::{
     domain::clock,
     engine::{
-        model::{Change, Counts, NewChange},
-        pictures::{FIELD, Fetched, Known, PAUSES, Pictures, Rest, Settled, Stored, Tally, Wish},
+        model::{Change, Counts, NewChange, Op, Outcome},
+        pictures::{FIELD, Fetched, Intent, Known, PAUSES, Pictures, Rest, Settled, Stored, Tally, Wish},
+        undo::Keep,
     },
     fault::Fault,
 };
@@ -84,6 +87,8 @@ struct KnownRow {
     reason: Option<String>,
     #[diesel(sql_type = Bool)]
     due: bool,
+    #[diesel(sql_type = Unsigned<BigInt>)]
+    attempts: u64,
 }
 
 impl KnownRow {
@@ -91,31 +96,36 @@ impl KnownRow {
         let (etag, last_modified) = (self.etag, self.last_modified);
         let stored = self.content_hash.zip(self.path).map(|(hash, path)| Stored { hash, path, etag, last_modified });
         let failed = self.reason.map(|reason| json("reason", &reason)).transpose()?;
-        Ok((self.address, Known { stored, old: self.old, failed, due: self.due }))
+        let tries_left = PAUSES.len().saturating_sub(usize::try_from(self.attempts).unwrap_or(usize::MAX));
+        Ok((self.address, Known { stored, old: self.old, failed, due: self.due, tries_left }))
     }
 }
 
 /// Makes wishes of applied changes, in the transaction that records them: (change, target, witness). A list that is empty asks for
-/// nothing: what the target shows stays.
+/// nothing: what the target shows stays. An undo takes back the wish for what it undoes, unless there is a later one.
 pub(super) fn wish<'a>(
     connection: &mut MysqlConnection,
     space: &str,
     applied: impl Iterator<Item = (&'a Change, Option<&'a String>, Option<&'a String>)>,
 ) -> Result<(), Problem> {
-    let wishes: Vec<_> = applied
-        .filter_map(|(change, target, witness)| {
-            let field = change.body.fields.iter().find(|field| field.field == FIELD)?;
-            let some = field.new.as_array().is_some_and(|list| !list.is_empty());
-            some.then_some((change, target?, witness, &field.new))
-        })
-        .collect();
-    for wishes in wishes.chunks(ROWS) {
+    let mut wishes = Vec::new();
+    for (change, target, witness) in applied {
+        let Some(field) = change.body.fields.iter().find(|field| field.field == FIELD) else { continue };
+        match (&field.new, &field.old, target) {
+            (Value::Array(list), _, Some(target)) if !list.is_empty() => wishes.push((change, target, witness, text(&field.new)?)),
+            (Value::Null, Some(wished), _) if change.body.op == Op::Restore => take_back(connection, space, &change.body.source, wished)?,
+            _ => {}
+        }
+    }
+    let size = |(change, .., addresses): &(&Change, &String, Option<&String>, String)| change.body.name.len() + addresses.len();
+    for wishes in batches(&wishes, ROWS, size) {
         // What is ours belongs to the target: another one begins without.
         let mut query = sql_query(format!(
-            "INSERT INTO tradesync_picture_wishes (space, source_key, name, target_key, witness, addresses, ours, state, version, next_at) VALUES {} \
+            "INSERT INTO tradesync_picture_wishes (space, source_key, name, target_key, witness, addresses, change_id, ours, state, version, next_at) VALUES {} \
              ON DUPLICATE KEY UPDATE ours = IF(target_key = VALUES(target_key) AND witness <=> VALUES(witness), ours, '[]'), name = VALUES(name), \
-             target_key = VALUES(target_key), witness = VALUES(witness), addresses = VALUES(addresses), state = 'waiting', version = version + 1, next_at = NULL",
-            vec!["(?, ?, ?, ?, ?, ?, '[]', 'waiting', 1, NULL)"; wishes.len()].join(",")
+             target_key = VALUES(target_key), witness = VALUES(witness), addresses = VALUES(addresses), change_id = VALUES(change_id), state = 'waiting', \
+             version = version + 1, next_at = NULL",
+            vec!["(?, ?, ?, ?, ?, ?, ?, '[]', 'waiting', 1, NULL)"; wishes.len()].join(",")
         ))
         .into_boxed::<Mysql>();
         for (change, target, witness, addresses) in wishes {
@@ -125,9 +135,50 @@ pub(super) fn wish<'a>(
                 .bind::<Text, _>(cut(&change.body.name, 255))
                 .bind::<Text, _>(*target)
                 .bind::<Nullable<Text>, _>(*witness)
-                .bind::<Text, _>(text(addresses)?);
+                .bind::<Text, _>(addresses)
+                .bind::<Unsigned<BigInt>, _>(change.id);
         }
         query.execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Ends a wish without fulfilling it. What was shown of it is the target's matter; `ours` still tells our pictures from people's own.
+fn take_back(connection: &mut MysqlConnection, space: &str, source: &str, wished: &Value) -> Result<(), Problem> {
+    use tradesync_picture_wishes::dsl as w;
+    diesel::update(w::tradesync_picture_wishes.find((space, source)).filter(w::addresses.eq(text(wished)?)))
+        .set((w::state.eq("done"), w::next_at.eq(None::<NaiveDateTime>), w::version.eq(w::version + 1)))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Notes with the changes behind wishes what stands at their targets: before something is shown, or once it was. Who undoes such a change
+/// puts back what stood before we first showed something for it, unless somebody else changed it between two of our showings.
+fn remember_standing(connection: &mut MysqlConnection, space: &str, standing: &[(&String, &Value)], shown: bool) -> Result<(), Problem> {
+    use tradesync_changes::dsl as c;
+    use tradesync_picture_wishes::dsl as w;
+    let stands: HashMap<&str, &Value> = standing.iter().map(|(source, value)| (source.as_str(), *value)).collect();
+    let changes: Vec<(String, u64, Option<String>)> = w::tradesync_picture_wishes
+        .inner_join(c::tradesync_changes.on(w::change_id.eq(c::id.nullable())))
+        .filter(w::space.eq(space))
+        .filter(w::source_key.eq_any(stands.keys()))
+        // What was created is hidden when it is undone, with its pictures.
+        .filter(c::op.ne("create"))
+        .select((w::source_key, c::id, c::kept))
+        .load(connection)?;
+    for (source, change, kept) in changes {
+        let Some(stands) = stands.get(source.as_str()) else { continue };
+        let before: Keep = kept.as_deref().map(|kept| json("kept", kept)).transpose()?.unwrap_or_default();
+        let mut keep = before.clone();
+        let pictures = keep.entry(FIELD.to_owned()).or_default();
+        if shown {
+            pictures.after = Some((*stands).clone());
+        } else if pictures.before.is_none() || pictures.after.as_ref().is_some_and(|after| after != *stands) {
+            (pictures.before, pictures.after) = (Some((*stands).clone()), None);
+        }
+        if keep != before {
+            diesel::update(c::tradesync_changes.find(change)).set(c::kept.eq(text(&keep)?)).execute(connection)?;
+        }
     }
     Ok(())
 }
@@ -156,7 +207,7 @@ fn known(connection: &mut MysqlConnection, place: &str, addresses: &[String]) ->
     for addresses in addresses.chunks(ROWS) {
         let statement = format!(
             "SELECT address, content_hash, path, etag, last_modified, IFNULL(checked_at < UTC_TIMESTAMP(6) - INTERVAL {OLD_DAYS} DAY, 0) AS old, reason, \
-             (reason IS NULL OR IFNULL(next_at <= UTC_TIMESTAMP(6), 0)) AS due FROM tradesync_pictures WHERE place = ? AND address_hash IN ({})",
+             (reason IS NULL OR IFNULL(next_at <= UTC_TIMESTAMP(6), 0)) AS due, CAST(attempts AS UNSIGNED) AS attempts FROM tradesync_pictures WHERE place = ? AND address_hash IN ({})",
             places(addresses.len())
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>().bind::<Text, _>(place);
@@ -298,19 +349,20 @@ impl Pictures for Store {
         self.pool.call(move |connection| remember(connection, &place, &fetched)).await
     }
 
-    async fn intend(&self, run: &str, fence: u64, space: &str, ours: &[(String, Vec<String>)]) -> Result<(), Fault> {
+    async fn intend(&self, run: &str, fence: u64, space: &str, intents: &[Intent]) -> Result<(), Fault> {
         use tradesync_picture_wishes::dsl as w;
-        let (run, space, ours) = (run.to_owned(), space.to_owned(), ours.to_vec());
+        let (run, space, intents) = (run.to_owned(), space.to_owned(), intents.to_vec());
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
                     still_held(connection, &run, fence)?;
-                    for (source, ours) in &ours {
-                        diesel::update(w::tradesync_picture_wishes.find((&space, source)))
-                            .set(w::ours.eq(text(ours)?))
+                    for intent in &intents {
+                        diesel::update(w::tradesync_picture_wishes.find((&space, &intent.source)))
+                            .set(w::ours.eq(text(&intent.ours)?))
                             .execute(connection)?;
                     }
-                    Ok(())
+                    let standing: Vec<_> = intents.iter().filter_map(|intent| Some((&intent.source, intent.stands.as_ref()?))).collect();
+                    remember_standing(connection, &space, &standing, false)
                 })
             })
             .await
@@ -332,11 +384,16 @@ impl Pictures for Store {
             .call(move |connection| {
                 transact(connection, |connection| {
                     let mut counts = hold(connection, &run, fence)?.counts;
+                    let standing: Vec<_> = ends.iter().filter_map(|ended| Some((&ended.source, ended.stands.as_ref()?))).collect();
+                    remember_standing(connection, &space, &standing, true)?;
                     for ended in &ends {
                         end(connection, &space, &place, ended)?;
                     }
                     changes::insert(connection, &run, &report)?;
-                    counts.failed += report.len() as u64;
+                    plans_held::hold_new(connection, &run)?;
+                    let of = |outcome: Outcome| report.iter().filter(|row| row.outcome == outcome).count() as u64;
+                    counts.failed += of(Outcome::Failed);
+                    counts.held += of(Outcome::Held);
                     counts.pictures.fetched += tally.fetched;
                     counts.pictures.failed += tally.failed;
                     counts.pictures.shown += tally.shown;

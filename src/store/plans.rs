@@ -296,6 +296,22 @@ impl Plans for Store {
             .await
     }
 
+    async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault> {
+        use tradesync_plans::dsl as p;
+        let run = run.to_owned();
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    let mut readings = hold(connection, &run, fence)?.plan.readings;
+                    readings.retain(|known| known.rule != reading.rule);
+                    readings.push(reading.clone());
+                    diesel::update(p::tradesync_plans.find(&run)).set(p::readings.eq(text(&readings)?)).execute(connection)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     async fn waiting(&self, run: &str) -> Result<u64, Fault> {
         let run = run.to_owned();
         let waiting = self.pool.call(move |connection| transact(connection, |connection| held::held_by_brake(connection, &run))).await?;

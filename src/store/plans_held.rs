@@ -12,7 +12,7 @@ use diesel::{
 
 use super::{
     changes,
-    convert::{places, text, word},
+    convert::{batches, places, text, word},
     runs_queue::{hold, still_held},
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
@@ -24,6 +24,18 @@ use crate::engine::{
 
 /// Rows that change state in one transaction: the run's row is locked meanwhile, and heartbeats must get through.
 const STEP: i64 = 5_000;
+
+/// Rows that were written as held already get the brake as the reason for it.
+pub(super) fn hold_new(connection: &mut MysqlConnection, run: &str) -> Result<(), Problem> {
+    sql_query(
+        "UPDATE tradesync_changes SET held_reason = reason, reason = ? WHERE run_id = ? AND state = 'held' AND op = 'update' AND held_reason IS NULL",
+    )
+    .bind::<Text, _>(text(&Reason::new("changed"))?)
+    .bind::<Text, _>(run)
+    .execute(connection)?;
+    Ok(())
+}
+
 /// Closes what a brake holds in a run, all of it or of these items.
 pub(super) fn close_held(connection: &mut MysqlConnection, run: &str, reason: &str, items: Option<&[String]>) -> Result<u64, Problem> {
     use tradesync_changes::dsl as c;
@@ -77,9 +89,19 @@ fn hold_whole(connection: &mut MysqlConnection, whole: &[&(Change, Parted)]) -> 
 
 /// A link that comes about in this run comes with what goes on.
 fn hold_split(connection: &mut MysqlConnection, split: &[&(Change, Parted)]) -> Result<u64, Problem> {
-    if split.is_empty() {
-        return Ok(0);
+    let mut written = Vec::with_capacity(split.len());
+    for (change, parted) in split {
+        written.push((change.id, text(&parted.reason)?, text(&parted.held)?));
     }
+    let mut held = 0;
+    for batch in batches(&written, written.len(), |(_, reason, fields)| reason.len() + fields.len()) {
+        held += hold_some(connection, batch)?;
+    }
+    Ok(u64::try_from(held).unwrap_or_default())
+}
+
+/// Holds these changes: number of the row, why, and the fields that wait.
+fn hold_some(connection: &mut MysqlConnection, split: &[(u64, String, String)]) -> Result<usize, Problem> {
     let whens = vec!["WHEN ? THEN ?"; split.len()].join(" ");
     let statement = format!(
         "UPDATE tradesync_changes SET state = 'held', outcome = 'held', link_origin = NULL, held_reason = CASE id {whens} END, fields = CASE id {whens} END \
@@ -87,16 +109,16 @@ fn hold_split(connection: &mut MysqlConnection, split: &[&(Change, Parted)]) -> 
         places(split.len())
     );
     let mut query = sql_query(statement).into_boxed::<Mysql>();
-    for (change, parted) in split {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Text, _>(text(&parted.reason)?);
+    for (change, reason, _) in split {
+        query = query.bind::<Unsigned<BigInt>, _>(change).bind::<Text, _>(reason);
     }
-    for (change, parted) in split {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id).bind::<Text, _>(text(&parted.held)?);
+    for (change, _, fields) in split {
+        query = query.bind::<Unsigned<BigInt>, _>(change).bind::<Text, _>(fields);
     }
-    for (change, _) in split {
-        query = query.bind::<Unsigned<BigInt>, _>(change.id);
+    for (change, ..) in split {
+        query = query.bind::<Unsigned<BigInt>, _>(change);
     }
-    Ok(u64::try_from(query.execute(connection)?).unwrap_or_default())
+    Ok(query.execute(connection)?)
 }
 
 /// One step of [`Plans::release`]; whether there may be more.
@@ -114,9 +136,9 @@ pub(super) fn release(connection: &mut MysqlConnection, run: &str, fence: u64) -
     if ids.is_empty() {
         return Ok((held.counts, false));
     }
-    let created = c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.eq("create"));
+    let created = c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.eq_any(["create", "send"]));
     diesel::update(created).set((c::state.eq("planned"), c::outcome.eq(word(Outcome::Created)?))).execute(connection)?;
-    diesel::update(c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.ne("create")))
+    diesel::update(c::tradesync_changes.filter(c::id.eq_any(&ids)).filter(c::op.ne_all(["create", "send"])))
         .set((c::state.eq("planned"), c::outcome.eq(word(Outcome::Updated)?)))
         .execute(connection)?;
     let released = u64::try_from(ids.len()).unwrap_or_default();

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Store,
-    convert::{cut, json, places, rows, text, utc},
+    convert::{batches, cut, json, places, rows, text, utc},
     fault,
     leases::micros,
     schema::{tradesync_links, tradesync_read_uses, tradesync_reads, tradesync_records},
@@ -29,7 +29,7 @@ use crate::{
     fault::Fault,
 };
 
-/// Rows in one statement: enough that round trips do not count, few enough that a statement stays far below the packet limit.
+/// Most rows in one statement: enough that round trips do not count. Long texts cut it shorter.
 const BATCH: usize = 500;
 
 fn hash(record: &Record) -> String {
@@ -99,7 +99,7 @@ fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[
             }
             query.execute(connection)?;
         }
-        if !fresh.is_empty() {
+        for fresh in batches(&fresh, BATCH, |(record, _)| record.name.len() + record.payload.len()) {
             let statement = format!(
                 "INSERT INTO tradesync_records (connection_id, source_key, name, payload, hash, source_changed_at, seen_at, read_id, run_id) VALUES {} \
                  ON DUPLICATE KEY UPDATE name = VALUES(name), payload = VALUES(payload), hash = VALUES(hash), source_changed_at = VALUES(source_changed_at), \

@@ -164,6 +164,24 @@ fn prune(connection: &mut MysqlConnection, old: &Old) -> Result<u64, Fault> {
         Old::Changes { connection: id, stream, age, runs } => changes(connection, id, stream, *age, *runs),
         Old::Runs { connection: id, stream, age, runs: most } => runs(connection, id, stream, *age, *most),
         Old::Deleted { connection: id, age } => deleted(connection, id, *age),
+        Old::Events { connection: id, age: older } => sql_query(format!(
+            "DELETE FROM tradesync_events WHERE connection_id = ? AND at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND LIMIT {ROWS}"
+        ))
+        .bind::<Text, _>(id)
+        .bind::<BigInt, _>(age(*older))
+        .execute(connection)
+        .map(rows)
+        .map_err(fault),
+        Old::StrayEvents(age) => {
+            let stray =
+                "DELETE FROM tradesync_events WHERE NOT EXISTS (SELECT 1 FROM tradesync_connections c WHERE c.id = connection_id) AND at";
+            by_age(connection, stray, *age)
+        }
+        // A schedule shows its last skip, however old.
+        Old::Skips(age) => {
+            let shown = "SELECT 1 FROM tradesync_schedules s WHERE s.last_skip = tradesync_schedule_skips.id";
+            by_age(connection, &format!("DELETE FROM tradesync_schedule_skips WHERE NOT EXISTS ({shown}) AND last_due_at"), *age)
+        }
         Old::Answers(age) => by_age(connection, "DELETE FROM tradesync_idempotency WHERE created_at", *age),
         Old::Audit(age) => by_age(connection, "DELETE FROM tradesync_audit WHERE at", *age),
         Old::WholeReads(age) => by_age(connection, "DELETE FROM tradesync_reads WHERE finished_at", *age),

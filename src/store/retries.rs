@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{
     Store,
-    convert::{cut, from_word, id_cursor, json, listing, places, utc, word},
+    convert::{batches, cut, from_word, id_cursor, json, listing, places, utc, word},
     fault,
     leases::micros,
     schema::{tradesync_changes, tradesync_connections, tradesync_retries},
@@ -129,38 +129,45 @@ fn add_failed(connection: &mut MysqlConnection, id: &str, stream: &str, run: &st
             .load(connection)?;
         let Some((last, ..)) = failed.last() else { return Ok(()) };
         after = *last;
-        let row = "(?,?,?,?,?,?,?,?,?,1,?,?,UTC_TIMESTAMP(6),UTC_TIMESTAMP(6),UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND,\
+        for failed in batches(&failed, BATCH, |(_, _, name, reason, _)| name.len() + reason.len()) {
+            add_some(connection, id, stream, run, failed)?;
+        }
+    }
+}
+
+fn add_some(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, failed: &[FailedRow]) -> Result<(), Problem> {
+    let row = "(?,?,?,?,?,?,?,?,?,1,?,?,UTC_TIMESTAMP(6),UTC_TIMESTAMP(6),UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND,\
                    (SELECT hash FROM tradesync_records WHERE connection_id = ? AND source_key = ?))";
-        // Left to right: the pause is that of the attempts just counted, and a repeated call finds last_run as it is to be.
-        let statement = format!(
-            "INSERT INTO tradesync_retries (id, connection_id, stream, source_key, name, reason, code, class, by_rule, attempts, first_run, last_run, first_at, last_at, next_at, source_hash) \
+    // Left to right: the pause is that of the attempts just counted, and a repeated call finds last_run as it is to be.
+    let statement = format!(
+        "INSERT INTO tradesync_retries (id, connection_id, stream, source_key, name, reason, code, class, by_rule, attempts, first_run, last_run, first_at, last_at, next_at, source_hash) \
              VALUES {} ON DUPLICATE KEY UPDATE attempts = attempts + (last_run <> VALUES(last_run)), \
              next_at = IF(last_run <> VALUES(last_run), UTC_TIMESTAMP(6) + INTERVAL CAST(LEAST(?, ? * POW(2, LEAST(attempts, 17) - 1)) AS SIGNED) MICROSECOND, next_at), \
              last_at = IF(last_run <> VALUES(last_run), VALUES(last_at), last_at), name = VALUES(name), reason = VALUES(reason), code = VALUES(code), class = VALUES(class), \
              by_rule = VALUES(by_rule), source_hash = VALUES(source_hash), dismissed_at = NULL, last_run = VALUES(last_run)",
-            vec![row; failed.len()].join(",")
-        );
-        let mut query = sql_query(statement).into_boxed::<Mysql>();
-        for (_, source, name, reason, op) in &failed {
-            let told: Reason = json("reason", reason)?;
-            query = query
-                .bind::<Text, _>(ids::fresh())
-                .bind::<Text, _>(id)
-                .bind::<Text, _>(stream)
-                .bind::<Text, _>(source)
-                .bind::<Text, _>(name)
-                .bind::<Text, _>(reason)
-                .bind::<Text, _>(cut(&told.code, 64))
-                .bind::<Text, _>(word(class_of(&told))?)
-                .bind::<Bool, _>(op == "none")
-                .bind::<Text, _>(run)
-                .bind::<Text, _>(run)
-                .bind::<BigInt, _>(micros(clock::scaled(FIRST_PAUSE)))
-                .bind::<Text, _>(id)
-                .bind::<Text, _>(source);
-        }
-        query.bind::<Double, _>(microseconds(LONGEST_PAUSE)).bind::<Double, _>(microseconds(FIRST_PAUSE)).execute(connection)?;
+        vec![row; failed.len()].join(",")
+    );
+    let mut query = sql_query(statement).into_boxed::<Mysql>();
+    for (_, source, name, reason, op) in failed {
+        let told: Reason = json("reason", reason)?;
+        query = query
+            .bind::<Text, _>(ids::fresh())
+            .bind::<Text, _>(id)
+            .bind::<Text, _>(stream)
+            .bind::<Text, _>(source)
+            .bind::<Text, _>(name)
+            .bind::<Text, _>(reason)
+            .bind::<Text, _>(cut(&told.code, 64))
+            .bind::<Text, _>(word(class_of(&told))?)
+            .bind::<Bool, _>(op == "none")
+            .bind::<Text, _>(run)
+            .bind::<Text, _>(run)
+            .bind::<BigInt, _>(micros(clock::scaled(FIRST_PAUSE)))
+            .bind::<Text, _>(id)
+            .bind::<Text, _>(source);
     }
+    query.bind::<Double, _>(microseconds(LONGEST_PAUSE)).bind::<Double, _>(microseconds(FIRST_PAUSE)).execute(connection)?;
+    Ok(())
 }
 
 fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, whole: bool) -> Result<(), Problem> {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit,
         brakes::Plan,
         model::{Counts, NewRun, Phase, ReadSummary, Run, State},
         ports::{Acted, Beat, Claimed, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
@@ -161,6 +162,18 @@ pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<R
     must_find(connection, &id)
 }
 
+/// Does to a run what a person decided, and tells the audit what it was before and is now.
+fn told(
+    connection: &mut MysqlConnection,
+    id: &str,
+    decided: impl FnOnce(&mut MysqlConnection) -> Result<Run, Problem>,
+) -> Result<Run, Problem> {
+    let before = must_find(connection, id)?;
+    let after = decided(connection)?;
+    super::audit::record(connection, Some(audit::of_run(&before)), Some(audit::of_run(&after)))?;
+    Ok(after)
+}
+
 fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
     use tradesync_runs::dsl as r;
     let cancelled = text(&crate::fault::FaultView::from(&Fault::new(Code::Cancelled, "a person cancelled the run")))?;
@@ -258,8 +271,8 @@ impl Runs for Store {
         use tradesync_runs::dsl as r;
         self.pool
             .call(move |connection| {
-                let mut query =
-                    r::tradesync_runs.select(RunRow::as_select()).order(r::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
+                // Ids first: a plan that has to sort, or to look through what the filter leaves out, then does so in an index.
+                let mut query = r::tradesync_runs.select(r::id).order(r::id.desc()).limit(i64::from(page.limit) + 1).into_boxed();
                 if let Some(flows) = filter.flows {
                     query = query.filter(r::flow.eq_any(flows));
                 }
@@ -278,7 +291,13 @@ impl Runs for Store {
                 if let Some(cursor) = id_cursor(page.cursor)? {
                     query = query.filter(r::id.lt(cursor));
                 }
-                let rows: Vec<RunRow> = query.load(connection).map_err(fault)?;
+                let ids: Vec<String> = query.load(connection).map_err(fault)?;
+                let rows: Vec<RunRow> = r::tradesync_runs
+                    .filter(r::id.eq_any(ids))
+                    .order(r::id.desc())
+                    .select(RunRow::as_select())
+                    .load(connection)
+                    .map_err(fault)?;
                 let mut items = rows.into_iter().map(RunRow::model).collect::<Result<Vec<_>, _>>()?;
                 transact(connection, |connection| plans::attach(connection, &mut items))?;
                 Ok(listing(items, page.limit, |run| run.id.clone()))
@@ -289,6 +308,11 @@ impl Runs for Store {
     async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
         let worker = worker.to_owned();
         self.urgent.call(move |connection| runs_queue::claim(connection, &worker, lease)).await
+    }
+
+    async fn claim_one(&self, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
+        let (run, worker) = (run.to_owned(), worker.to_owned());
+        self.urgent.call(move |connection| runs_queue::claim_one(connection, &run, &worker, lease)).await
     }
 
     async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault> {
@@ -333,7 +357,11 @@ impl Runs for Store {
 
     async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| cancel(connection, &run))).await
+        self.pool
+            .call(move |connection| {
+                act_once(connection, key.as_ref(), &*render, |connection| told(connection, &run, |connection| cancel(connection, &run)))
+            })
+            .await
     }
 
     async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
@@ -342,7 +370,9 @@ impl Runs for Store {
             .call(move |connection| {
                 // What has expired is over, whether or not a worker has come by to say so.
                 plans::expire(connection)?;
-                act_once(connection, key.as_ref(), &*render, |connection| settle(connection, &run, approve))
+                act_once(connection, key.as_ref(), &*render, |connection| {
+                    told(connection, &run, |connection| settle(connection, &run, approve))
+                })
             })
             .await
     }

@@ -45,6 +45,23 @@ pub(super) fn claim(connection: &mut MysqlConnection, worker: &str, lease: Durat
     ))
     .load(connection)
     .map_err(fault)?;
+    take(connection, due, worker, lease)
+}
+
+/// Takes one run, if it is due.
+pub(super) fn claim_one(connection: &mut MysqlConnection, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
+    let due: Vec<Due> = sql_query(
+        "SELECT id, fence FROM tradesync_runs WHERE id = ? AND ((state = 'queued' AND (not_before IS NULL OR not_before <= UTC_TIMESTAMP(6))) \
+         OR (state = 'running' AND lease_until < NOW(6)))",
+    )
+    .bind::<Text, _>(run)
+    .load(connection)
+    .map_err(fault)?;
+    take(connection, due, worker, lease)
+}
+
+/// Takes the first of these that nobody else takes first.
+fn take(connection: &mut MysqlConnection, due: Vec<Due>, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
     for run in due {
         let taken = sql_query(
             "UPDATE tradesync_runs SET state = 'running', lease_holder = ?, lease_until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1, attempts = attempts + 1, \

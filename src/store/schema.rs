@@ -369,10 +369,12 @@ table! {
         state -> Text,
         version -> Unsigned<BigInt>,
         next_at -> Nullable<Datetime>,
+        change_id -> Nullable<Unsigned<BigInt>>,
     }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tradesync_records, tradesync_links);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_picture_wishes, tradesync_changes);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_reads, tradesync_read_uses);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_changes);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_runs, tradesync_plans);

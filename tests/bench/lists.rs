@@ -117,6 +117,16 @@ pub async fn run() -> Vec<Row> {
         URL_SAFE_NO_PAD.encode(run_id(RUNS / 2))
     };
     let spread = |number: usize| run_id((number as u64 * 7_919) % RUNS);
+    // Pages near the ends of reports, of a run here and there.
+    let late: Vec<(String, String)> = (0..20)
+        .map(|number| {
+            use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+            let run = run_id(number * RUNS / 20);
+            let last =
+                stage.database.number(&format!("SELECT CAST(MAX(id) AS SIGNED) AS number FROM tradesync_changes WHERE run_id = '{run}'"));
+            (run, URL_SAFE_NO_PAD.encode((last - 60).to_string()))
+        })
+        .collect();
     let questions: Vec<(&str, Box<dyn Fn(usize) -> String>)> = vec![
         ("/sync/runs", Box::new(|_| "/sync/runs?limit=50".to_owned())),
         ("/sync/runs, from the middle on", Box::new(move |_| format!("/sync/runs?limit=50&cursor={cursor}"))),
@@ -127,13 +137,32 @@ pub async fn run() -> Vec<Row> {
         ("/sync/runs of an owner", Box::new(|_| "/sync/runs?limit=50&owner=seller:7".to_owned())),
         ("/sync/runs in a state that none has", Box::new(|_| "/sync/runs?limit=50&state=awaiting_approval".to_owned())),
         ("/sync/runs of an owner in a state", Box::new(|_| "/sync/runs?limit=50&owner=seller:7&state=failed".to_owned())),
+        (
+            "/sync/runs of an owner in a state that none has",
+            Box::new(|_| "/sync/runs?limit=50&owner=seller:42&state=awaiting_approval".to_owned()),
+        ),
+        ("/sync/runs of a flow and an owner in a state", {
+            Box::new(|_| "/sync/runs?limit=50&flow=billz-opencart&owner=seller:42&state=partial".to_owned())
+        }),
+        ("/sync/runs of a stream in a state", {
+            let connection = connection.clone();
+            Box::new(move |_| format!("/sync/runs?limit=50&connection={connection}&stream=stream-3&state=partial"))
+        }),
         ("one run", Box::new(move |number| format!("/sync/runs/{}", spread(number)))),
         ("its items", Box::new(move |number| format!("/sync/runs/{}/items?limit=50", spread(number)))),
         ("its failed items", Box::new(move |number| format!("/sync/runs/{}/items?limit=50&outcome=failed", spread(number)))),
+        ("items of a run, from near the end on", {
+            Box::new(move |number| {
+                let (run, cursor) = &late[number % late.len()];
+                format!("/sync/runs/{run}/items?limit=50&cursor={cursor}")
+            })
+        }),
         ("its items, 200 at once", Box::new(move |number| format!("/sync/runs/{}/items?limit=200", spread(number)))),
     ];
     for (name, question) in questions {
         table.push(Row::most(name, slowest(&stage, question).await, "ms", 20.0));
     }
+    let csv = slowest(&stage, move |number| format!("/sync/runs/{}/items.csv", spread(number))).await;
+    table.push(Row::plain("a report of 1,000 items as CSV", csv, "ms"));
     table
 }

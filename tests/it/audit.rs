@@ -75,6 +75,24 @@ async fn runs_streams_and_links_tell_who_acted_and_for_whom() {
     assert_eq!(acts[2]["after"], json!({"name": "Center"}));
     let of_run = audit(&stage, &format!("run={run}")).await;
     assert_eq!(of_run.iter().map(|entry| entry["action"].as_str().unwrap()).collect::<Vec<_>>(), ["runs.reject", "sync.start"]);
+    assert_eq!(of_run[0]["before"]["state"], "awaiting_approval", "{}", of_run[0]);
+    assert_eq!(
+        (&of_run[0]["after"]["state"], &of_run[0]["after"]["error"]),
+        (&json!("cancelled"), &json!("plan-rejected")),
+        "{}",
+        of_run[0]
+    );
+    // An approval changes the state and nothing else at first.
+    let run = seller.post("/sync/billz-opencart", &dry).await.ok(202)["id"].as_str().unwrap().to_owned();
+    seller.wait(&run).await;
+    seller.post(&format!("/sync/runs/{run}/approve"), &json!({})).await.ok(202);
+    let approved = audit(&stage, &format!("run={run}&action=runs.approve")).await.remove(0);
+    assert_eq!(
+        (&approved["before"], &approved["after"]),
+        (&json!({"state": "awaiting_approval"}), &json!({"state": "queued"})),
+        "{approved}"
+    );
+    seller.wait(&run).await;
     // What a worker does by itself is no act of anybody.
     assert!(audit(&stage, "").await.iter().all(|entry| entry["key"] != ""));
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{FIRST, Spawn, Stage, assert_done, change_of};
+use crate::{
+    support::{FIRST, Spawn, Stage, assert_done, change_of},
+    undo::Dice,
+};
 
 const GOODS: usize = 30;
 
@@ -288,5 +291,66 @@ async fn a_run_killed_while_it_holds_or_is_approved_comes_to_the_same_end() {
         assert_eq!((&ended["counts"]["updated"], &ended["counts"]["held"]), (&json!(2 * GOODS), &json!(0)), "{after}: {ended}");
         assert_eq!(standing(&stage, "price = 2000 AND quantity = 4"), GOODS, "{after}");
         stage.assert_whole(after);
+    }
+}
+
+/// Over random files, stock and decisions: what a run holds stands as it stood, what it does not hold is written, an approval writes what was
+/// held, and whatever nobody agreed to is decided again by every run, until it is written or the source says something else.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_random_trips_and_decisions_nothing_that_was_held_is_lost() {
+    for seed in 1..=2u64 {
+        let mut dice = Dice(seed * 77_003);
+        let (stage, connection, stream, goods) = shop(json!({"brakes": {"limits": {"prices_moved": {"share": "0.2", "from": 4}}}})).await;
+        let links = stage.links(&connection).await;
+        let stands = |good: &String| stage.database.shelf(links[good]);
+        let mut wanted: Vec<(u64, u64)> = vec![(1_000, 5); GOODS];
+        let mut decided = [0; 4];
+        for round in 0..12 {
+            let how_many = [1, 3, 12, GOODS][dice.below(4)];
+            for _ in 0..how_many {
+                let at = dice.below(GOODS);
+                let (price, stock) = (1_000 + 100 * dice.below(5) as u64, 1 + dice.below(9) as u64);
+                wanted[at] = (price, stock);
+                stage.change(&goods[at], json!({"price": {FIRST: price.to_string()}, "stock": {FIRST: stock.to_string()}}));
+            }
+            let before: Vec<String> = goods.iter().map(stands).collect();
+            let run = stage.sync(&connection, &stream, "full").await;
+            let items = stage.items(&run).await;
+            let held = |good: &String| items.iter().any(|item| item["key"] == *good && item["outcome"] == "held");
+            let when = format!("seed {seed}, round {round}: {run}");
+            for ((good, before), (price, stock)) in goods.iter().zip(&before).zip(&wanted) {
+                let price = if held(good) { before.split(' ').nth(1).unwrap().to_owned() } else { price.to_string() };
+                assert_eq!(stands(good), format!("{stock} {price} 1"), "{good}, {when}");
+            }
+            assert_eq!(items.iter().any(|item| item["outcome"] == "held"), run["state"] == "awaiting_approval", "{when}");
+            if run["state"] != "awaiting_approval" {
+                continue;
+            }
+            let decision = dice.below(4);
+            decided[decision] += 1;
+            match decision {
+                0 => {
+                    assert_done(&settle(&stage, &run, "approve").await, &when);
+                    for (good, (price, stock)) in goods.iter().zip(&wanted) {
+                        assert_eq!(stands(good), format!("{stock} {price} 1"), "{good}, approved, {when}");
+                    }
+                }
+                1 => assert_eq!(settle(&stage, &run, "reject").await["state"], "cancelled"),
+                2 => stage
+                    .database
+                    .run("UPDATE tradesync_plans SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE expires_at IS NOT NULL"),
+                _ => {}
+            }
+        }
+        assert!(decided.iter().sum::<i32>() > 3, "seed {seed}: {decided:?}");
+        stage
+            .rest
+            .patch(&format!("/connections/{connection}"), &json!({"settings": {"brakes": {"limits": {"prices_moved": {"on": false}}}}}))
+            .await
+            .ok(200);
+        stage.full(&connection, &stream).await;
+        for (good, (price, stock)) in goods.iter().zip(&wanted) {
+            assert_eq!(stands(good), format!("{stock} {price} 1"), "{good}, at last, seed {seed}");
+        }
     }
 }

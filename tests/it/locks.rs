@@ -137,6 +137,24 @@ async fn a_lock_holds_for_plans_that_were_made_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_undo_takes_back_what_is_not_locked() {
+    let (stage, connection, stream, good, product) = one_product(json!({})).await;
+    stage.change(&good, json!({"price": {"Chilonzor": "1200"}, "promo": {"Chilonzor": "1100"}, "stock": {"Chilonzor": "9"}}));
+    let run = stage.full(&connection, &stream).await;
+    let specials = stage.database.specials(product);
+    stage.lock(&connection, json!([{"source": good, "fields": ["price"]}])).await;
+    let undo = stage.undo(&run).await;
+    assert_eq!((&undo["state"], stage.lines(&undo, &good).await), (&json!("succeeded"), vec!["updated undone".to_owned()]), "{undo}");
+    assert_eq!(
+        (stage.database.shelf(product).as_str(), stage.database.specials(product)),
+        ("5 1200 1", specials),
+        "the special stays with its price"
+    );
+    let told = change_of(&stage.item(&undo, &good).await, "price");
+    assert_eq!((&told["new"], &told["rule"]), (&told["old"], &json!("locked")), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_locked_product_is_neither_emptied_nor_hidden_when_its_good_vanishes() {
     for vanished in ["zero", "disable"] {
         let (stage, connection, stream, good, product) = one_product(json!({"vanished": vanished, "vanished_delay": "0s"})).await;

@@ -18,7 +18,7 @@ use crate::support::{BILLZ_KEY, FIRST, Setup, Spawn, Stage, change_of};
 /// A stage whose service may write below a folder of its own; the folder goes with it.
 pub struct Shop {
     pub stage: Stage,
-    root: PathBuf,
+    pub root: PathBuf,
 }
 
 impl Drop for Shop {
@@ -28,7 +28,7 @@ impl Drop for Shop {
 }
 
 impl Shop {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::spawned(Spawn::default()).await
     }
 
@@ -57,7 +57,7 @@ impl Shop {
         settings
     }
 
-    fn good(&self, photos: &[&str]) -> String {
+    pub fn good(&self, photos: &[&str]) -> String {
         self.stage.good(json!({"photos": photos}))
     }
 
@@ -93,7 +93,7 @@ impl Shop {
     }
 
     /// The pause after a failure is over.
-    fn time_passes(&self) {
+    pub fn time_passes(&self) {
         self.stage.database.run(
             "UPDATE tradesync_pictures SET next_at = UTC_TIMESTAMP(6) WHERE next_at IS NOT NULL;
              UPDATE tradesync_picture_wishes SET next_at = UTC_TIMESTAMP(6) WHERE next_at IS NOT NULL",
@@ -472,4 +472,87 @@ async fn killed_after_the_shops_rows_before_their_record() {
 fn every_point_of_pictures_is_killed_at() {
     let points: Vec<&&str> = tradesync::fault::failpoint::POINTS.iter().filter(|point| point.starts_with("picture")).collect();
     assert_eq!(points, [&"picture-file-written", &"pictures-stored", &"pictures-shown"]);
+}
+
+/// A picture store that is down, or answers every address with an error page: what customers see stays until the pictures come, or a
+/// person says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_unreadable_pictures_takes_no_picture_away_until_they_come_or_a_person_agrees() {
+    let shop = Shop::new().await;
+    let goods: Vec<String> = (0..6).map(|_| shop.good(&["a.jpg", "b.png"])).collect();
+    let limits = json!({"unreadable_pictures": {"from": 6, "share": "0.4"}});
+    let settings = Shop::settings(json!({
+        "update_fields": ["quantity", "price", "special", "images"], "brakes": {"limits": limits},
+    }));
+    let (connection, stream) = shop.stage.simple(settings).await;
+    shop.stage.full(&connection, &stream).await;
+    let links = shop.stage.links(&connection).await;
+    let before = shop.shown(links[&goods[0]]);
+    for (number, good) in goods.iter().enumerate() {
+        let photos = json!([format!("late-2/{number}.jpg"), "c.gif"]);
+        shop.stage.change(good, json!({"photos": photos, "price": {FIRST: "1020"}}));
+    }
+    let fresh = shop.good(&["late-2/new.jpg", "c.gif"]);
+    let run = shop.stage.sync(&connection, &stream, "full").await;
+    assert_eq!(
+        (&run["state"], &run["counts"]["held"], &run["counts"]["failed"]),
+        (&json!("awaiting_approval"), &json!(6), &json!(7)),
+        "{run}"
+    );
+    let brake = &run["brakes"][0];
+    assert_eq!((&brake["rule"], &brake["count"], &brake["of"]), (&json!("unreadable_pictures"), &json!(7), &json!(8)), "{run}");
+    assert!(brake["text"].as_str().unwrap().contains("7 of 8 pictures"), "{brake}");
+    for good in &goods {
+        assert_eq!(
+            (shop.shown(links[good]), shop.stage.database.shelf(links[good])),
+            (before.clone(), "5 1020 1".into()),
+            "prices went on"
+        );
+    }
+    assert_eq!(endings(&shop.shown(shop.stage.product_of(&connection, &fresh).await)), ["gif"], "a new product loses nothing");
+    let events = || shop.stage.database.number("SELECT COUNT(*) AS number FROM tradesync_events");
+    assert_eq!(events(), 1);
+    let held: Vec<Value> = shop.stage.items(&run).await.into_iter().filter(|item| item["outcome"] == "held").collect();
+    assert_eq!((held.len(), &held[0]["reason"]["code"]), (6, &json!("brake")));
+
+    // They are tried again, and still fail.
+    shop.time_passes();
+    let again = shop.stage.sync(&connection, &stream, "full").await;
+    assert_eq!((&again["state"], &again["counts"]["held"]), (&json!("awaiting_approval"), &json!(6)), "{again}");
+    assert_eq!((shop.shown(links[&goods[0]]), events()), (before.clone(), 1), "the same is not told twice");
+    // A person wants what there is, before they are tried again.
+    shop.stage.database.run(
+        "UPDATE tradesync_pictures SET next_at = next_at + INTERVAL 1 HOUR; UPDATE tradesync_picture_wishes SET next_at = next_at + INTERVAL 1 HOUR",
+    );
+    let id = again["id"].as_str().unwrap();
+    shop.stage.rest.post(&format!("/sync/runs/{id}/approve"), &json!({})).await.ok(202);
+    let applied = shop.stage.rest.wait(id).await;
+    assert_eq!((&applied["state"], &applied["counts"]["held"]), (&json!("partial"), &json!(0)), "{applied}");
+    for good in &goods {
+        assert_eq!(endings(&shop.shown(links[good])), ["gif"]);
+    }
+    // And when they come, they take their places by themselves.
+    shop.time_passes();
+    let last = shop.stage.full(&connection, &stream).await;
+    assert_eq!((endings(&shop.shown(links[&goods[0]])), &last["brakes"]), (vec!["jpg", "gif"], &json!([])), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_are_given_up_hold_nothing_back_for_ever() {
+    let shop = Shop::new().await;
+    let good = shop.good(&["a.jpg"]);
+    let settings = Shop::settings(json!({
+        "update_fields": ["quantity", "price", "special", "images"],
+        "brakes": {"limits": {"unreadable_pictures": {"from": 1, "share": "0.1"}}},
+    }));
+    let (connection, stream) = shop.stage.simple(settings).await;
+    shop.stage.full(&connection, &stream).await;
+    let product = shop.stage.product_of(&connection, &good).await;
+    shop.stage.change(&good, json!({"photos": ["status-404/gone.jpg", "c.gif"]}));
+    let run = shop.stage.sync(&connection, &stream, "full").await;
+    assert_eq!((&run["state"], endings(&shop.shown(product))), (&json!("awaiting_approval"), vec!["jpg"]), "{run}");
+    shop.stage.database.run("UPDATE tradesync_pictures SET attempts = 8 WHERE reason IS NOT NULL");
+    shop.time_passes();
+    let run = shop.stage.sync(&connection, &stream, "full").await;
+    assert_eq!((&run["state"], endings(&shop.shown(product))), (&json!("partial"), vec!["gif"]), "{run}");
 }

@@ -43,13 +43,27 @@ async fn direct(stage: &Stage, connection: &str, stream: &str) {
     }
 }
 
+/// Texts, brands and attributes of some goods, by a seed.
+async fn edits(stage: &Stage, connection: &str, seed: u64) {
+    for (number, good) in stage.links(connection).await.keys().enumerate().filter(|(number, _)| (*number as u64 + seed).is_multiple_of(7)) {
+        let value = (number as u64 * 13 + seed) % 5;
+        let edit = json!({
+            "name": format!("Good {number} & \"{value}\""), "brand": format!("Brand {value}"), "description": format!("<p>Text {value}</p>"),
+            "custom_fields": [["Сезон", format!("AW{value}")]],
+        });
+        // One that is gone from Billz by now cannot be edited.
+        let _ = stage.billz.billz2.patch(&good.parse().unwrap(), &serde_json::from_value(edit).unwrap());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn planning_and_approving_gives_the_same_shop_as_a_direct_run() {
     for seed in 1..=3 {
         let mut states = Vec::new();
         for planned in [false, true] {
             let stage = Stage::with(Setup { products: PRODUCTS, ..Setup::default() }).await;
-            let (connection, stream) = stage.simple(json!({})).await;
+            let all = ["quantity", "price", "special", "name", "description", "categories", "attributes", "manufacturer"];
+            let (connection, stream) = stage.simple(if seed == 1 { json!({}) } else { json!({"update_fields": all}) }).await;
             for round in 0..3 {
                 if planned {
                     let plan = dry(&stage, &connection, &stream).await;
@@ -60,6 +74,7 @@ async fn planning_and_approving_gives_the_same_shop_as_a_direct_run() {
                 stage.assert_whole(&format!("seed {seed}, round {round}"));
                 states.push(stage.database.shop_state());
                 trade(&stage, seed * 10 + round);
+                edits(&stage, &connection, seed * 10 + round).await;
             }
         }
         let (direct, planned) = states.split_at(3);
@@ -154,6 +169,41 @@ async fn a_plan_is_too_old_after_its_time_and_nothing_of_it_is_applied() {
     let run = stage.full(&connection, &stream).await;
     assert_eq!(stage.outcome(&run, &good).await, "created new_product");
     stage.rest.post(&format!("/sync/runs/{}/approve", run["id"].as_str().unwrap()), &json!({})).await.problem(409, "not-awaiting");
+}
+
+/// Not only numbers: a text, a brand, an attribute or a category that somebody changed after the plan is left as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn approving_leaves_alone_what_a_person_has_written_since() {
+    let stage = Stage::empty().await;
+    let fields = ["name", "description", "manufacturer", "attributes"];
+    let goods: Vec<String> =
+        (0..5).map(|_| stage.good(json!({"brand": "Artel", "description": "<p>Old</p>", "custom_fields": [["Сезон", "SS25"]]}))).collect();
+    let (connection, stream) = stage.simple(json!({"update_fields": fields})).await;
+    stage.full(&connection, &stream).await;
+    let links = stage.links(&connection).await;
+    for good in &goods {
+        stage.change(good, json!({"name": "New", "brand": "Samo", "description": "<p>New</p>", "custom_fields": [["Сезон", "AW26"]]}));
+    }
+    let plan = dry(&stage, &connection, &stream).await;
+    let [name, text, brand, attribute, plain] = [0, 1, 2, 3, 4].map(|place| links[&goods[place]]);
+    stage.database.run(&format!(
+        "UPDATE oc_product_description SET name = 'By hand' WHERE product_id = {name} AND language_id = 3;
+         UPDATE oc_product_description SET description = 'By hand' WHERE product_id = {text};
+         UPDATE oc_product SET manufacturer_id = 0 WHERE product_id = {brand};
+         UPDATE oc_product_attribute v JOIN oc_attribute_description d USING (attribute_id) SET v.text = 'By hand' WHERE v.product_id = {attribute} AND d.name = 'Сезон'"
+    ));
+    let before = stage.database.whole_product(name);
+    let run = approve(&stage, &plan).await;
+    assert_eq!((&run["counts"]["updated"], &run["counts"]["skipped"]), (&json!(1), &json!(4)), "{run}");
+    for (good, field) in goods.iter().zip(fields) {
+        assert_eq!(stage.outcome(&run, good).await, "skipped target_changed_since", "{field}");
+        assert!(stage.item(&run, good).await["reason"]["text"].as_str().unwrap().contains(field), "{field}");
+    }
+    assert_eq!(stage.database.whole_product(name), before);
+    assert_eq!(
+        stage.database.cell(&format!("SELECT name FROM oc_product_description WHERE product_id = {plain} AND language_id = 1")),
+        "New"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,6 +153,35 @@ async fn answers_reads_audit_and_what_deleted_connections_held_go_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_and_skips_go_when_they_are_old_save_the_last_skip_of_a_schedule() {
+    let stage = hasty_stage(hasty()).await;
+    let (connection, stream) = stage.simple(json!({})).await;
+    let (patient, _) = stage.simple_of("seller:7", json!({"keep_changes": "36500d"})).await;
+    // 90 days are 18 minutes here, a year is 73.
+    for (of, minutes) in [(&connection, 30), (&connection, 5), (&patient, 30), (&"f".repeat(32), 30)] {
+        stage.database.run(&format!(
+            "INSERT INTO tradesync_events (kind, connection_id, params, at) VALUES ('brake', '{of}', '{{}}', UTC_TIMESTAMP(6) - INTERVAL {minutes} MINUTE)"
+        ));
+    }
+    let body = json!({"connection": connection, "stream": stream, "every": "24h", "mode": "full", "enabled": false});
+    let schedule = stage.rest.post("/schedules", &body).await.ok(201)["id"].as_str().unwrap().to_owned();
+    for minutes in [200, 100, 5] {
+        stage.database.run(&format!(
+            "INSERT INTO tradesync_schedule_skips (schedule_id, reason, first_due_at, last_due_at, due_times) \
+             VALUES ('{schedule}', 'busy', UTC_TIMESTAMP(6) - INTERVAL 300 MINUTE, UTC_TIMESTAMP(6) - INTERVAL {minutes} MINUTE, 1)"
+        ));
+    }
+    // A schedule that slept for long shows its last skip, however old.
+    stage.database.run("UPDATE tradesync_schedules SET last_skip = (SELECT id FROM tradesync_schedule_skips WHERE last_due_at < UTC_TIMESTAMP() - INTERVAL 90 MINUTE ORDER BY last_due_at DESC LIMIT 1)");
+    stage.until("events", "SELECT COUNT(*) AS number FROM tradesync_events", 2).await;
+    stage.until("skips", "SELECT COUNT(*) AS number FROM tradesync_schedule_skips", 2).await;
+    let kept = stage.database.words(
+        "SELECT CONCAT(connection_id, ' ', TIMESTAMPDIFF(MINUTE, at, UTC_TIMESTAMP()) > 15) AS words FROM tradesync_events ORDER BY at",
+    );
+    assert_eq!(kept, [format!("{patient} 1"), format!("{connection} 0")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_stands_is_told_when_it_begins_changes_and_ends_and_is_listed_all_the_while() {
     let stage = Stage::empty().await;
     let shop = stage.billz.billz2.shops()[0].id.to_string();

@@ -29,12 +29,12 @@ impl Stage {
     }
 }
 
-fn id(run: &Value) -> &str {
+pub fn id(run: &Value) -> &str {
     run["id"].as_str().unwrap()
 }
 
 /// These disasters are undone after they have happened: the brakes, which would have held them, are off.
-fn unbraked(mut settings: Value) -> Value {
+pub fn unbraked(mut settings: Value) -> Value {
     let off = ["products_zeroed", "price_jump", "prices_moved", "new_products"].map(|rule| (rule.to_owned(), json!({"on": false})));
     settings["brakes"] = json!({"limits": serde_json::Map::from_iter(off)});
     settings
@@ -168,7 +168,13 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     stage.rest.post(&format!("/sync/runs/{}/approve", id(&plan)), &json!({})).await.ok(202);
     let applied = stage.rest.wait(id(&plan)).await;
     assert_eq!(stage.undo(&applied).await["counts"]["updated"], 1);
-    // What retention has taken away cannot be put back.
+    // What retention has taken away cannot be put back, nor what it has begun to take away.
+    stage.change(&good, json!({"stock": {FIRST: "2"}}));
+    let other = stage.good(json!({}));
+    let two = stage.full(&connection, &stream).await;
+    assert_eq!(two["progress"]["applied"], 2, "{two}");
+    stage.database.run(&format!("DELETE FROM tradesync_changes WHERE run_id = '{}' AND source_key = '{other}'", id(&two)));
+    stage.rest.post(&path(&two), &json!({})).await.problem(409, "undo-expired");
     stage.database.run("DELETE FROM tradesync_changes");
     stage.rest.post(&path(&applied), &json!({})).await.problem(409, "undo-expired");
 }
@@ -231,10 +237,10 @@ async fn killed_anywhere_in_an_undo_it_comes_to_the_same_end() {
 }
 
 /// A small generator: a failing seed can be run again.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    pub fn below(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 mod audit;
+mod changes;
 mod documents;
 mod flow;
 mod keys;
@@ -266,6 +267,9 @@ impl Runs for Memory {
             Ok(())
         })
     }
+    async fn claim_one(&self, _: &str, _: &str, _: Duration) -> Result<Option<Claimed>> {
+        unused()
+    }
     async fn claim(&self, _: &str, _: Duration) -> Result<Option<Claimed>> {
         unused()
     }
@@ -387,44 +391,6 @@ impl Links for Memory {
     }
     async fn remove(&self, space: &str, source: &str) -> Result<bool> {
         Ok(self.links.lock().unwrap().remove(&(space.to_owned(), source.to_owned())).is_some())
-    }
-}
-
-#[async_trait]
-impl Changes for Memory {
-    async fn clear(&self, _: &str, _: u64) -> Result<()> {
-        unused()
-    }
-    async fn plan(&self, _: &str, _: u64, _: Vec<NewChange>) -> Result<()> {
-        unused()
-    }
-    async fn next_batch(&self, _: &str, _: u64, _: u32) -> Result<(Vec<Change>, bool)> {
-        unused()
-    }
-    async fn record(&self, _: &str, _: u64, _: &str, _: Vec<(Change, Applied)>) -> Result<Counts> {
-        unused()
-    }
-    async fn leftovers(&self, _: &str, _: &str, _: u64, _: u32) -> Result<Vec<Change>> {
-        unused()
-    }
-    async fn withdraw(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
-        unused()
-    }
-    async fn last_created(&self, _: &str, _: u32) -> Result<Vec<Change>> {
-        unused()
-    }
-    async fn revise(&self, _: &str, _: u64, _: &[Change]) -> Result<()> {
-        unused()
-    }
-    async fn applied(&self, _: &str, _: Option<u64>, _: u32) -> Result<Vec<Change>> {
-        unused()
-    }
-    async fn of_item(&self, _: &str, _: &str, _: u32) -> Result<Vec<PastChange>> {
-        unused()
-    }
-    async fn items(&self, _: &str, filter: ItemFilter, page: PageRequest) -> Result<Listing<ItemRow>> {
-        let rows = self.items.lock().unwrap().clone();
-        listing(rows.into_iter().filter(|row| filter.outcome.is_none_or(|outcome| row.outcome == outcome)), &page)
     }
 }
 

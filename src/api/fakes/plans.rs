@@ -22,6 +22,9 @@ impl Plans for Memory {
     async fn decided(&self, _: &str, _: u64, _: &[Reading], _: Option<&str>) -> Result<()> {
         unused()
     }
+    async fn note(&self, _: &str, _: u64, _: Reading) -> Result<()> {
+        unused()
+    }
     async fn waiting(&self, _: &str) -> Result<u64> {
         unused()
     }

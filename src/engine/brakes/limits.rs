@@ -64,6 +64,9 @@ pub fn defaults() -> Value {
         "price_jump": {"on": true, "factor": "10", "from": 1},
         "prices_moved": {"on": true, "share": "0.4", "from": 20, "by": "0.05"},
         "new_products": {"on": true, "share": "0.5", "from": 100},
+        "unreadable_pictures": {"on": true, "share": "0.5", "from": 20},
+        "new_orders": {"on": true, "from": 200},
+        "one_phone": {"on": true, "from": 10},
     })
 }
 

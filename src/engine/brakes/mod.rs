@@ -11,6 +11,12 @@
 //! | `price_jump` | one price moves by `factor` or more | that price, with its special |
 //! | `new_products` | too many new products for what is linked | the new products |
 //! | `currency_changed` | a price comes in another currency than the one we last wrote it from | that price, with its special |
+//! | `unreadable_pictures` | too large a share of the pictures that a run calls for fails | pictures that would take the place of others while one of them fails |
+//! | `new_orders` | too many orders are to be sent at once | the orders |
+//! | `one_phone` | too many orders of one phone are to be sent at once | the orders of that phone |
+//!
+//! Fields that every flow of goods names alike are `quantity`, `status`, `price` and `special`; of orders (changes that are sent) it is
+//! [`PHONE`]. Pictures are fetched after the changes are applied, so their brake is read by [`pictures`], while they come.
 
 pub mod limits;
 mod part;
@@ -24,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use limits::{Limit, Limits};
 pub use part::{Parted, part};
-pub use weigh::{CURRENCY_WRITTEN, History, Scale, label};
+pub use weigh::{CURRENCY_WRITTEN, Crowd, History, PHONE, Scale, label, pictures};
 
 use super::model::Reason;
 use crate::domain::number;
@@ -48,12 +54,27 @@ pub enum Rule {
     PricesMoved,
     /// New products are made.
     NewProducts,
+    /// Pictures cannot be had or used.
+    UnreadablePictures,
+    /// Orders are sent.
+    NewOrders,
+    /// Orders of one phone are sent.
+    OnePhone,
 }
 
 impl Rule {
     /// Every rule. The first that tripped names the reason of a change that several would hold.
-    pub const ALL: [Self; 6] =
-        [Self::SourceShrunk, Self::ProductsZeroed, Self::CurrencyChanged, Self::PriceJump, Self::PricesMoved, Self::NewProducts];
+    pub const ALL: [Self; 9] = [
+        Self::SourceShrunk,
+        Self::ProductsZeroed,
+        Self::CurrencyChanged,
+        Self::PriceJump,
+        Self::PricesMoved,
+        Self::NewProducts,
+        Self::UnreadablePictures,
+        Self::NewOrders,
+        Self::OnePhone,
+    ];
 
     /// Its stable name.
     pub fn name(self) -> &'static str {
@@ -64,6 +85,9 @@ impl Rule {
             Self::PriceJump => "price_jump",
             Self::PricesMoved => "prices_moved",
             Self::NewProducts => "new_products",
+            Self::UnreadablePictures => "unreadable_pictures",
+            Self::NewOrders => "new_orders",
+            Self::OnePhone => "one_phone",
         }
     }
 
@@ -76,6 +100,10 @@ impl Rule {
             Self::PriceJump => 1 << 2,
             Self::PricesMoved => 1 << 3,
             Self::NewProducts => 1 << 4,
+            // Held where they are fetched: no decision speaks to it.
+            Self::UnreadablePictures => 0,
+            Self::NewOrders => 1 << 5,
+            Self::OnePhone => 1 << 6,
         }
     }
 
@@ -85,7 +113,7 @@ impl Rule {
             Self::SourceShrunk | Self::ProductsZeroed => Some(&["quantity", "status"]),
             // A special hangs on its price: neither is right without the other.
             Self::CurrencyChanged | Self::PriceJump | Self::PricesMoved => Some(&["price", "special"]),
-            Self::NewProducts => None,
+            Self::NewProducts | Self::UnreadablePictures | Self::NewOrders | Self::OnePhone => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is held of one change. Of an update only the risky fields wait: stock goes on while prices wait, or the shop sells what it
 //! does not have.
 
-use super::{Reading, Rule};
+use super::{Crowd, Reading, Rule};
 use crate::engine::model::{FieldChange, NewChange, Op, Reason, VANISHED};
 
 /// A change that a brake holds.
@@ -15,12 +15,13 @@ pub struct Parted {
     pub free: Vec<FieldChange>,
 }
 
-/// Parts one flagged change by the rules that tripped; `None` if none of them holds it.
-pub fn part(change: &NewChange, risks: u16, readings: &[Reading]) -> Option<Parted> {
+/// Parts one flagged change by the rules that tripped; `None` if none of them holds it. `crowd` knows which phones have too many orders.
+pub fn part(change: &NewChange, risks: u16, readings: &[Reading], crowd: &Crowd) -> Option<Parted> {
     let holding: Vec<&Reading> = Rule::ALL
         .iter()
         .filter_map(|rule| readings.iter().find(|reading| reading.rule == *rule))
         .filter(|reading| reading.tripped && reading.rule.risk() & risks != 0)
+        .filter(|reading| reading.rule != Rule::OnePhone || crowd.holds(&change.fields))
         .collect();
     let reason = holding.first()?.reason();
     let all = || Parted { reason: reason.clone(), held: change.fields.clone(), free: Vec::new() };

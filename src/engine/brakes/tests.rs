@@ -10,6 +10,7 @@ use crate::{
     engine::{
         flow::{Decision, LinkDecision, Observation},
         model::{ChangeState, FieldChange, Link, LinkState, NewChange, Op, Outcome, Values},
+        pictures::Tally,
     },
 };
 
@@ -144,6 +145,54 @@ fn a_first_run_makes_all_there_is_and_a_later_burst_waits() {
     assert!(own.on && own.from == 5);
 }
 
+fn order(phone: Value) -> Vec<FieldChange> {
+    vec![field("recipient", Value::Null, json!("Buyer")), field(PHONE, Value::Null, phone)]
+}
+
+#[test]
+fn a_burst_of_orders_waits_whole_and_a_burst_of_one_phone_waits_alone() {
+    let set = json!({"limits": {"new_orders": {"from": 50}, "one_phone": {"from": 4}}});
+    let send = |phone: Value| decision(Op::Send, order(phone));
+    let weigh = |orders: &[Decision]| {
+        let mut scale = scale(set.clone());
+        let risks: Vec<u16> = orders.iter().map(|order| scale.weigh(order, None, None)).collect();
+        let readings = scale.read(History::default());
+        let held: Vec<bool> = orders
+            .iter()
+            .zip(risks)
+            .map(|(order, risks)| part(&change(Op::Send, order.fields.clone()), risks, &readings, scale.crowd()).is_some())
+            .collect();
+        (readings, held)
+    };
+    // Ten customers with one order each, one of them with five, and orders that tell no phone.
+    let mut orders: Vec<Decision> = (0..10).map(|number| send(json!(format!("3806700000{number}")))).collect();
+    orders.extend((0..4).map(|_| send(json!("38067000003"))));
+    orders.extend((0..6).map(|_| send(json!(""))));
+    let (readings, held) = weigh(&orders);
+    let (all, one) = (reading(&readings, Rule::NewOrders), reading(&readings, Rule::OnePhone));
+    assert_eq!(((all.count, all.tripped), (one.count, one.of, one.tripped)), ((20, false), (5, 20, true)));
+    let waits: Vec<usize> = held.iter().enumerate().filter(|(_, held)| **held).map(|(at, _)| at).collect();
+    assert_eq!(waits, [3, 10, 11, 12, 13], "whoever is no part of the burst is served");
+    // Too many at once wait all.
+    let many: Vec<Decision> = (0..50).map(|number| send(json!(number.to_string()))).collect();
+    let (readings, held) = weigh(&many);
+    assert!(reading(&readings, Rule::NewOrders).tripped && !reading(&readings, Rule::OnePhone).tripped && held.iter().all(|held| *held));
+    // Who sends nothing is told nothing of orders.
+    assert!(weigh(&[]).0.iter().all(|reading| !matches!(reading.rule, Rule::NewOrders | Rule::OnePhone)));
+}
+
+#[test]
+fn some_broken_pictures_are_daily_bread_and_many_are_a_disaster() {
+    let limits = |set: Value| Limits::in_force(&json!({"limits": {"unreadable_pictures": set}}), "s1", false);
+    let read = |set: Value, fetched: u64, failed: u64| pictures(&limits(set), Tally { fetched, failed, ..Tally::default() });
+    let tripped = |fetched, failed| read(json!({}), fetched, failed).unwrap().tripped;
+    assert!(!tripped(19, 19), "too few to tell");
+    assert!(!tripped(1_000, 400) && tripped(40, 21) && !tripped(40, 20));
+    assert_eq!((read(json!({}), 0, 0), read(json!({"on": false}), 40, 40)), (None, None));
+    assert!(read(json!({"from": 1, "share": "0"}), 9, 1).unwrap().tripped);
+    assert!(scale(json!({})).read(History::default()).iter().all(|reading| reading.rule != Rule::UnreadablePictures));
+}
+
 #[test]
 fn limits_are_laid_over_each_other_and_wrong_ones_are_named() {
     let set = json!({"limits": {"prices_moved": {"share": "0.2"}}, "streams": {"s1": {"prices_moved": {"from": 7}, "price_jump": {"on": false}}}});
@@ -257,7 +306,7 @@ proptest! {
         for (decision, risks) in weighed {
             let whole = change(decision.op, decision.fields.clone());
             let tripped: Vec<Rule> = readings.iter().filter(|reading| reading.tripped && reading.rule.risk() & risks != 0).map(|reading| reading.rule).collect();
-            let Some(parted) = part(&whole, risks, &readings) else {
+            let Some(parted) = part(&whole, risks, &readings, scale.crowd()) else {
                 prop_assert!(tripped.is_empty());
                 continue;
             };

@@ -1,7 +1,7 @@
 //! Counting: every decision of a run passes the [`Scale`] once. It keeps numbers only, so that a run over 100,000 items weighs as
-//! little as one over ten.
+//! little as one over ten; of orders a number for each phone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -12,8 +12,12 @@ use crate::{
     engine::{
         flow::{Decision, Observation},
         model::{FieldChange, Link, Op, Reason, Values},
+        pictures::Tally,
     },
 };
+
+/// The field of a change that is sent (an order) by which a burst of one customer is seen: the phone in one form, such as `380671112233`.
+pub const PHONE: &str = "phone";
 
 /// What the run before it knows of the source's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +34,51 @@ pub struct Scale {
     counts: BTreeMap<Rule, u64>,
     linked: u64,
     on_sale: u64,
+    crowd: Crowd,
+}
+
+/// How many orders each phone has in a run, and how many are too many.
+#[derive(Debug, Default)]
+pub struct Crowd {
+    by_phone: HashMap<String, u64>,
+    sent: u64,
+    from: u64,
+}
+
+impl Crowd {
+    fn add(&mut self, fields: &[FieldChange]) {
+        self.sent += 1;
+        if let Some(phone) = phone(fields) {
+            *self.by_phone.entry(phone.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// The most orders of one phone.
+    fn most(&self) -> u64 {
+        self.by_phone.values().copied().max().unwrap_or_default()
+    }
+
+    /// Whether these are fields of an order whose phone has too many.
+    pub fn holds(&self, fields: &[FieldChange]) -> bool {
+        phone(fields).and_then(|phone| self.by_phone.get(phone)).is_some_and(|count| *count >= self.from)
+    }
+}
+
+fn phone(fields: &[FieldChange]) -> Option<&str> {
+    fields.iter().find(|field| field.field == PHONE).and_then(|field| field.new.as_str()).filter(|phone| !phone.is_empty())
+}
+
+/// What the brake on unreadable pictures finds in what a run has called for so far; `None` while nothing was, or where it is off.
+pub fn pictures(limits: &Limits, tally: Tally) -> Option<Reading> {
+    let limit = limits.of(Rule::UnreadablePictures);
+    (limit.on && tally.fetched > 0).then(|| Reading::of(Rule::UnreadablePictures, tally.failed, tally.fetched, limit))
+}
+
+impl Reading {
+    fn of(rule: Rule, count: u64, of: u64, limit: Limit) -> Self {
+        let over = limit.share.is_none_or(|share| Decimal::from(count) > share.saturating_mul(Decimal::from(of)));
+        Self { rule, count, of, tripped: count > 0 && count >= limit.from && over, limit }
+    }
 }
 
 /// The number in a value of a report: quantities are numbers, money is text.
@@ -53,7 +102,8 @@ fn stands(observed: Option<&Values>, name: &str) -> Option<Decimal> {
 impl Scale {
     /// An empty scale under these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: BTreeMap::new(), linked: 0, on_sale: 0 }
+        let crowd = Crowd { from: limits.of(Rule::OnePhone).from, ..Crowd::default() };
+        Self { limits, counts: BTreeMap::new(), linked: 0, on_sale: 0, crowd }
     }
 
     /// Weighs one decision; `link` if the item is linked, `observed` what stands in the target. Returns the bits of the brakes it
@@ -69,7 +119,12 @@ impl Scale {
             (Rule::PriceJump, jumps(decision, link, values, &self.limits.of(Rule::PriceJump))),
             (Rule::PricesMoved, moves(decision, link, &self.limits.of(Rule::PricesMoved))),
             (Rule::NewProducts, decision.op == Op::Create),
+            (Rule::NewOrders, decision.op == Op::Send),
+            (Rule::OnePhone, decision.op == Op::Send && phone(&decision.fields).is_some()),
         ];
+        if decision.op == Op::Send {
+            self.crowd.add(&decision.fields);
+        }
         let mut risks = 0;
         for (rule, _) in found.into_iter().filter(|(_, found)| *found) {
             *self.counts.entry(rule).or_default() += 1;
@@ -87,7 +142,13 @@ impl Scale {
     /// The same counts under other limits.
     #[must_use]
     pub fn under(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        let crowd = Crowd { from: limits.of(Rule::OnePhone).from, ..self.crowd };
+        Self { limits, crowd, ..self }
+    }
+
+    /// Which phones have too many orders.
+    pub fn crowd(&self) -> &Crowd {
+        &self.crowd
     }
 
     /// What every rule in force found.
@@ -108,9 +169,13 @@ impl Scale {
             }
             Rule::ProductsZeroed => (counted, self.on_sale),
             Rule::CurrencyChanged | Rule::PriceJump | Rule::PricesMoved | Rule::NewProducts => (counted, self.linked),
+            // A flow that sends nothing has no orders to speak of; pictures are counted when they come.
+            Rule::NewOrders | Rule::OnePhone if self.crowd.sent == 0 => return None,
+            Rule::NewOrders => (counted, self.crowd.sent),
+            Rule::OnePhone => (self.crowd.most(), self.crowd.sent),
+            Rule::UnreadablePictures => return None,
         };
-        let over = limit.share.is_none_or(|share| Decimal::from(count) > share.saturating_mul(Decimal::from(of)));
-        Some(Reading { rule, count, of, tripped: count > 0 && count >= limit.from && over, limit })
+        Some(Reading::of(rule, count, of, limit))
     }
 }
 

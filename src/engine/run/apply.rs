@@ -35,7 +35,7 @@ impl Execution {
             }
             failpoint::hit("after-intent");
             let (batch, mut results) = self.leave_overtaken(target, rules, batch, again).await?;
-            let (batch, locked) = self.leave_locked(target, batch, again).await?;
+            let (batch, locked) = self.leave_locked(target, rules, batch, again).await?;
             results.extend(locked);
             results.extend(self.apply_batch(target, rules, batch, again).await?);
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));

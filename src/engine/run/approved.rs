@@ -8,7 +8,8 @@ use crate::{
     domain::number,
     engine::{
         flow::{Apply, Observation, Rules},
-        model::{Change, FieldChange, Op, Reason},
+        model::{Change, Op, Reason},
+        undo::{moved, shown},
     },
     fault::Fault,
 };
@@ -67,12 +68,7 @@ fn changed_since(rules: &dyn Rules, change: &Change, seen: &Observation) -> Opti
     if change.body.op == Op::Create || !seen.owned || change.body.witness != seen.witness {
         return None;
     }
-    let moved = |field: &&FieldChange| {
-        let old = field.old.as_ref().unwrap_or(&serde_json::Value::Null);
-        rules.standing(seen, &field.field).is_some_and(|now| now != *old && now != field.new)
-    };
-    let field = change.body.fields.iter().find(moved)?;
-    let now = rules.standing(seen, &field.field).unwrap_or_default();
+    let (field, now) = change.body.fields.iter().find_map(|field| moved(rules, &change.body, field, seen).map(|now| (field, now)))?;
     Some(changed_reason(format!("{} {}", field.field, plain(&now))))
 }
 
@@ -83,8 +79,7 @@ pub(super) fn changed_reason(now: impl ToString) -> Reason {
 
 fn plain(value: &serde_json::Value) -> String {
     match value {
-        serde_json::Value::Null => "–".to_owned(),
-        serde_json::Value::String(text) => number::parse_decimal(text).map_or_else(|| text.clone(), number::plain),
-        other => other.to_string(),
+        serde_json::Value::String(text) => number::parse_decimal(text).map_or_else(|| shown(Some(value)), number::plain),
+        other => shown(Some(other)),
     }
 }

@@ -4,8 +4,9 @@ use super::Execution;
 use crate::{
     domain::clock,
     engine::{
-        brakes::{self, History, Limits, Parted, Reading, Rule, Scale, part},
+        brakes::{self, Crowd, History, Limits, Parted, Reading, Rule, Scale, part},
         model::{Change, Mode, ReadSummary},
+        pictures::Tally,
     },
     fault::{Fault, failpoint},
 };
@@ -33,7 +34,7 @@ impl Execution {
         let readings = scale.read(self.history(summary).await?);
         let mut held = 0;
         if !self.run.dry_run {
-            held = self.hold_risky(&readings).await?;
+            held = self.hold_risky(&readings, scale.crowd()).await?;
         }
         let shrunk = readings.iter().any(|reading| reading.rule == Rule::SourceShrunk && reading.tripped);
         let doubtful = summary.filter(|_| shrunk).map(|summary| summary.read.as_str());
@@ -52,7 +53,7 @@ impl Execution {
         }
     }
 
-    async fn hold_risky(&self, readings: &[Reading]) -> Result<u64, Fault> {
+    async fn hold_risky(&self, readings: &[Reading], crowd: &Crowd) -> Result<u64, Fault> {
         let risks = brakes::risks(readings);
         if risks == 0 {
             return Ok(0);
@@ -63,9 +64,29 @@ impl Execution {
             let page = self.ports.plans.flagged(&self.run.id, risks, after, PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(held) };
             after = last.id;
-            let parted: Vec<(Change, Parted)> =
-                page.into_iter().filter_map(|(change, risks)| part(&change.body, risks, readings).map(|parted| (change, parted))).collect();
+            let parted: Vec<(Change, Parted)> = page
+                .into_iter()
+                .filter_map(|(change, risks)| part(&change.body, risks, readings, crowd).map(|parted| (change, parted)))
+                .collect();
             held += self.ports.plans.hold(&self.run.id, self.hold.fence(), parted).await?;
+        }
+    }
+
+    /// The limits for this run's pictures; `None` where no brake holds them: a person has agreed to what was held.
+    pub(super) async fn picture_limits(&self) -> Result<Option<Limits>, Fault> {
+        if self.run.plan.approved() {
+            return Ok(None);
+        }
+        // The stream counts as synchronised since its prices stand.
+        let synced = self.stream().await?.last_synced_at;
+        Ok(Some(self.limits(synced.is_none() || synced == self.run.started_at)))
+    }
+
+    /// Stores what the brake on pictures found in what this run has called for, among the run's other readings.
+    pub(super) async fn note_pictures(&self, limits: Option<&Limits>, tally: Tally) -> Result<(), Fault> {
+        match limits.and_then(|limits| brakes::pictures(limits, tally)) {
+            Some(reading) => self.ports.plans.note(&self.run.id, self.hold.fence(), reading).await,
+            None => Ok(()),
         }
     }
 

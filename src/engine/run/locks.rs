@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Execution, apply::set_aside};
 use crate::{
     engine::{
-        flow::Apply,
+        flow::{Apply, Rules},
         locks::{self, LockSet},
         model::{Applied, CREATED, Change, FieldChange, NewChange, Op, RECREATED, Reason},
         pictures::{self, Wish},
@@ -23,6 +23,7 @@ impl Execution {
     pub(super) async fn leave_locked(
         &self,
         target: &mut dyn Apply,
+        rules: &dyn Rules,
         batch: Vec<Change>,
         again: bool,
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
@@ -47,8 +48,8 @@ impl Execution {
         if !touched.is_empty()
             && let Some(summary) = self.run.read_summary.clone()
         {
-            let rules = self.rules(target, &summary).await?;
-            decided = self.decide_again(target, &*rules, &touched).await?;
+            let under_locks = self.rules(target, &summary).await?;
+            decided = self.decide_again(target, &*under_locks, &touched).await?;
         }
         let mut open = Vec::with_capacity(batch.len());
         let mut told = Vec::new();
@@ -57,12 +58,15 @@ impl Execution {
                 open.push(without_kept(change));
                 continue;
             }
-            // Nothing decides about what an undo takes back, so that nobody can say what hangs on the locked field: all of it stays.
-            let Some(again) = decided.get(&change.body.source) else {
-                left.push((change, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
-                continue;
+            let now = match decided.get(&change.body.source) {
+                // Nothing decides about what an undo takes back.
+                _ if change.body.op == Op::Restore => narrowed_undo(change, rules, &locks),
+                Some(again) => narrowed(change, again, &locks),
+                None => {
+                    left.push((change, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
+                    continue;
+                }
             };
-            let now = narrowed(change, again, &locks);
             let rest = without_kept(now.clone());
             if rest.body.fields.is_empty() {
                 left.push((rest, Applied::Gone { reason: Reason::new(locks::RULE).with("note", "") }));
@@ -127,12 +131,38 @@ fn narrowed(mut change: Change, decided: &NewChange, locks: &LockSet) -> Change 
     change
 }
 
+/// Fields of which none goes back without the others: a special must stay below its price.
+const TOGETHER: [&str; 2] = ["price", "special"];
+
+/// What an undo takes back under the locks: locked fields stay, with what hangs on them; the others go back.
+fn narrowed_undo(mut change: Change, rules: &dyn Rules, locks: &LockSet) -> Change {
+    let (source, target) = (change.body.source.clone(), change.body.target.clone());
+    let lock_of = |field: &str| {
+        let with: &[&str] = if TOGETHER.contains(&field) { &TOGETHER } else { &[] };
+        let own = locks.field(&source, target.as_deref(), field);
+        own.or_else(|| with.iter().find_map(|other| locks.field(&source, target.as_deref(), other)))
+    };
+    let fields = std::mem::take(&mut change.body.fields);
+    change.body.fields = fields
+        .into_iter()
+        .filter_map(|field| match rules.beside(&field.field) {
+            Some(other) => lock_of(other).is_none().then_some(field),
+            None => Some(match lock_of(&field.field) {
+                Some(lock) => locks::kept(field, lock),
+                None => field,
+            }),
+        })
+        .collect();
+    change
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
 
     use super::*;
     use crate::engine::{
+        flow::{Decision, Item, Lookup},
         locks::Lock,
         model::{ChangeState, Outcome},
     };
@@ -158,6 +188,50 @@ mod tests {
             risks: Default::default(),
             keep: Default::default(),
         }
+    }
+
+    /// Rules of a flow in which the link remembers `counted` beside the quantity.
+    struct Beside;
+
+    impl Rules for Beside {
+        fn lookup(&self, _: &str, _: &str) -> Option<Lookup> {
+            None
+        }
+
+        fn decide(&self, _: &Item<'_>) -> Decision {
+            unreachable!("nothing decides about an undo")
+        }
+
+        fn beside(&self, field: &str) -> Option<&'static str> {
+            (field == "counted").then_some("quantity")
+        }
+    }
+
+    #[test]
+    fn an_undo_takes_back_what_is_free_and_leaves_what_hangs_on_a_lock() {
+        let lock = |field: &str| LockSet {
+            version: 2,
+            rows: vec![Lock {
+                source: Some("a".into()),
+                target: None,
+                fields: vec![field.into()],
+                note: String::new(),
+                set_by: String::new(),
+                set_at: DateTime::UNIX_EPOCH,
+            }],
+        };
+        let back = |locked: &str| {
+            let fields = ["price", "special", "quantity", "counted", "name"].map(|name| field(name, "2")).to_vec();
+            let mut body = change(fields);
+            body.op = Op::Restore;
+            let stored = Change { id: 1, run: "u".into(), body, state: ChangeState::Applying };
+            let names = without_kept(narrowed_undo(stored, &Beside, &lock(locked))).body.fields;
+            names.into_iter().map(|field| field.field).collect::<Vec<_>>()
+        };
+        assert_eq!(back("special"), ["quantity", "counted", "name"]);
+        assert_eq!(back("price"), ["quantity", "counted", "name"]);
+        assert_eq!(back("quantity"), ["price", "special", "name"]);
+        assert_eq!(back("name"), ["price", "special", "quantity", "counted"]);
     }
 
     #[test]

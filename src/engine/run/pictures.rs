@@ -14,8 +14,9 @@ use super::Execution;
 use crate::{
     domain::clock,
     engine::{
+        brakes::{self, Limits, Reading},
         model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Reason},
-        pictures::{FIELD, Fetched, Gallery, Known, Rest, Settled, Show, Tally, Wish},
+        pictures::{FIELD, Fetched, Gallery, Intent, Known, Rest, Settled, Show, Tally, Wish},
     },
     fault::{Fault, failpoint},
 };
@@ -33,8 +34,8 @@ const RECORDED_TOGETHER: usize = 32;
 enum Came {
     /// It is there.
     Here(String),
-    /// It is not; `now` = it was tried in this run.
-    Failed { reason: Reason, now: bool },
+    /// It is not; `now` = it was tried in this run, `again` = it will be tried again.
+    Failed { reason: Reason, now: bool, again: bool },
     /// There was no time.
     NoTime,
 }
@@ -53,6 +54,7 @@ impl Execution {
         self.hold.take(&lease).await?;
         let until = Instant::now() + BUDGET;
         let mut after: Option<String> = None;
+        let limits = self.picture_limits().await?;
         while Instant::now() < until {
             self.hold.go_on()?;
             let wishes = self.ports.pictures.due(&space, only.as_deref(), after.as_deref(), WISHES).await?;
@@ -61,10 +63,11 @@ impl Execution {
             let wishes = self.open_wishes(wishes).await?;
             let mut tally = Tally::default();
             let came = self.fetch(&*gallery, &wishes, until, only.is_some(), &mut tally).await?;
-            self.show(&*gallery, wishes, &came, tally).await?;
+            self.show(&*gallery, wishes, &came, tally, limits.as_ref()).await?;
         }
         self.hold.release(&lease).await?;
         let pictures = self.run.counts.pictures;
+        self.note_pictures(limits.as_ref(), pictures).await?;
         self.phase_ended("pictures", pictures.fetched, began);
         Ok(self.run.counts)
     }
@@ -83,7 +86,7 @@ impl Execution {
         let mut known = self.ports.pictures.known(gallery.place(), &addresses).await?;
         let stop = self.hold.stopped();
         let work = stream::iter(addresses.into_iter().map(|address| {
-            let known = known.remove(&address).unwrap_or_else(|| Known { due: true, ..Known::default() });
+            let known = known.remove(&address).unwrap_or_else(Known::nothing);
             let stop = stop.clone();
             async move { self.fetch_one(gallery, address, known, until, asked, &stop).await }
         }));
@@ -125,7 +128,8 @@ impl Execution {
             return Ok((address, Came::Here(stored.path.clone()), None));
         }
         if let Some(reason) = known.failed.clone().filter(|_| !known.due && !asked) {
-            let what = standing.map_or(Came::Failed { reason, now: false }, |stored| Came::Here(stored.path));
+            let again = known.tries_left > 0;
+            let what = standing.map_or(Came::Failed { reason, now: false, again }, |stored| Came::Here(stored.path));
             return Ok((address, what, None));
         }
         if Instant::now() >= until {
@@ -136,26 +140,31 @@ impl Execution {
             (Fetched::Stored(stored), _) => Came::Here(stored.path.clone()),
             // What we have serves on while its source does not answer.
             (Fetched::Unchanged | Fetched::Failed(_), Some(stored)) => Came::Here(stored.path),
-            (Fetched::Failed(reason), None) => Came::Failed { reason: reason.clone(), now: true },
+            (Fetched::Failed(reason), None) => Came::Failed { reason: reason.clone(), now: true, again: known.tries_left > 0 },
             (Fetched::Unchanged, None) => Came::NoTime,
         };
         Ok((address, what, Some(fetched)))
     }
 
-    /// Writes what came to the targets, and down what is left.
+    /// Writes what came to the targets, and down what is left. Where too many pictures fail, none takes the place of others while one of its
+    /// item still fails: that waits for a person, or for the pictures.
     async fn show(
         &mut self,
         gallery: &dyn Gallery,
         wishes: Vec<Wish>,
         came: &HashMap<String, Came>,
         mut tally: Tally,
+        limits: Option<&Limits>,
     ) -> Result<(), Fault> {
+        let so_far = self.run.counts.pictures;
+        let so_far = Tally { fetched: so_far.fetched + tally.fetched, failed: so_far.failed + tally.failed, ..so_far };
+        let tripped = limits.and_then(|limits| brakes::pictures(limits, so_far)).filter(|reading| reading.tripped);
         let (space, fence) = (self.connection.link_space.clone(), self.hold.fence());
         let of = |address: &String| came.get(address).unwrap_or(&Came::NoTime);
         let wishes: Vec<Wish> =
             wishes.into_iter().filter(|wish| !wish.addresses.iter().any(|address| matches!(of(address), Came::NoTime))).collect();
-        let mut shows = Vec::new();
-        let mut intents = Vec::new();
+        let comes_later = |address: &String| matches!(of(address), Came::Failed { again: true, .. });
+        let (mut shows, mut report) = (Vec::new(), Vec::new());
         for wish in &wishes {
             let mut paths: Vec<String> = Vec::new();
             for address in &wish.addresses {
@@ -168,35 +177,62 @@ impl Execution {
             }
             let ours: BTreeSet<String> = wish.ours.iter().chain(&paths).cloned().collect();
             let ours: Vec<String> = ours.into_iter().collect();
-            if !paths.is_empty() {
-                intents.push((wish.source.clone(), ours.clone()));
+            let loses = !paths.is_empty() && wish.ours.iter().any(|path| !paths.contains(path));
+            let waits = tripped.as_ref().filter(|_| loses && wish.addresses.iter().any(comes_later));
+            if let Some(reading) = waits {
+                report.push(self.held(wish, reading));
+                paths.clear();
             }
             shows.push(Show { target: wish.target.clone(), witness: wish.witness.clone(), paths, ours });
         }
+        let shown: Vec<String> = shows.iter().filter(|show| !show.paths.is_empty()).map(|show| show.target.clone()).collect();
         let lease = self.target_lease();
         self.hold.take(&lease).await?;
+        let stands = gallery.standing(&shown).await?;
+        let some = wishes.iter().zip(&shows).filter(|(_, show)| !show.paths.is_empty());
+        let intents: Vec<Intent> = some
+            .map(|(wish, show)| Intent { source: wish.source.clone(), ours: show.ours.clone(), stands: stands.get(&show.target).cloned() })
+            .collect();
         self.ports.pictures.intend(&self.run.id, fence, &space, &intents).await?;
         let answers = gallery.show(&shows).await?;
         failpoint::hit("pictures-shown");
+        let mut stands = gallery.standing(&shown).await?;
         let mut ends = Vec::new();
-        let mut report = Vec::new();
         for ((wish, show), answer) in wishes.iter().zip(shows).zip(answers) {
             let failed: Vec<String> = wish.addresses.iter().filter(|address| matches!(of(address), Came::Failed { .. })).cloned().collect();
+            let stands = stands.remove(&show.target);
             let (rest, ours) = match answer {
                 Applied::Gone { .. } => (Rest::NoTarget, Vec::new()),
                 Applied::Done { .. } => {
                     tally.shown += u64::from(!show.paths.is_empty());
                     report.extend(failures(wish, &of));
-                    let ours = if show.paths.is_empty() { wish.ours.clone() } else { show.paths };
+                    // What once was ours may stand there again after an undo: it stays ours.
+                    let ours = if show.paths.is_empty() { wish.ours.clone() } else { show.ours };
                     (if failed.is_empty() { Rest::Nothing } else { Rest::Failed(failed) }, ours)
                 }
                 // Left as it is: the next run looks again.
                 Applied::Conflict { .. } | Applied::Failed { .. } => continue,
             };
-            ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, rest });
+            ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, stands, rest });
         }
         self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
         self.hold.release(&lease).await
+    }
+
+    /// One line for an item whose pictures wait, though some of them are here. Once it is approved, they are wished for anew.
+    fn held(&self, wish: &Wish, reading: &Reading) -> NewChange {
+        let rule = Reason::new("pictures_of_source");
+        let seen_at = self.run.read_summary.as_ref().map_or_else(clock::now, |summary| summary.started_at);
+        NewChange {
+            op: Op::Update,
+            fields: vec![FieldChange { field: FIELD.into(), old: None, new: wish.addresses.clone().into(), rule }],
+            reason: reading.reason(),
+            outcome: Outcome::Held,
+            state: ChangeState::Held,
+            undo: "restore".into(),
+            source_seen_at: seen_at,
+            ..line(wish)
+        }
     }
 
     /// Who holds it writes into the target. By link space, not by connection: two connections of one seller on one shop would make
@@ -211,19 +247,24 @@ fn failures<'a>(wish: &'a Wish, of: &impl Fn(&'a String) -> &'a Came) -> Option<
     let mut fields = Vec::new();
     let mut first = None;
     for address in &wish.addresses {
-        if let Came::Failed { reason, now: true } = of(address) {
+        if let Came::Failed { reason, now: true, .. } = of(address) {
             first.get_or_insert_with(|| reason.clone());
             fields.push(FieldChange { field: FIELD.into(), old: None, new: address.clone().into(), rule: reason.clone() });
         }
     }
-    first.map(|reason| NewChange {
+    first.map(|reason| NewChange { fields, reason, ..line(wish) })
+}
+
+/// A line of the report about a wish that failed.
+fn line(wish: &Wish) -> NewChange {
+    NewChange {
         source: wish.source.clone(),
         name: wish.name.clone(),
         target: Some(wish.target.clone()),
         witness: wish.witness.clone(),
         op: Op::None,
-        fields,
-        reason,
+        fields: Vec::new(),
+        reason: Reason::default(),
         outcome: Outcome::Failed,
         state: ChangeState::Failed,
         undo: "never:nothing was written".into(),
@@ -231,5 +272,5 @@ fn failures<'a>(wish: &'a Wish, of: &impl Fn(&'a String) -> &'a Came) -> Option<
         source_seen_at: clock::now(),
         risks: 0,
         keep: Default::default(),
-    })
+    }
 }

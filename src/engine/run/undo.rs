@@ -12,7 +12,7 @@ use crate::{
         flow::{Apply, Facts, Observation, Rules},
         model::{Applied, Change, Counts, NewChange, Outcome, Phase, Reason, State},
         ports::Finish,
-        undo::{Undoing, same, take_back},
+        undo::{Undoing, is_only_wished, moved, shown, take_back},
     },
     fault::{Code, Fault, failpoint},
 };
@@ -63,7 +63,7 @@ impl Execution {
             after = Some(last.id);
             let sources: Vec<String> = changes.iter().map(|change| change.body.source.clone()).collect();
             let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
-            let observed = observe(target, changes.iter().filter_map(|change| change.body.target.as_ref())).await?;
+            let observed = observe(target, &changes).await?;
             let plan: Vec<NewChange> = changes
                 .iter()
                 .flat_map(|change| {
@@ -102,7 +102,7 @@ impl Execution {
             failpoint::hit("after-intent");
             // What an earlier attempt has begun stands between old and new; it is carried on, and the writer guards it.
             let (batch, mut results) = if again { (batch, Vec::new()) } else { leave_changed(target, rules, batch).await? };
-            let (batch, locked) = self.leave_locked(&mut *target, batch, again).await?;
+            let (batch, locked) = self.leave_locked(&mut *target, rules, batch, again).await?;
             results.extend(locked);
             let applied = target.apply(&batch, again).await?;
             results.extend(batch.into_iter().zip(applied.into_iter().map(left_alone)));
@@ -135,9 +135,15 @@ impl Execution {
     }
 }
 
-async fn observe(target: &mut dyn Apply, keys: impl Iterator<Item = &String>) -> Result<HashMap<String, Observation>, Fault> {
-    let keys: Vec<String> = keys.collect::<HashSet<_>>().into_iter().cloned().collect();
-    if keys.is_empty() { Ok(HashMap::new()) } else { target.observe(&keys).await }
+/// What stands in the target for all that these changes speak of, whatever the settings let follow the source by now.
+async fn observe(target: &mut dyn Apply, changes: &[Change]) -> Result<HashMap<String, Observation>, Fault> {
+    let keys: Vec<String> =
+        changes.iter().filter_map(|change| change.body.target.as_ref()).collect::<HashSet<_>>().into_iter().cloned().collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    target.look_at(&changes.iter().flat_map(|change| &change.body.fields).map(|field| field.field.clone()).collect());
+    target.observe(&keys).await
 }
 
 /// A hand may have been quicker than the plan, above all where the plan waited for another worker.
@@ -146,34 +152,22 @@ async fn leave_changed(
     rules: &dyn Rules,
     batch: Vec<Change>,
 ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
-    let observed = observe(target, batch.iter().filter_map(|change| change.body.target.as_ref())).await?;
+    let observed = observe(target, &batch).await?;
     let (mut open, mut left) = (Vec::new(), Vec::new());
     for change in batch {
         let seen = change.body.target.as_ref().and_then(|target| observed.get(target));
-        let moved = seen.and_then(|seen| {
-            change
-                .body
-                .fields
-                .iter()
-                .find(|field| rules.beside(&field.field).is_none() && !stands(rules, &change, field, seen))
-                .map(|field| (field, seen))
+        let now = seen.and_then(|seen| {
+            let of_target = change.body.fields.iter().filter(|field| rules.beside(&field.field).is_none());
+            of_target
+                .filter(|field| !is_only_wished(field, &change.body.keep))
+                .find_map(|field| moved(rules, &change.body, field, seen).map(|now| format!("{} = {}", field.field, shown(Some(&now)))))
         });
-        match moved {
-            Some((field, seen)) => {
-                let now = rules.standing(seen, &field.field).unwrap_or_default();
-                let reason = Reason::new("changed_since").with("now", format!("{} = {now}", field.field));
-                left.push((change, Applied::Gone { reason }));
-            }
+        match now {
+            Some(now) => left.push((change, Applied::Gone { reason: Reason::new("changed_since").with("now", now) })),
             None => open.push(change),
         }
     }
     Ok((open, left))
-}
-
-/// Whether a field stands as the plan saw it.
-fn stands(rules: &dyn Rules, change: &Change, field: &crate::engine::model::FieldChange, seen: &Observation) -> bool {
-    let expected = change.body.keep.get(&field.field).and_then(|kept| kept.before.clone()).or_else(|| field.old.clone());
-    rules.whole(seen, &field.field).zip(expected).is_some_and(|(is, expected)| same(&is, &expected))
 }
 
 /// What changed under the writer's hands stays as it is: an undo overwrites nobody.

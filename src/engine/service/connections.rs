@@ -190,6 +190,12 @@ impl Service {
         }
     }
 
+    /// Asks the remotes what is not known about them; changes nothing.
+    pub async fn probe_connection(&self, scope: &Scope, id: &str) -> Result<Vec<Check>> {
+        let connection = self.connection(scope, id).await?;
+        Ok(self.flow_of(&connection)?.probe(&self.open(&connection)?).await)
+    }
+
     /// What streams the remote offers; nothing is stored.
     pub async fn discover(&self, scope: &Scope, id: &str) -> Result<Vec<Discovered>> {
         let connection = self.connection(scope, id).await?;

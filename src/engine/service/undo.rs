@@ -24,7 +24,8 @@ impl Service {
             let why = if run.dry_run { "the run is a plan that was not applied" } else { "the run changed nothing" };
             return Err(Fault::new(Code::NothingToUndo, format!("{why}, so there is nothing to take back")));
         }
-        if self.changes.applied(&run.id, None, 1).await?.is_empty() {
+        // What is old goes in steps: a part of it is not what the run did.
+        if self.changes.kept(&run.id).await? < run.applied {
             return Err(Fault::new(
                 Code::UndoExpired,
                 "the old values of this run are no longer kept: the setting keep_changes says for how long they are",

@@ -100,6 +100,18 @@ pub fn ids(value: &Value) -> Vec<i64> {
     value.as_str().unwrap_or_default().split(',').filter_map(|id| id.trim().parse().ok()).collect()
 }
 
+/// Of the categories that a change speaks of those that a product stands in: people's own beside them are no matter of ours.
+pub fn whole(observed: &Value, change: &FieldChange) -> Value {
+    let ours: BTreeSet<i64> = [change.old.as_ref(), Some(&change.new)].into_iter().flatten().flat_map(ids).collect();
+    let standing: BTreeSet<i64> = ids(observed).into_iter().filter(|id| ours.contains(id)).collect();
+    value(&standing.into_iter().collect::<Vec<_>>())
+}
+
+/// What [`whole`] will tell once a change is carried out.
+pub fn comes_to(change: &FieldChange) -> Value {
+    value(&ids(&change.new).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -24,6 +24,11 @@ pub async fn billz1(client: Result<billz1::Client, Fault>) -> Vec<Check> {
     vec![row("billz.login", accepted)]
 }
 
+/// What a probe found, as rows.
+pub fn findings(found: Vec<(&'static str, Result<String, Fault>)>) -> Vec<Check> {
+    found.into_iter().map(|(question, answer)| row(&format!("probe.{question}"), answer)).collect()
+}
+
 /// Login, shops, currency.
 pub async fn billz2(client: Result<billz2::Client, Fault>) -> Vec<Check> {
     let client = match client {

@@ -33,7 +33,7 @@ pub fn decide(rules: &BillzOpencart, wanted: &Wanted<'_>, observed: Option<&Obse
         let mut fields = changes(rules, wanted, &standing, link, locked);
         // Texts and attributes belong to the whole family.
         let whole = observed.filter(|_| !variants::is_linked(link));
-        let details = whole.map(|seen| details::changes(&rules.settings, rules.rooms, wanted.good, &seen.values));
+        let details = whole.map(|seen| details::changes(&rules.settings, rules.rooms.as_ref(), wanted.good, &seen.values));
         fields.extend(details.into_iter().flatten().filter(|change| !locked(&change.field)));
         fields
     };

@@ -1,16 +1,17 @@
 //! Pictures of Billz into the shop: fetched behind the SSRF guard, proven to be pictures, stored in the shop's folder or handed to
 //! the bridge, and shown at their products.
 
-use std::{path::Path, sync::LazyLock};
+use std::{collections::HashMap, path::Path, sync::LazyLock};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
-    Parts,
+    Parts, pictures,
     settings::Settings,
     target::{ended, product_id},
     variants::Place,
@@ -28,7 +29,7 @@ use crate::{
         foreign::{Foreign, Got, Missed, Validators},
         guard::Guard,
     },
-    systems::opencart::{self, Bridge, Forget, ImageFolder, ProductPictures, Writer, bridge},
+    systems::opencart::{self, Bridge, Forget, ImageFolder, ProductPictures, Reader, Writer, bridge},
 };
 
 /// What we ask for; servers that look at it give what the shop needs no conversion of.
@@ -206,6 +207,15 @@ impl Gallery for BillzGallery {
         }
         // The address stands in the report beside the reason, and in its sentence.
         Ok(brought.unwrap_or_else(|reason| Fetched::Failed(reason.with("address", address))))
+    }
+
+    async fn standing(&self, targets: &[String]) -> Result<HashMap<String, Value>, Fault> {
+        if targets.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids = targets.iter().map(|target| product_id(target)).collect::<Result<Vec<_>, _>>()?;
+        let found = Reader::open(&self.shop).await?.standing_pictures(&ids).await?;
+        Ok(found.iter().map(|(id, standing)| (id.to_string(), pictures::value(standing))).collect())
     }
 
     async fn show(&self, shows: &[Show]) -> Result<Vec<Applied>, Fault> {

@@ -14,6 +14,7 @@
 //! | 4.2 other fields that are to follow Billz | [`details`] |
 //! | the site's own sales; goods that vanish from Billz | [`site_sales`]; [`vanished`] |
 //! | variants as options of one product | [`variants`] decides, [`families`] writes |
+//! | what is looked at in the shop | [`sight`] |
 //! | writing | [`target`] |
 //! | undo: what stands there whole, and how it is put back | [`undo`] |
 //!
@@ -39,6 +40,7 @@ pub mod rules;
 mod rules_tests;
 pub mod settings;
 pub mod shop_facts;
+pub mod sight;
 pub mod site_sales;
 pub mod source;
 pub mod stock;
@@ -289,6 +291,17 @@ impl Flow for BillzOpencartFlow {
             Err(detail) => Check { name: "pictures".into(), ok: false, detail },
         });
         rows
+    }
+
+    async fn probe(&self, opened: &Opened) -> Vec<Check> {
+        let asked = async {
+            let (settings, stop) = (read(opened)?, CancellationToken::new());
+            Ok(match settings.api {
+                Api::Billz1 => self.billz1(opened, &settings, stop)?.probe().await,
+                Api::Billz2 => self.billz2(opened, &settings, stop)?.probe().await,
+            })
+        };
+        asked.await.map_or_else(|fault| vec![check::row("probe", Err(fault))], check::findings)
     }
 
     /// Billz 2 has a list of shops. Billz 1 has none: what its answers named so far or, before the first of them, what one names now.

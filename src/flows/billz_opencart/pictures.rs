@@ -1,15 +1,18 @@
 //! Which pictures a product is to show (requirement section 4.1: «загрузить картинки товара»). Only source addresses are decided
 //! here; what becomes of them is [`gallery`](super::gallery)'s.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     record::Good,
     settings::{Settings, UpdateField},
 };
-use crate::engine::{
-    model::{CREATED, FieldChange, Link, Reason},
-    pictures::{FIELD, remembered},
+use crate::{
+    engine::{
+        model::{CREATED, FieldChange, Link, Reason},
+        pictures::{FIELD, remembered},
+    },
+    systems::opencart::StandingPictures,
 };
 
 /// Most pictures of one product; Billz itself shows far fewer.
@@ -54,9 +57,29 @@ pub fn of_existing(settings: &Settings, good: &Good, link: Option<&Link>) -> Opt
     (dealt_with != Some(&remembered(&wanted))).then(|| change(wanted, "pictures_of_source"))
 }
 
+/// All pictures of a product as an observation holds them.
+pub fn value(standing: &StandingPictures) -> Value {
+    json!({"main": standing.main, "gallery": standing.gallery})
+}
+
+/// Reads [`value`] back.
+pub fn standing(value: &Value) -> Option<StandingPictures> {
+    let row = |row: &Value| Some((row.get(0)?.as_str()?.to_owned(), row.get(1)?.as_i64()?));
+    Some(StandingPictures {
+        main: value.get("main")?.as_str()?.to_owned(),
+        gallery: value.get("gallery")?.as_array()?.iter().map(row).collect::<Option<_>>()?,
+    })
+}
+
+/// The same as a report shows it: paths, the main picture first.
+pub fn shown(value: &Value) -> Value {
+    let Some(standing) = standing(value) else { return Value::Null };
+    let gallery = standing.gallery.into_iter().map(|(path, _)| path);
+    Value::from(std::iter::once(standing.main).filter(|main| !main.is_empty()).chain(gallery).collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
     use crate::{domain::clock, engine::model::LinkState};

@@ -141,8 +141,8 @@ impl Rules for BillzOpencart {
         undo::standing(self, observed, field)
     }
 
-    fn whole(&self, observed: &Observation, field: &str) -> Option<Value> {
-        undo::whole(observed, field)
+    fn whole(&self, observed: &Observation, change: &FieldChange) -> Option<Value> {
+        undo::whole(observed, change)
     }
 
     fn comes_to(&self, observed: &Observation, field: &FieldChange) -> Option<Value> {

@@ -15,8 +15,9 @@ use super::{
     families::{Families, Tools},
     filing, new,
     rules::money,
-    settings::{Settings, SiteSales, Specials, SpecialsScope, UpdateField},
+    settings::{Settings, Specials, SpecialsScope},
     shop_facts::facts,
+    sight::{Sight, observe},
     undo,
     variants::{self, Place},
 };
@@ -28,7 +29,8 @@ use crate::{
     },
     fault::{Code, Fault, FaultView},
     systems::opencart::{
-        Created, Ending, Forget, KeyColumn, Product, ProductUpdate, Reader, Scope, Shelf, Sold, Special, SpecialWish, Want, Writer, Written,
+        Created, Ending, Forget, KeyColumn, PicturesAgain, Product, ProductUpdate, Reader, Scope, Sold, Special, SpecialWish, Want, Writer,
+        Written,
     },
 };
 
@@ -64,7 +66,7 @@ impl Standing {
         })
     }
 
-    fn values(product: &Product, sold: Option<&Sold>) -> Values {
+    pub(super) fn values(product: &Product, sold: Option<&Sold>) -> Values {
         let specials: Vec<Value> = product
             .specials
             .iter()
@@ -111,56 +113,6 @@ pub(super) fn product_id(target: &str) -> Result<u64, Fault> {
         .map_err(|_| Fault::internal(format!("`{target}` is no product id")))
 }
 
-async fn observe(reader: &mut Reader, targets: &[String], settings: &Settings) -> Result<HashMap<String, Observation>, Fault> {
-    let ids: Vec<u64> = targets.iter().filter_map(|target| target.parse().ok()).collect();
-    let (products, sold) = shelf(reader, Shelf::Products, &ids, settings).await?;
-    // A query more, so it is asked only where categories follow Billz.
-    let follows = settings.update_fields.contains(&UpdateField::Categories);
-    let mut filed = if follows { reader.filed(&ids).await? } else { HashMap::new() };
-    let mut details = details::observe(reader, settings, &ids).await?;
-    let places: Vec<Place> = targets.iter().filter_map(|target| Place::of(target)).collect();
-    let mut options = HashMap::with_capacity(places.len());
-    if !places.is_empty() {
-        let ids: Vec<u64> = places.iter().map(|place| place.value_id).collect();
-        let (values, sold) = shelf(reader, Shelf::OptionValues, &ids, settings).await?;
-        let first = reader.first_values(&ids).await?;
-        options.extend(places.iter().filter_map(|place| {
-            let value = values.get(&place.value_id)?;
-            let mut observed = Standing::values(value, sold.get(&place.value_id));
-            observed.insert(variants::FIRST.into(), Value::from(first.contains(&place.value_id)));
-            Some((place.to_string(), Observation { witness: Some(value.date_added.clone()), owned: value.owned, values: observed }))
-        }));
-    }
-    Ok(products
-        .into_iter()
-        .map(|(id, product)| {
-            let mut values = Standing::values(&product, sold.get(&id));
-            if follows {
-                let categories: Vec<i64> = filed.remove(&id).unwrap_or_default().into_iter().collect();
-                values.insert(categories::FIELD.into(), categories::value(&categories));
-            }
-            details::lay_into(&mut values, details.remove(&id));
-            (id.to_string(), Observation { witness: Some(product.date_added.clone()), owned: product.owned, values })
-        })
-        .chain(options)
-        .collect())
-}
-
-async fn shelf(
-    reader: &mut Reader,
-    shelf: Shelf,
-    ids: &[u64],
-    settings: &Settings,
-) -> Result<(HashMap<u64, Product>, HashMap<u64, Sold>), Fault> {
-    match reader.shelf_and_sales(shelf, ids).await {
-        // Who ignores the site's sales need not let us read its orders.
-        Err(fault) if settings.site_sales == SiteSales::Ignore && matches!(fault.code, Code::RemoteForbidden | Code::TargetSchema) => {
-            Ok((reader.shelf(shelf, ids).await?, HashMap::new()))
-        }
-        read => read,
-    }
-}
-
 async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
     let mut questions = Vec::with_capacity(lookups.len());
     for lookup in lookups.iter().filter(|lookup| !lookup.keys.is_empty()) {
@@ -190,13 +142,14 @@ async fn candidates(reader: &mut Reader, lookups: &[Lookup]) -> Result<HashMap<S
 /// The target for looking only.
 pub struct Looking {
     reader: Reader,
+    sight: Sight,
     settings: Settings,
 }
 
 impl Looking {
     /// Looks through this session, at what these settings make matter.
     pub fn new(reader: Reader, settings: Settings) -> Self {
-        Self { reader, settings }
+        Self { reader, sight: Sight::of(&settings), settings }
     }
 }
 
@@ -206,8 +159,12 @@ impl Observe for Looking {
         Ok(facts(&self.reader.shop().await?, &self.reader.category_ids().await?))
     }
 
+    fn look_at(&mut self, fields: &BTreeSet<String>) {
+        self.sight.look_at(fields);
+    }
+
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.reader, targets, &self.settings).await
+        observe(&mut self.reader, targets, &self.settings, self.sight).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {
@@ -222,6 +179,7 @@ impl Observe for Looking {
 /// The target for writing.
 pub struct Writing {
     writer: Writer,
+    sight: Sight,
     settings: Settings,
     dictionaries: Dictionaries,
     families: Families,
@@ -232,7 +190,7 @@ impl Writing {
     /// Writes through this session, by these settings; brands and attributes become rows by these dictionaries, variants options of
     /// these families.
     pub fn new(writer: Writer, settings: Settings, dictionaries: Dictionaries, families: Families) -> Self {
-        Self { writer, settings, dictionaries, families, groups: Vec::new() }
+        Self { writer, sight: Sight::of(&settings), settings, dictionaries, families, groups: Vec::new() }
     }
 
     /// Carries out updates and creations of variants; by the place of each in the batch.
@@ -301,7 +259,30 @@ impl Writing {
         }
         self.apply_details(changes, &mut answers).await?;
         filing::file(&mut self.writer, changes, &mut answers).await?;
+        self.put_pictures_again(changes, &mut answers).await?;
         Ok(answers)
+    }
+
+    /// Of an undo: pictures stand again as they stood. What a run shows is shown after its batches ([`super::gallery`]).
+    async fn put_pictures_again(&mut self, changes: &[&Change], answers: &mut [Applied]) -> Result<(), Fault> {
+        let mut wishes = Vec::new();
+        let mut places = Vec::new();
+        for (place, change) in changes.iter().enumerate().filter(|(_, change)| change.body.op == Op::Restore) {
+            let (Some(Applied::Done { target, .. }), Some(wish)) = (answers.get(place), undo::pictures_again(change)?) else { continue };
+            places.push(place);
+            wishes.push(PicturesAgain {
+                product_id: product_id(target)?,
+                date_added: change.body.witness.clone().unwrap_or_default(),
+                standing: wish,
+            });
+        }
+        let written = self.writer.put_pictures_again(&wishes).await?;
+        for (place, written) in places.into_iter().zip(written) {
+            if let (Some(answer), Some(ended)) = (answers.get_mut(place), ended(written)) {
+                *answer = ended;
+            }
+        }
+        Ok(())
     }
 
     /// Texts, manufacturer and attributes, after price and stock: these must not wait for those.
@@ -405,8 +386,12 @@ impl Observe for Writing {
         Ok(facts(&shop, &self.writer.category_ids().await?))
     }
 
+    fn look_at(&mut self, fields: &BTreeSet<String>) {
+        self.sight.look_at(fields);
+    }
+
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault> {
-        observe(&mut self.writer, targets, &self.settings).await
+        observe(&mut self.writer, targets, &self.settings, self.sight).await
     }
 
     async fn candidates(&mut self, lookups: &[Lookup]) -> Result<HashMap<String, Vec<Candidate>>, Fault> {

@@ -1,12 +1,17 @@
 //! Undo for this flow: what stands in the shop whole, so that it can be compared and put back. Pure.
 //!
-//! Only specials need more than a value: a product may have any number of them, for several customer groups, with dates and
-//! priorities, while a report shows the one that visitors see.
+//! | field | a report shows | what is compared and put back |
+//! |---|---|---|
+//! | special | the one that visitors see | every row: customer group, priority, price, dates |
+//! | name, description | one text where all languages agree | each language, as it is stored |
+//! | attributes | those that change, in the shop's own language | these, in each language, as they are stored |
+//! | categories | those that are ours | these: people's own beside them are left alone |
+//! | images | addresses in Billz | the paths of all pictures with their places |
 
 use serde_json::{Value, json};
 
 use super::{
-    categories, existing,
+    categories, details, existing, pictures,
     rules::BillzOpencart,
     site_sales,
     target::{self, Standing},
@@ -17,9 +22,10 @@ use crate::{
     engine::{
         flow::Observation,
         model::{Change, FieldChange},
+        pictures::FIELD as PICTURES,
     },
     fault::Fault,
-    systems::opencart::{Ending, Scope, Special, SpecialWish, Want, special::specials_after},
+    systems::opencart::{Ending, Scope, Special, SpecialWish, StandingPictures, Want, special::specials_after},
 };
 
 /// The field whose short form is the special that visitors see.
@@ -36,12 +42,13 @@ fn as_value(rows: &[Special]) -> Value {
     Value::Array(rows.iter().map(row).collect())
 }
 
-/// All that stands in the shop for a field.
-pub fn whole(observed: &Observation, field: &str) -> Option<Value> {
-    if field == SPECIAL {
-        return Standing::of(&observed.values).ok().map(|standing| as_value(&standing.product.specials));
+/// All that stands in the shop for the field of a change.
+pub fn whole(observed: &Observation, change: &FieldChange) -> Option<Value> {
+    match change.field.as_str() {
+        SPECIAL => Standing::of(&observed.values).ok().map(|standing| as_value(&standing.product.specials)),
+        categories::FIELD => observed.values.get(categories::FIELD).map(|standing| categories::whole(standing, change)),
+        field => observed.values.get(field).cloned().or_else(|| details::whole(&observed.values, change)),
     }
-    observed.values.get(field).cloned()
 }
 
 /// The same as a report shows it.
@@ -52,7 +59,8 @@ pub fn standing(rules: &BillzOpencart, observed: &Observation, field: &str) -> O
         "status" => observed.values.get(field).and_then(Value::as_bool).map(|shown| Value::from(u8::from(shown))),
         // A change tells only of categories that are ours; people's own stand beside them.
         categories::FIELD => None,
-        _ => whole(observed, field),
+        PICTURES => observed.values.get(field).map(pictures::shown),
+        _ => observed.values.get(field).cloned().or_else(|| details::standing(&observed.values, field)),
     }
 }
 
@@ -74,12 +82,15 @@ pub fn hidden_by(observed: &Observation) -> &'static str {
 
 /// What will stand there once the change is carried out.
 pub fn comes_to(rules: &BillzOpencart, observed: &Observation, field: &FieldChange) -> Option<Value> {
-    if field.field != SPECIAL {
-        return None;
+    match field.field.as_str() {
+        SPECIAL => {
+            let standing = Standing::of(&observed.values).ok()?;
+            let wish = target::special_wish(field, &rules.settings, &rules.groups);
+            Some(as_value(&specials_after(&standing.product.specials, &wish, rules.today)))
+        }
+        categories::FIELD => Some(categories::comes_to(field)),
+        _ => details::comes_to(rules.rooms.as_ref(), &observed.values, field),
     }
-    let standing = Standing::of(&observed.values).ok()?;
-    let wish = target::special_wish(field, &rules.settings, &rules.groups);
-    Some(as_value(&specials_after(&standing.product.specials, &wish, rules.today)))
 }
 
 /// The wish that puts a product's specials back as they stood.
@@ -88,6 +99,16 @@ pub(super) fn special_wish(change: &Change) -> Result<SpecialWish, Fault> {
     let rows = rows.and_then(|rows| rows.iter().map(target::special).collect::<Option<Vec<_>>>());
     let rows = rows.ok_or_else(|| Fault::internal("the specials that stood there cannot be read back"))?;
     Ok(SpecialWish { groups: Vec::new(), want: Want::Rows(rows), ending: Ending::Remove, scope: Scope::All })
+}
+
+/// The pictures that stood there, if a change puts pictures back.
+pub(super) fn pictures_again(change: &Change) -> Result<Option<StandingPictures>, Fault> {
+    if !change.body.fields.iter().any(|field| field.field == PICTURES) {
+        return Ok(None);
+    }
+    // Without any, a wish is taken back that was never fulfilled.
+    let Some(stood) = change.body.keep.get(PICTURES).and_then(|kept| kept.after.as_ref()) else { return Ok(None) };
+    pictures::standing(stood).map(Some).ok_or_else(|| Fault::internal("the pictures that stood there cannot be read back"))
 }
 
 /// Yes or no, as a creation and as an observation say it.

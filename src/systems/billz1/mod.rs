@@ -22,6 +22,7 @@
 pub mod answer;
 pub mod classify;
 pub mod client;
+pub mod probe;
 pub mod proof;
 pub mod session;
 pub mod wire;

@@ -181,7 +181,7 @@ impl Client {
 }
 
 /// Judges a page of products.
-fn product_rows(reply: &Reply) -> Class<Rows<Result<Product, Box<BadRow>>>> {
+pub(super) fn product_rows(reply: &Reply) -> Class<Rows<Result<Product, Box<BadRow>>>> {
     classify::judge(reply, |envelope| rows(envelope, |envelope| envelope.products, "products", wire::product))
 }
 

@@ -26,6 +26,7 @@ pub mod classify;
 pub mod client;
 pub mod currency;
 pub mod paging;
+pub mod probe;
 pub mod session;
 pub mod wire;
 

@@ -22,38 +22,38 @@ const IDS_A_QUERY: usize = 10_000;
 struct AttributeRow {
     #[diesel(sql_type = BigInt)]
     product_id: i64,
+    #[diesel(sql_type = BigInt)]
+    language_id: i64,
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
     text: String,
 }
 
+/// Texts of attributes by name (as people read it, in one language) and by language (as stored, escaped).
+pub type AttributeTexts = BTreeMap<String, BTreeMap<i64, String>>;
+
 impl Reader {
-    /// Attributes of these products in the groups of this name, in the shop's own language: name -> text, as people read them.
+    /// Attributes of these products in these groups, named in `language`.
     ///
     /// Errors: `TargetUnavailable`.
-    pub async fn attributes(
-        &mut self,
-        ids: &[u64],
-        groups: &[i64],
-        language: i64,
-    ) -> Result<HashMap<u64, BTreeMap<String, String>>, Fault> {
-        let mut found: HashMap<u64, BTreeMap<String, String>> = HashMap::new();
+    pub async fn attributes(&mut self, ids: &[u64], groups: &[i64], language: i64) -> Result<HashMap<u64, AttributeTexts>, Fault> {
+        let mut found: HashMap<u64, AttributeTexts> = HashMap::new();
         if groups.is_empty() {
             return Ok(found);
         }
         for ids in ids.chunks(IDS_A_QUERY) {
             let tables = &self.tables;
             let mut sql = Sql::new(format!(
-                "SELECT CAST(v.`product_id` AS SIGNED) AS product_id, d.`name` AS name, v.`text` AS `text` FROM {} v JOIN {} a ON a.`attribute_id` = v.`attribute_id` \
-                 JOIN {} d ON d.`attribute_id` = a.`attribute_id` AND d.`language_id` = v.`language_id` WHERE v.`language_id` = ",
+                "SELECT CAST(v.`product_id` AS SIGNED) AS product_id, CAST(v.`language_id` AS SIGNED) AS language_id, d.`name` AS name, v.`text` AS `text` \
+                 FROM {} v JOIN {} a ON a.`attribute_id` = v.`attribute_id` JOIN {} d ON d.`attribute_id` = a.`attribute_id` WHERE d.`language_id` = ",
                 tables.product_attribute, tables.attribute, tables.attribute_description
             ));
             sql.bind(language).push(" AND a.`attribute_group_id` IN (").bind_list(groups.iter().copied());
             sql.push(") AND v.`product_id` IN (").bind_list(ids.iter().copied()).push(")");
             for row in self.rows::<AttributeRow>(sql).await? {
                 let product = found.entry(u64::try_from(row.product_id).unwrap_or_default()).or_default();
-                product.insert(text::unescape(&row.name), text::unescape(&row.text));
+                product.entry(text::unescape(&row.name)).or_default().insert(row.language_id, row.text);
             }
         }
         Ok(found)

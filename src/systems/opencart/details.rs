@@ -11,6 +11,7 @@ use diesel::{
 };
 
 use super::{
+    attributes::AttributeTexts,
     session::{Reader, Writer},
     shop::Shop,
     sql::Sql,
@@ -31,8 +32,8 @@ pub struct Details {
     pub descriptions: BTreeMap<i64, String>,
     /// Name of the manufacturer as people read it; `None` without one.
     pub manufacturer: Option<String>,
-    /// Attributes of the groups that were asked for, in the shop's own language.
-    pub attributes: BTreeMap<String, String>,
+    /// Attributes of the groups that were asked for.
+    pub attributes: AttributeTexts,
 }
 
 /// A text for a product: one for all languages, or one for each of some.
@@ -40,8 +41,8 @@ pub struct Details {
 pub enum Texts {
     /// The same in every language.
     All(String),
-    /// By language; the others stay.
-    Each(BTreeMap<i64, String>),
+    /// By language, as it stood there: stored without any change. Other languages of a text stay, those of an attribute go.
+    Stored(BTreeMap<i64, String>),
 }
 
 /// What is to be written. Fields without a value are left alone.
@@ -57,8 +58,8 @@ pub struct DetailsUpdate {
     pub description: Option<Texts>,
     /// Manufacturer, 0 = none.
     pub manufacturer_id: Option<i64>,
-    /// Attribute -> text, `None` takes it away. Attributes that are not named stay.
-    pub attributes: BTreeMap<i64, Option<String>>,
+    /// Attribute -> text; one that is stored in no language is taken away. Attributes that are not named stay.
+    pub attributes: BTreeMap<i64, Texts>,
 }
 
 #[derive(QueryableByName)]
@@ -203,7 +204,7 @@ impl Writer {
         let column = Ident::new(column)?;
         let each: Vec<(Option<i64>, String)> = match texts {
             Texts::All(text) => vec![(None, stored(text))],
-            Texts::Each(texts) => texts.iter().map(|(language, text)| (Some(*language), stored(text))).collect(),
+            Texts::Stored(texts) => texts.iter().map(|(language, text)| (Some(*language), text.clone())).collect(),
         };
         let title = column.name() == "name" && self.schema.find(&self.tables.description, "meta_title").is_some();
         let mut found = true;
@@ -238,30 +239,44 @@ impl Writer {
         if self.run(touch).await? == 0 {
             return Ok(false);
         }
-        let kept: Vec<(i64, String)> =
-            update.attributes.iter().filter_map(|(id, text)| text.as_ref().map(|text| (*id, room.plain(text)))).collect();
-        if !kept.is_empty() {
+        let known = |language: &i64| shop.languages.iter().any(|known| known.id == *language);
+        let rows: Vec<(i64, i64, String)> = update
+            .attributes
+            .iter()
+            .flat_map(|(attribute, texts)| match texts {
+                Texts::All(text) => shop.languages.iter().map(|language| (*attribute, language.id, room.plain(text))).collect::<Vec<_>>(),
+                Texts::Stored(texts) => texts
+                    .iter()
+                    .filter(|(language, _)| known(language))
+                    .map(|(language, text)| (*attribute, *language, text.clone()))
+                    .collect(),
+            })
+            .collect();
+        if !rows.is_empty() {
             let mut sql = Sql::new(format!(
                 "INSERT INTO {table} (`product_id`, `attribute_id`, `language_id`, `text`) SELECT p.`product_id`, v.`attribute_id`, v.`language_id`, v.`text` FROM {} p JOIN (",
                 self.tables.product
             ));
-            let rows = kept.iter().flat_map(|(attribute, text)| shop.languages.iter().map(move |language| (*attribute, language.id, text)));
-            for (place, (attribute, language, text)) in rows.enumerate() {
-                sql.push(if place == 0 { "SELECT " } else { " UNION ALL SELECT " }).bind(attribute);
-                sql.push(" AS `attribute_id`, ").bind(language).push(" AS `language_id`, ").bind(text.as_str()).push(" AS `text`");
+            for (place, (attribute, language, text)) in rows.iter().enumerate() {
+                sql.push(if place == 0 { "SELECT " } else { " UNION ALL SELECT " }).bind(*attribute);
+                sql.push(" AS `attribute_id`, ").bind(*language).push(" AS `language_id`, ").bind(text.as_str()).push(" AS `text`");
             }
             sql.push(") v WHERE ");
             self.only(&mut sql, update);
             sql.push(" ON DUPLICATE KEY UPDATE `text` = VALUES(`text`)");
             self.run(sql).await?;
         }
-        let gone: Vec<i64> = update.attributes.iter().filter(|(_, text)| text.is_none()).map(|(id, _)| *id).collect();
-        if !gone.is_empty() {
+        for (attribute, texts) in &update.attributes {
+            let Texts::Stored(texts) = texts else { continue };
             let mut sql = Sql::new(format!(
-                "DELETE v FROM {table} v JOIN {} p ON p.`product_id` = v.`product_id` WHERE v.`attribute_id` IN (",
+                "DELETE v FROM {table} v JOIN {} p ON p.`product_id` = v.`product_id` WHERE v.`attribute_id` = ",
                 self.tables.product
             ));
-            sql.bind_list(gone).push(") AND ");
+            sql.bind(*attribute);
+            if !texts.is_empty() {
+                sql.push(" AND v.`language_id` NOT IN (").bind_list(texts.keys().copied()).push(")");
+            }
+            sql.push(" AND ");
             self.only(&mut sql, update);
             self.run(sql).await?;
         }

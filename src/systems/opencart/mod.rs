@@ -71,7 +71,7 @@ pub use image_folder::ImageFolder;
 pub use observe::{Product, Special};
 pub use option_values::{OptionValueUpdate, ProductOption};
 pub use options::{KeyColumn, Options, SellerAdapter};
-pub use pictures::ProductPictures;
+pub use pictures::{PicturesAgain, ProductPictures, Standing as StandingPictures};
 pub use sales::{Shelf, Sold};
 pub use session::{Reader, Writer};
 pub use shop::{Language, Shop};

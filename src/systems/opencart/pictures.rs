@@ -12,11 +12,14 @@ use diesel::{
 
 use super::{
     batch::Layout,
-    session::Writer,
+    session::{Reader, Writer},
     sql::{Sql, Value},
     update::{Written, by_product},
 };
 use crate::fault::Fault;
+
+/// Most ids in one query; a prepared statement takes at most 65,535 values.
+const IDS_A_QUERY: usize = 10_000;
 
 /// The pictures that a product is to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,26 @@ pub struct ProductPictures {
     pub pictures: Vec<String>,
     /// Paths that we may have put there earlier: these may be moved and taken away.
     pub ours: Vec<String>,
+}
+
+/// All pictures of a product as they stand, whoever put them there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The main one; empty where there is none.
+    pub main: String,
+    /// The others with their `sort_order`, in its order.
+    pub gallery: Vec<(String, i64)>,
+}
+
+/// Pictures that are to stand again as they stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PicturesAgain {
+    /// Which product.
+    pub product_id: u64,
+    /// Tells it from a later one with the same id.
+    pub date_added: String,
+    /// As they stood.
+    pub standing: Standing,
 }
 
 /// A row of `product_image`.
@@ -48,10 +71,40 @@ struct Plan {
     order: Vec<(u64, i64)>,
 }
 
+/// What has to be done for one product, and which.
+struct Planned {
+    product_id: u64,
+    date_added: String,
+    /// Its main picture until now.
+    main: String,
+    plan: Plan,
+}
+
 impl Plan {
     fn changes(&self, main: &str) -> bool {
         self.main != main || !self.insert.is_empty() || !self.remove.is_empty() || !self.order.is_empty()
     }
+}
+
+/// What leads from `rows` to the gallery as it stood: rows that still show the same picture are kept.
+fn plan_again(wish: &Standing, rows: &[Row]) -> Plan {
+    let mut plan = Plan { main: wish.main.clone(), ..Plan::default() };
+    let mut missing: Vec<&(String, i64)> = wish.gallery.iter().collect();
+    let mut rest: Vec<&Row> = Vec::new();
+    for row in rows {
+        match missing.iter().position(|(image, place)| *image == row.image && *place == row.sort_order) {
+            Some(at) => drop(missing.remove(at)),
+            None => rest.push(row),
+        }
+    }
+    for row in rest {
+        match missing.iter().position(|(image, _)| *image == row.image) {
+            Some(at) => plan.order.push((row.id, missing.remove(at).1)),
+            None => plan.remove.push(row.id),
+        }
+    }
+    plan.insert = missing.into_iter().cloned().collect();
+    plan
 }
 
 /// A main picture that a person chose stays; ours then all go to the gallery.
@@ -115,35 +168,21 @@ const MAIN: Layout = Layout {
     key: Some("product_id"),
 };
 
-impl Writer {
-    /// Shows these pictures at their products; one answer each, in the same order. Safe to repeat.
+impl Reader {
+    /// The pictures of these products; those that are gone are absent from the answer.
     ///
-    /// Errors: `TargetUnavailable`, after which any part may have been written: repeat the same call.
-    pub async fn show_pictures(&mut self, wishes: &[ProductPictures]) -> Result<Vec<Written>, Fault> {
-        let mut answers = Vec::with_capacity(wishes.len());
-        self.prepare_batch(&MAIN).await?;
-        for wishes in wishes.chunks(self.batch_rows()) {
-            let standing = self.pictures(&wishes.iter().map(|wish| wish.product_id).collect::<Vec<_>>()).await?;
-            let mut plans = Vec::new();
-            for wish in wishes {
-                answers.push(match standing.get(&wish.product_id) {
-                    None => Written::Gone,
-                    Some((product, _)) if product.date_added != wish.date_added => Written::Replaced,
-                    Some((product, _)) if product.owned == 0 => Written::Foreign,
-                    Some((product, rows)) => {
-                        let plan = plan(wish, &product.image, rows);
-                        if plan.changes(&product.image) {
-                            plans.push((wish, product.image.clone(), plan));
-                        }
-                        Written::Done
-                    }
-                });
-            }
-            if !plans.is_empty() {
-                self.write_pictures(&plans).await?;
-            }
+    /// Errors: `TargetUnavailable`.
+    pub async fn standing_pictures(&mut self, ids: &[u64]) -> Result<HashMap<u64, Standing>, Fault> {
+        let mut found = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_A_QUERY) {
+            found.extend(self.pictures(ids).await?.into_iter().map(|(id, (product, rows))| {
+                let mut gallery: Vec<(String, i64)> = rows.into_iter().map(|row| (row.image, row.sort_order)).collect();
+                // Rows of one place have no order but that of their ids, which every save gives anew.
+                gallery.sort_by(|one, other| (one.1, &one.0).cmp(&(other.1, &other.0)));
+                (id, Standing { main: product.image, gallery })
+            }));
         }
-        Ok(answers)
+        Ok(found)
     }
 
     async fn pictures(&mut self, ids: &[u64]) -> Result<HashMap<u64, (ProductRow, Vec<Row>)>, Fault> {
@@ -173,14 +212,66 @@ impl Writer {
             })
             .collect())
     }
+}
 
-    async fn write_pictures(&mut self, plans: &[(&ProductPictures, String, Plan)]) -> Result<(), Fault> {
+impl Writer {
+    /// Shows these pictures at their products; one answer each, in the same order. Safe to repeat.
+    ///
+    /// Errors: `TargetUnavailable`, after which any part may have been written: repeat the same call.
+    pub async fn show_pictures(&mut self, wishes: &[ProductPictures]) -> Result<Vec<Written>, Fault> {
+        self.write_planned(wishes, |wish| (wish.product_id, &wish.date_added), plan).await
+    }
+
+    async fn write_planned<T>(
+        &mut self,
+        wishes: &[T],
+        of: impl Fn(&T) -> (u64, &String),
+        plan: impl Fn(&T, &str, &[Row]) -> Plan,
+    ) -> Result<Vec<Written>, Fault> {
+        let mut answers = Vec::with_capacity(wishes.len());
+        if wishes.is_empty() {
+            return Ok(answers);
+        }
+        self.prepare_batch(&MAIN).await?;
+        for wishes in wishes.chunks(self.batch_rows()) {
+            let standing = self.pictures(&wishes.iter().map(|wish| of(wish).0).collect::<Vec<_>>()).await?;
+            let mut plans = Vec::new();
+            for wish in wishes {
+                let (product_id, date_added) = of(wish);
+                answers.push(match standing.get(&product_id) {
+                    None => Written::Gone,
+                    Some((product, _)) if product.date_added != *date_added => Written::Replaced,
+                    Some((product, _)) if product.owned == 0 => Written::Foreign,
+                    Some((product, rows)) => {
+                        let plan = plan(wish, &product.image, rows);
+                        if plan.changes(&product.image) {
+                            plans.push(Planned { product_id, date_added: date_added.clone(), main: product.image.clone(), plan });
+                        }
+                        Written::Done
+                    }
+                });
+            }
+            if !plans.is_empty() {
+                self.write_pictures(&plans).await?;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Puts all pictures of these products as they stood, over whatever stands there; one answer each, in the same order. Safe to repeat.
+    ///
+    /// Errors: as [`Writer::show_pictures`].
+    pub async fn put_pictures_again(&mut self, wishes: &[PicturesAgain]) -> Result<Vec<Written>, Fault> {
+        self.write_planned(wishes, |wish| (wish.product_id, &wish.date_added), |wish, _, rows| plan_again(&wish.standing, rows)).await
+    }
+
+    async fn write_pictures(&mut self, plans: &[Planned]) -> Result<(), Fault> {
         let image = self.tables.image.clone();
         let mut inserts = Vec::new();
-        for (wish, _, plan) in plans {
+        for Planned { product_id, plan, .. } in plans {
             for (path, place) in &plan.insert {
                 inserts.push(BTreeMap::from([
-                    ("product_id", Value::from(wish.product_id)),
+                    ("product_id", Value::from(*product_id)),
                     ("image", path.as_str().into()),
                     ("sort_order", Value::Int(*place)),
                 ]));
@@ -191,8 +282,8 @@ impl Writer {
         }
         let rows = plans
             .iter()
-            .map(|(wish, main, plan)| {
-                vec![Value::from(wish.product_id), wish.date_added.as_str().into(), main.as_str().into(), plan.main.as_str().into()]
+            .map(|Planned { product_id, date_added, main, plan }| {
+                vec![Value::from(*product_id), date_added.as_str().into(), main.as_str().into(), plan.main.as_str().into()]
             })
             .collect();
         let batch = self.batch(&MAIN, &["product_id", "date_added", "old_image", "image"], rows).await?;
@@ -205,7 +296,7 @@ impl Writer {
         ));
         self.seller.condition(&mut sql);
         self.run(sql).await?;
-        let order: Vec<(u64, i64)> = plans.iter().flat_map(|(_, _, plan)| plan.order.iter().copied()).collect();
+        let order: Vec<(u64, i64)> = plans.iter().flat_map(|planned| planned.plan.order.iter().copied()).collect();
         if !order.is_empty() {
             let mut sql = Sql::new(format!("UPDATE {image} SET `sort_order` = CASE `product_image_id`"));
             for (id, place) in &order {
@@ -214,11 +305,11 @@ impl Writer {
             sql.push(" ELSE `sort_order` END WHERE `product_image_id` IN (").bind_list(order.iter().map(|(id, _)| *id)).push(")");
             self.run(sql).await?;
         }
-        let remove: Vec<u64> = plans.iter().flat_map(|(_, _, plan)| plan.remove.iter().copied()).collect();
+        let remove: Vec<u64> = plans.iter().flat_map(|planned| planned.plan.remove.iter().copied()).collect();
         if !remove.is_empty() {
             let mut sql = Sql::new(format!("DELETE FROM {image} WHERE `product_image_id` IN ("));
             // An id that was given to another row since then would have another product.
-            sql.bind_list(remove).push(") AND `product_id` IN (").bind_list(plans.iter().map(|(wish, _, _)| wish.product_id)).push(")");
+            sql.bind_list(remove).push(") AND `product_id` IN (").bind_list(plans.iter().map(|planned| planned.product_id)).push(")");
             self.run(sql).await?;
         }
         Ok(())
@@ -288,6 +379,28 @@ mod tests {
             now.sort_by_key(|row| row.id);
             prop_assert_eq!(before, now, "people's own rows are as they were");
             prop_assert!(!plan(&wish, &shown, &gallery).changes(&shown));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pictures_stand_again_as_they_stood_whatever_stands_there(
+            main in "[abc]?",
+            stood in proptest::collection::vec(("[abcd]", 0i64..4), 0..6),
+            stands in proptest::collection::vec(("[abcd]", 0i64..4), 0..6),
+        ) {
+            let rows: Vec<Row> = stands.iter().zip(1u64..).map(|((image, place), id)| Row { id, image: image.clone(), sort_order: *place }).collect();
+            let mut wish = Standing { main, gallery: stood };
+            let plan = plan_again(&wish, &rows);
+            let (shown, gallery) = after(&plan, &rows);
+            let mut found: Vec<(String, i64)> = gallery.into_iter().map(|row| (row.image, row.sort_order)).collect();
+            found.sort();
+            wish.gallery.sort();
+            prop_assert_eq!((&shown, &found), (&wish.main, &wish.gallery));
+            // Rows that show the same in the same place are left alone.
+            let mut missing = wish.gallery.clone();
+            let same = stands.iter().filter(|row| missing.iter().position(|other| other == *row).map(|at| missing.remove(at)).is_some()).count();
+            prop_assert_eq!(plan.remove.len() + plan.order.len(), rows.len() - same);
         }
     }
 

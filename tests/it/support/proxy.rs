@@ -1,6 +1,9 @@
 //! A way to the database that can be cut, and that keeps what is asked on it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
@@ -11,6 +14,7 @@ use tokio::{
 pub struct Proxy {
     pub port: u16,
     statements: Arc<Mutex<Vec<String>>>,
+    longest: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -20,24 +24,30 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let statements = Arc::new(Mutex::new(Vec::new()));
-        let kept = statements.clone();
+        let longest = Arc::new(AtomicUsize::new(0));
+        let (kept, most) = (statements.clone(), longest.clone());
         let task = tokio::spawn(async move {
             let mut lines = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                let kept = kept.clone();
+                let (kept, most) = (kept.clone(), most.clone());
                 lines.spawn(async move {
                     if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
                         let (mut from_near, mut to_near) = near.into_split();
                         let (mut from_far, mut to_far) = far.into_split();
                         tokio::select! {
                             _ = copy(&mut from_far, &mut to_near) => {}
-                            () = hand_through(&mut from_near, &mut to_far, &kept) => {}
+                            () = hand_through(&mut from_near, &mut to_far, &kept, &most) => {}
                         }
                     }
                 });
             }
         });
-        Self { port, statements, task }
+        Self { port, statements, longest, task }
+    }
+
+    /// Length of the longest packet that a client has sent, in bytes: what the server compares with its `max_allowed_packet`.
+    pub fn longest_packet(&self) -> usize {
+        self.longest.load(Ordering::SeqCst)
     }
 
     /// Every statement that was asked or prepared so far.
@@ -53,7 +63,12 @@ impl Proxy {
 }
 
 /// Client packets: three bytes of length, a number, and what they carry. Commands begin a new count at 0.
-async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin), kept: &Mutex<Vec<String>>) {
+async fn hand_through(
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
+    kept: &Mutex<Vec<String>>,
+    longest: &AtomicUsize,
+) {
     const QUERY: u8 = 0x03;
     const PREPARE: u8 = 0x16;
     let (mut chunk, mut pending) = (vec![0; 65_536], Vec::new());
@@ -65,6 +80,7 @@ async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl Asy
             if pending.len() < whole {
                 break;
             }
+            longest.fetch_max(whole, Ordering::SeqCst);
             if pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
                 kept.lock().unwrap().push(String::from_utf8_lossy(&pending[5..whole]).into_owned());
             }

@@ -1,0 +1,1 @@
+ALTER TABLE tradesync_picture_wishes DROP COLUMN change_id;
