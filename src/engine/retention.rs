@@ -35,6 +35,8 @@ const KEEP_ANSWERS: Duration = Duration::from_secs(86_400);
 const KEEP_READS: Duration = Duration::from_secs(86_400);
 /// Whole reads tell the brakes the usual size of the source.
 const KEEP_WHOLE_READS: Duration = Duration::from_secs(90 * 86_400);
+/// Alerts, with what became of them: the history behind `GET /alerts`.
+const KEEP_ALERTS: Duration = Duration::from_secs(90 * 86_400);
 /// What was read for a deleted connection stays so long: a successor reads for itself.
 const KEEP_DELETED: Duration = Duration::from_secs(86_400);
 
@@ -89,6 +91,8 @@ pub enum Old {
     WholeReads(Duration),
     /// Entries of the audit.
     Audit(Duration),
+    /// Alerts and their deliveries.
+    Alerts(Duration),
 }
 
 impl Old {
@@ -101,6 +105,7 @@ impl Old {
             Self::Answers(_) => "idempotency_keys",
             Self::Reads(_) | Self::WholeReads(_) => "reads",
             Self::Audit(_) => "audit",
+            Self::Alerts(_) => "alerts",
         }
     }
 }
@@ -203,7 +208,8 @@ impl Housekeeper {
             Some((_, sum)) => *sum += rows,
             None => pruned.push((word, rows)),
         };
-        for old in [Old::Answers(KEEP_ANSWERS), Old::Reads(KEEP_READS), Old::WholeReads(KEEP_WHOLE_READS), Old::Audit(self.keep.audit)] {
+        let (whole, audit) = (Old::WholeReads(KEEP_WHOLE_READS), Old::Audit(self.keep.audit));
+        for old in [Old::Answers(KEEP_ANSWERS), Old::Reads(KEEP_READS), whole, audit, Old::Alerts(KEEP_ALERTS)] {
             note(old.word(), self.all_of(&old, stop, fence).await?);
         }
         let mut after: Option<String> = None;

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod alerts;
 mod audit;
 mod documents;
 mod flow;
@@ -48,6 +49,7 @@ pub struct Memory {
     documents: documents::Documents,
     pub retries: Mutex<Vec<RetryItem>>,
     pub audit: Mutex<Vec<Entry>>,
+    pub alerts: Mutex<BTreeMap<String, crate::engine::alerts::Kept>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -462,6 +464,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         retries: memory.clone(),
         standing: memory.clone(),
         audit: memory.clone(),
+        alert_store: memory.clone(),
+        messenger: Arc::new(alerts::Fine),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),
