@@ -41,7 +41,7 @@ async fn alerts_are_replaced_under_their_etag_and_secrets_never_come_back() {
     assert_eq!(stage.rest.put_matching("/alerts", "\"2\"", &set).await.header("etag").as_deref(), Some("\"2\""));
     let mut changed = set.clone();
     changed["rules"]["failures"]["in_row"] = json!(5);
-    changed["channels"][0]["secrets"]["secret"] = json!("whsec_YW5vdGhlci10ZXN0LXNlY3JldC0yNGI=");
+    changed["channels"][0]["secrets"]["secret"] = json!("whsec_YW5vdGhlci10ZXN0LXNlY3JldC0yNGJ5");
     let changed = stage.rest.put_matching("/alerts", "\"2\"", &changed).await.ok(200);
     assert_eq!(changed["rules"]["failures"], json!({"on": true, "in_row": 5}));
     stage.rest.put_matching("/alerts", "\"2\"", &body).await.problem(412, "precondition-failed");
