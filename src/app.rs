@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    alerts::{channels::Channels, sender::Sender, watch::Watch},
     api,
     config::{Config, Role},
     domain::clock,
@@ -37,6 +38,8 @@ pub struct Parts {
     pub sealer: Arc<Sealer>,
     /// The integrations of this binary.
     pub flows: Vec<Arc<dyn Flow>>,
+    /// How alerts get to people.
+    pub channels: Arc<Channels>,
 }
 
 impl Parts {
@@ -54,7 +57,8 @@ impl Parts {
             database_url: SecretString::from(url.expose()),
             image_root: config.image_root.clone(),
         };
-        Ok(Self { flows: flows::all(&parts), store, sealer })
+        let channels = Arc::new(Channels::new(sealer.clone(), config.public_url.clone())?);
+        Ok(Self { flows: flows::all(&parts), store, sealer, channels })
     }
 
     /// The store as a run's ports.
@@ -94,6 +98,8 @@ impl Parts {
             retries: store.clone(),
             standing: store.clone(),
             audit: store.clone(),
+            alert_store: store.clone(),
+            messenger: self.channels.clone(),
             answers: store.clone(),
             api_keys: store.clone(),
             ready: store,
@@ -150,6 +156,10 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     let address = listener.local_addr().map_err(|error| Fault::internal("the listener has no address").caused_by(error))?;
     let stop = CancellationToken::new();
     let mut tasks = Vec::new();
+    let alerts = Arc::new(parts.store.clone());
+    // In every process: when no worker lives, one that only answers requests has to say so.
+    tasks.push(tokio::spawn(Watch::new(alerts.clone(), alerts.clone(), alerts.clone()).run(stop.clone())));
+    tasks.push(tokio::spawn(Sender::new(alerts, parts.channels.clone()).run(stop.clone())));
     if config.role != Role::Api {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
         tasks.push(tokio::spawn(worker.run(stop.clone())));

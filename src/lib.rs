@@ -8,6 +8,7 @@
 //! | how any run works: read, decide, apply; leases; the retry list | [`engine`] |
 //! | how one remote system is talked to, its limits and quirks | [`systems`] |
 //! | how HTTP is spoken to anybody: retry, limits, tokens, redaction | [`remote`] |
+//! | who is told when something is not as it should be | [`alerts`] |
 //! | our tables | [`store`] and `migrations/` |
 //! | the REST contract | [`api`] |
 //! | what can be configured | [`config`] |
@@ -16,6 +17,7 @@
 //!
 //! Folders are layers; `tests/architecture.rs` holds the table of who may import whom.
 
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod cli;

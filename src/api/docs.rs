@@ -75,6 +75,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
     ("Schedules", "When streams run by themselves: period or cron, hours, days, time zone; what they ran and what they let pass."),
     ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
+    ("Alerts", "Who is told when something is not as it should be, over which channels."),
     ("Audit", "Who did what, on whose behalf, with what stood before and after."),
     ("Service", "Health, metrics, documents."),
 ];
@@ -169,6 +170,8 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "confirm_link" => &[Code::InUse, Code::NotAwaiting, Code::IdempotencyMismatch, Code::RequestInProgress, Code::TargetUnavailable],
         "list_unmapped_categories" => &[Code::TargetUnavailable],
         "replace_category_mappings" => &[Code::PreconditionFailed, Code::PreconditionRequired, Code::TargetUnavailable],
+        "replace_alerts" => &[Code::PreconditionFailed, Code::PreconditionRequired],
+        "test_alerts" => &[Code::NotFound, Code::IdempotencyMismatch, Code::RequestInProgress],
         "replace_locks" => &[Code::PreconditionFailed, Code::PreconditionRequired],
         "start_sync" => &[Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
         "approve_run" => &[Code::NotAwaiting, Code::PlanExpired, Code::StreamBusy, Code::IdempotencyMismatch, Code::RequestInProgress],
@@ -195,6 +198,7 @@ fn takes_key(operation: &str) -> bool {
         "create_schedule"
             | "start_schedule"
             | "stop_schedule"
+            | "test_alerts"
             | "create_connection"
             | "create_stream"
             | "confirm_link"
@@ -386,7 +390,16 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     let of_schedule = id.contains("schedule") && !matches!(id, "delete_schedule" | "next_of_schedule" | "runs_of_schedule");
     let of_report = matches!(
         id,
-        "list_items" | "explain" | "list_items_csv" | "list_standing" | "list_runs" | "get_run" | "list_retries" | "dismiss_item"
+        "list_items"
+            | "explain"
+            | "list_items_csv"
+            | "list_standing"
+            | "list_runs"
+            | "get_run"
+            | "list_retries"
+            | "dismiss_item"
+            | "get_alerts"
+            | "replace_alerts"
     );
     if of_schedule || of_report {
         header("Accept-Language", "ru, uz, en or uk.");

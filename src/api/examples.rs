@@ -53,6 +53,16 @@ pub fn request(operation: &str) -> Option<Value> {
             "days": [1, 2, 3, 4, 5, 6], "jitter": "30s", "mode": "incremental", "catch_up": "once",
         }),
         "patch_schedule" => json!({"cron": "0 3 * * *", "window": null, "mode": "full"}),
+        "replace_alerts" => json!({
+            "language": "uz", "timezone": "Asia/Tashkent", "rules": {"failures": {"in_row": 5}, "retry_list": {"on": false}},
+            "channels": [
+                {"id": "monitoring", "kind": "webhook", "language": "en", "url": "http://127.0.0.1:9/alerts", "secrets": {"secret": "whsec_ZXhhbXBsZSBzZWNyZXQgb2YgMjQgYnl0ZXM="}},
+                {"id": "shop-owner", "kind": "telegram", "chat_id": "-1001234567890", "base_url": "http://127.0.0.1:9", "rules": ["failures", "held", "stale"],
+                 "secrets": {"token": "123456789:example-token-of-the-bot"}},
+                {"id": "office", "kind": "email", "on": false, "host": "127.0.0.1", "port": 9, "encryption": "none", "from": "tradesync@example.com", "to": ["owner@example.com"]},
+            ],
+        }),
+        "test_alerts" => json!({"channel": "monitoring"}),
         "start_sync" => json!({"connection": CONNECTION, "stream": STREAM, "mode": "incremental", "dry_run": true}),
         _ => return None,
     })
@@ -80,6 +90,10 @@ pub fn response(operation: &str) -> Option<Value> {
             "source": SOURCE, "target": null, "fields": ["price", "special"], "note": "price agreed with the seller", "set_by": "seller:42 (bridge)",
             "set_at": "2026-02-01T09:03:00Z",
         })),
+        "get_alerts" | "replace_alerts" => alerts(),
+        "test_alerts" => json!({"ok": false, "channels": [
+            {"channel": "monitoring", "kind": "webhook", "ok": false, "detail": "webhook POST alert: could not connect: Connection refused (os error 111)"},
+        ]}),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
         "list_schedules" => page(schedule()),
         "create_schedule" | "get_schedule" | "patch_schedule" | "start_schedule" | "stop_schedule" => schedule(),
@@ -112,6 +126,26 @@ pub fn response(operation: &str) -> Option<Value> {
         "explain" => explanation(),
         "livez" | "readyz" => json!({"status": "ok"}),
         _ => return None,
+    })
+}
+
+fn alerts() -> Value {
+    json!({
+        "tells_of": {"flows": null, "owner": null}, "language": "uz", "timezone": "Asia/Tashkent", "remind_after": "24h",
+        "rules": {
+            "failures": {"on": true, "in_row": 5}, "held": {"on": true}, "stale": {"on": true, "periods": 3, "patience": "2m"},
+            "retry_list": {"on": false, "items": 50}, "skipped": {"on": true, "in_row": 10}, "no_worker": {"on": true, "after": "5m"}, "recovery": {"on": true},
+        },
+        "channels": [{
+            "id": "shop-owner", "kind": "telegram", "on": true, "language": null, "rules": ["failures", "held", "stale"], "url": null, "chat_id": "-1001234567890",
+            "base_url": "https://api.telegram.org", "host": null, "port": null, "encryption": null, "username": null, "from": null, "to": null,
+            "secrets": {"token": "set"},
+            "delivery": {"waiting": 0, "last_delivered_at": "2026-02-01T09:06:02Z", "last_failed_at": null, "last_error": null},
+        }],
+        "standing": [{
+            "rule": "failures", "text": "Synchronisation fails", "connection": CONNECTION, "stream": STREAM, "run": RUN, "since": "2026-02-01T08:50:00Z",
+            "told_at": "2026-02-01T09:06:00Z", "told": 1,
+        }],
     })
 }
 

@@ -117,7 +117,11 @@ pub fn parse<T: Body>(value: Value) -> Result<Strict<T>, Fault> {
         // A required member is told above already, or was taken out below as wrong.
         let Some(first) = first.filter(|name| members.contains_key(name)) else { break };
         // serde quotes what it found; among the secrets that is one.
-        let detail = if first == SECRETS { "has a form that the OpenAPI document does not give".to_owned() } else { explain(&message) };
+        let detail = if pointer.split('/').any(|part| part == SECRETS) {
+            "has a form that the OpenAPI document does not give".to_owned()
+        } else {
+            explain(&message)
+        };
         errors.push(FieldError::new(pointer, detail));
         members.remove(&first);
         if errors.len() >= MAX_ERRORS {

@@ -4,11 +4,12 @@
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
 //! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
-//!   [`retry_list`], [`schedules`], [`audit`], [`health`]: the resources
+//!   [`retry_list`], [`schedules`], [`alerts`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
 
+pub mod alerts;
 pub mod audit;
 pub mod auth;
 pub mod brakes;
@@ -143,6 +144,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::undo_run)
         .service(explain::explain)
         .service(audit::list_audit)
+        .service(alerts::get_alerts)
+        .service(alerts::replace_alerts)
+        .service(alerts::test_alerts)
         .service(retry_list::retry_failed)
         .service(retry_list::list_retries)
         .service(retry_list::retry_item)

@@ -77,6 +77,12 @@ pub const OPTIONS: &[OptionDoc] = &[
         doc: "Folder that pictures may be written below. Without it no connection may set images.dir.",
     },
     OptionDoc {
+        key: "public_url",
+        variable: "TRADESYNC_PUBLIC_URL",
+        default: "",
+        doc: "Address under which people see a run, for links in alerts; {run} stands for its id, such as https://shop.example/admin/?route=tradesync&run={run}. Without {run} the path of our own API is added. Absent = alerts give the run's id.",
+    },
+    OptionDoc {
         key: "keep_runs",
         variable: "TRADESYNC_KEEP_RUNS",
         default: "365d",
@@ -137,6 +143,8 @@ pub struct Config {
     pub egress: String,
     /// See [`OPTIONS`].
     pub image_root: Option<PathBuf>,
+    /// See [`OPTIONS`].
+    pub public_url: Option<String>,
     /// See [`OPTIONS`].
     pub keep_runs: Duration,
     /// See [`OPTIONS`].
@@ -232,6 +240,12 @@ impl Config {
         if time_factor.is_none() {
             wrong("time_factor", "must be a number above 0".to_owned());
         }
+        let public_url = get("public_url");
+        // Only to see whether it is an address; the placeholder is none of its letters.
+        let address = public_url.as_deref().map(|address| url::Url::parse(&address.replace("{run}", "run")));
+        if address.is_some_and(|address| !address.is_ok_and(|address| matches!(address.scheme(), "http" | "https"))) {
+            wrong("public_url", "is no address; write for example https://sync.example.com".to_owned());
+        }
         let master_key = get("master_key").map(SecretString::from);
         if let Some(key) = &master_key
             && let Err(fault) = crate::engine::secrets::Sealer::from_text(key)
@@ -247,6 +261,7 @@ impl Config {
             role: role?,
             egress: get("egress").unwrap_or_else(|| "default".to_owned()),
             image_root: get("image_root").map(PathBuf::from),
+            public_url,
             keep_runs: keep_runs?,
             keep_runs_per_stream: keep_runs_per_stream?,
             keep_audit: keep_audit?,

@@ -26,8 +26,10 @@
 //! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`api_key`]: who may call; [`audit`]: who did what; [`retention`]: what is old goes
+//! - [`alerts`]: words and ports of alerts
 //! - [`secrets`]: sealing; [`service`]: what the API may ask for
 
+pub mod alerts;
 pub mod api_key;
 pub mod audit;
 pub mod brakes;

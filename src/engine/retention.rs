@@ -35,6 +35,8 @@ const KEEP_ANSWERS: Duration = Duration::from_secs(86_400);
 const KEEP_READS: Duration = Duration::from_secs(86_400);
 /// Whole reads tell the brakes the usual size of the source.
 const KEEP_WHOLE_READS: Duration = Duration::from_secs(90 * 86_400);
+/// Alerts, with what became of them: the history behind `GET /alerts`.
+const KEEP_ALERTS: Duration = Duration::from_secs(90 * 86_400);
 /// What was read for a deleted connection stays so long: a successor reads for itself.
 const KEEP_DELETED: Duration = Duration::from_secs(86_400);
 
@@ -100,6 +102,8 @@ pub enum Old {
     WholeReads(Duration),
     /// Entries of the audit.
     Audit(Duration),
+    /// Alerts and their deliveries.
+    Alerts(Duration),
 }
 
 impl Old {
@@ -114,6 +118,7 @@ impl Old {
             Self::Answers(_) => "idempotency_keys",
             Self::Reads(_) | Self::WholeReads(_) => "reads",
             Self::Audit(_) => "audit",
+            Self::Alerts(_) => "alerts",
         }
     }
 }
@@ -224,6 +229,7 @@ impl Housekeeper {
             Old::Audit(self.keep.audit),
             Old::StrayEvents(KEEP_CHANGES),
             Old::Skips(self.keep.runs),
+            Old::Alerts(KEEP_ALERTS),
         ];
         for old in of_nobody {
             note(old.word(), self.all_of(&old, stop, fence).await?);

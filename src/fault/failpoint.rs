@@ -30,6 +30,7 @@ pub const POINTS: &[&str] = &[
     "picture-file-written",
     "pictures-stored",
     "pictures-shown",
+    "alert-sent",
 ];
 
 /// Passes a point.

@@ -10,7 +10,7 @@ use super::{
     convert::{batches, cut, id_cursor, json, rows, text, utc},
     fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
-    succession,
+    stream_health, succession,
     transaction::{Problem, act_once, transact},
 };
 use crate::{
@@ -267,6 +267,9 @@ impl Connections for Store {
                     if let Some(before) = moved {
                         succession::carry_out(connection, &before, &changed)?;
                     }
+                    if changed.enabled && standing.as_ref().is_some_and(|standing| !standing.enabled) {
+                        stream_health::watch_anew(connection, &changed.id, None)?;
+                    }
                     let before = standing.as_ref().map(|standing| audit::of_connection(standing, None));
                     record(connection, before, Some(audit::of_connection(&changed, standing.as_ref())))?;
                     Ok(row.model()?)
@@ -356,6 +359,9 @@ impl Connections for Store {
                         )
                         .into());
                     }
+                    if changed.enabled && standing.as_ref().is_some_and(|standing| !standing.enabled) {
+                        stream_health::watch_anew(connection, &changed.connection, Some(&changed.stream))?;
+                    }
                     record(connection, standing.as_ref().map(audit::of_stream), Some(audit::of_stream(&changed)))?;
                     find_stream(connection, &changed.connection, &changed.stream)?
                         .ok_or_else(|| Fault::new(Code::NotFound, "there is no such stream").into())
@@ -374,7 +380,10 @@ impl Connections for Store {
                     record(connection, standing.as_ref().map(audit::of_stream), None)?;
                     match diesel::delete(tradesync_streams::table.find((&id, &stream))).execute(connection)? {
                         0 => Err(Fault::new(Code::NotFound, "there is no such stream").into()),
-                        _ => schedules::delete_all(connection, &id, Some(&stream)),
+                        _ => {
+                            stream_health::forget(connection, &id, &stream)?;
+                            schedules::delete_all(connection, &id, Some(&stream))
+                        }
                     }
                 })
             })

@@ -6,11 +6,14 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
-//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`]; `events`: what people
-//!   are to be told of
+//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`], [`alerts`]; `events` and
+//!   `stream_health`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
+mod alert_deliveries;
+mod alert_facts;
+pub mod alerts;
 pub mod audit;
 pub mod changes;
 mod changes_past;
@@ -39,6 +42,7 @@ mod schedule_ticks;
 pub mod schedules;
 pub mod schema;
 pub mod standing;
+mod stream_health;
 mod succession;
 mod transaction;
 mod versions;

@@ -125,7 +125,7 @@ fn runs(connection: &mut MysqlConnection, id: &str, stream: &str, older: Duratio
 }
 
 /// Tables that hold what was read and noted for a connection.
-const NOTED: &[&str] = &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_streams"];
+const NOTED: &[&str] = &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_stream_health", "tradesync_streams"];
 
 fn deleted(connection: &mut MysqlConnection, id: &str, older: Duration) -> Result<u64, Fault> {
     let long_ago = "deleted_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND";
@@ -183,6 +183,11 @@ fn prune(connection: &mut MysqlConnection, old: &Old) -> Result<u64, Fault> {
             by_age(connection, &format!("DELETE FROM tradesync_schedule_skips WHERE NOT EXISTS ({shown}) AND last_due_at"), *age)
         }
         Old::Answers(age) => by_age(connection, "DELETE FROM tradesync_idempotency WHERE created_at", *age),
+        Old::Alerts(age) => {
+            // The deliveries first: one without its alert would wait for ever.
+            let gone = by_age(connection, "DELETE FROM tradesync_alert_deliveries WHERE made_at", *age)?;
+            Ok(gone + by_age(connection, "DELETE FROM tradesync_alerts WHERE at", *age)?)
+        }
         Old::Audit(age) => by_age(connection, "DELETE FROM tradesync_audit WHERE at", *age),
         Old::WholeReads(age) => by_age(connection, "DELETE FROM tradesync_reads WHERE finished_at", *age),
         Old::Reads(age) => {

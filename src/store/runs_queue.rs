@@ -16,6 +16,7 @@ use super::{
     leases::micros,
     plans, runs,
     schema::{tradesync_changes, tradesync_runs, tradesync_streams},
+    stream_health,
     transaction::{Problem, transact},
 };
 use crate::{
@@ -241,6 +242,7 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
             r::version.eq(r::version + 1),
         ))
         .execute(connection)?;
+    stream_health::note(connection, held, finish)?;
     if let Some(expiry) = finish.approvable_for {
         plans::wait(connection, held, expiry)?;
     }

@@ -421,3 +421,68 @@ table! {
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_schedule_skips, tradesync_connections);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedule_runs, tradesync_runs);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);
+
+table! {
+    tradesync_stream_health (connection_id, stream) {
+        connection_id -> Text,
+        stream -> Text,
+        failures -> Unsigned<Integer>,
+        failing_since -> Nullable<Datetime>,
+        failed_run -> Nullable<Text>,
+        failed_error -> Nullable<Text>,
+        last_success_at -> Nullable<Datetime>,
+        watched_from -> Nullable<Datetime>,
+    }
+}
+
+table! {
+    tradesync_alert_settings (scope) {
+        scope -> Text,
+        flows -> Nullable<Text>,
+        owner -> Nullable<Text>,
+        settings -> Text,
+        version -> Unsigned<BigInt>,
+        updated_at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_alert_conditions (id) {
+        id -> Text,
+        scope -> Text,
+        rule -> Text,
+        connection_id -> Text,
+        stream -> Text,
+        finding -> Text,
+        seen_at -> Datetime,
+        told_at -> Nullable<Datetime>,
+        told_level -> Unsigned<BigInt>,
+        told_times -> Unsigned<Integer>,
+    }
+}
+
+table! {
+    tradesync_alerts (id) {
+        id -> Text,
+        scope -> Text,
+        news -> Text,
+        body -> Text,
+        at -> Datetime,
+    }
+}
+
+table! {
+    tradesync_alert_deliveries (alert_id, channel) {
+        alert_id -> Text,
+        channel -> Text,
+        scope -> Text,
+        state -> Text,
+        attempts -> Unsigned<Integer>,
+        next_at -> Nullable<Datetime>,
+        trying -> Bool,
+        made_at -> Datetime,
+        failed_at -> Nullable<Datetime>,
+        last_error -> Nullable<Text>,
+        delivered_at -> Nullable<Datetime>,
+    }
+}

@@ -30,6 +30,10 @@ pub const BRAKE_TRIPS_TOTAL: &str = "tradesync_brake_trips_total";
 pub const RETRY_LIST_ITEMS: &str = "tradesync_retry_list_items";
 /// Old rows taken away. Label kind.
 pub const PRUNED_ROWS_TOTAL: &str = "tradesync_pruned_rows_total";
+/// Alerts that were raised, repeated or ended. Labels rule, phase.
+pub const ALERTS_TOTAL: &str = "tradesync_alerts_total";
+/// Attempts to deliver alerts. Label outcome.
+pub const ALERT_DELIVERIES_TOTAL: &str = "tradesync_alert_deliveries_total";
 /// Requests to our API. Labels method, route, status.
 pub const API_REQUESTS_TOTAL: &str = "tradesync_api_requests_total";
 /// How long our API took to answer. Label route.
@@ -47,6 +51,8 @@ pub const ALL: &[&str] = &[
     BRAKE_TRIPS_TOTAL,
     RETRY_LIST_ITEMS,
     PRUNED_ROWS_TOTAL,
+    ALERTS_TOTAL,
+    ALERT_DELIVERIES_TOTAL,
     API_REQUESTS_TOTAL,
     API_REQUEST_DURATION_SECONDS,
 ];
@@ -110,6 +116,8 @@ fn describe() {
     describe_counter!(BRAKE_TRIPS_TOTAL, "Brakes that held a run, by flow and rule");
     describe_gauge!(RETRY_LIST_ITEMS, "Failed items waiting to be offered again, by flow");
     describe_counter!(PRUNED_ROWS_TOTAL, "Old rows taken away, by kind");
+    describe_counter!(ALERTS_TOTAL, "Alerts that were raised, repeated or ended, by rule and phase");
+    describe_counter!(ALERT_DELIVERIES_TOTAL, "Attempts to deliver alerts, by outcome");
     describe_counter!(API_REQUESTS_TOTAL, "Requests to the API, by method, route and status");
     describe_histogram!(API_REQUEST_DURATION_SECONDS, Unit::Seconds, "How long the API took to answer, by route");
 }
@@ -163,6 +171,16 @@ pub fn pruned(kind: &'static str, rows: u64) {
     }
 }
 
+/// An alert was stored.
+pub fn alert(rule: &'static str, phase: &'static str) {
+    counter!(ALERTS_TOTAL, "rule" => rule, "phase" => phase).increment(1);
+}
+
+/// An alert was tried to be delivered.
+pub fn alert_delivery(outcome: &'static str) {
+    counter!(ALERT_DELIVERIES_TOTAL, "outcome" => outcome).increment(1);
+}
+
 /// How far the most late schedule is behind.
 pub fn schedule_lag(lag: Duration) {
     gauge!(SCHEDULE_LAG_SECONDS).set(lag.as_secs_f64());
@@ -192,6 +210,8 @@ mod tests {
             brake_tripped("billz-opencart", "price_fall");
             retry_list("billz-opencart", 4);
             pruned("changes", 2);
+            alert("stale", "raised");
+            alert_delivery("delivered");
             schedule_lag(Duration::from_secs(1));
             api_request("GET", "/connections/{id}", 200, Duration::from_millis(3));
         });
@@ -201,5 +221,38 @@ mod tests {
         }
         assert!(text.contains("tradesync_items_total{flow=\"billz-opencart\",outcome=\"updated\"} 3"), "{text}");
         assert!(text.contains("tradesync_run_duration_seconds_bucket"), "{text}");
+    }
+
+    /// Names of metrics that a text of Prometheus' language holds.
+    fn named(text: &str) -> Vec<String> {
+        let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        text.split(|letter| !word(letter)).filter(|name| name.starts_with("tradesync_")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_alert_rules_for_prometheus_speak_of_metrics_that_there_are() {
+        let text = include_str!("../../docs/prometheus-alerts.yml");
+        let file: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+        let rules = file["groups"][0]["rules"].as_array().unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for rule in rules {
+            let name = rule["alert"].as_str().unwrap();
+            assert!(seen.insert(name.to_owned()), "{name} stands twice");
+            let expression = rule["expr"].as_str().unwrap();
+            assert!(!named(expression).is_empty(), "{name} looks at nothing of ours");
+            for metric in named(expression) {
+                assert!(ALL.contains(&metric.as_str()), "{name}: there is no metric {metric}");
+            }
+            for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {
+                assert_eq!(expression.matches(open).count(), expression.matches(close).count(), "{name}: {expression}");
+            }
+            for field in [&rule["labels"]["severity"], &rule["annotations"]["summary"], &rule["annotations"]["description"]] {
+                assert!(field.as_str().is_some_and(|text| !text.is_empty()), "{name}: {rule}");
+            }
+        }
+        let used: String = rules.iter().map(|rule| rule["expr"].as_str().unwrap()).collect();
+        for metric in [LAST_SUCCESS_TIMESTAMP_SECONDS, SCHEDULE_LAG_SECONDS, RETRY_LIST_ITEMS, BRAKE_TRIPS_TOTAL, ALERT_DELIVERIES_TOTAL] {
+            assert!(used.contains(metric), "nobody is told by {metric}");
+        }
     }
 }

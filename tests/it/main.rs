@@ -7,6 +7,7 @@
 mod support;
 
 mod acceptance;
+mod alerts;
 mod api;
 mod audit;
 mod billz1;

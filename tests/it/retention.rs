@@ -142,6 +142,13 @@ async fn answers_reads_audit_and_what_deleted_connections_held_go_too() {
         .await;
     assert!(stage.database.number("SELECT COUNT(*) AS number FROM tradesync_reads") > 0);
     stage.until("audit", "SELECT COUNT(*) AS number FROM tradesync_audit WHERE action = 'streams.create'", 0).await;
+    let told = "SELECT COUNT(*) AS number FROM tradesync_alerts a LEFT JOIN tradesync_alert_deliveries d ON d.alert_id = a.id";
+    stage.database.run(
+        "INSERT INTO tradesync_alerts (id, scope, news, body, at) VALUES (REPEAT('a', 32), 's', 'old', '{}', UTC_TIMESTAMP(6) - INTERVAL 1 DAY), (REPEAT('b', 32), 's', 'young', '{}', UTC_TIMESTAMP(6)); \
+         INSERT INTO tradesync_alert_deliveries (alert_id, channel, scope, state, made_at) SELECT id, 'c', scope, 'delivered', at FROM tradesync_alerts",
+    );
+    stage.until("alerts", &format!("{told} WHERE a.news = 'old'"), 0).await;
+    assert_eq!(stage.database.number(&format!("{told} WHERE d.alert_id IS NOT NULL")), 1);
     assert!(stage.database.number("SELECT COUNT(*) AS number FROM tradesync_audit WHERE action = 'connections.create'") == 3);
     // Links stay for a successor, and runs for the history.
     assert!(

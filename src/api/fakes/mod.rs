@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+mod alerts;
 mod audit;
 mod changes;
 mod documents;
@@ -49,6 +50,7 @@ pub struct Memory {
     documents: documents::Documents,
     pub retries: Mutex<Vec<RetryItem>>,
     pub audit: Mutex<Vec<Entry>>,
+    pub alerts: Mutex<BTreeMap<String, crate::engine::alerts::Kept>>,
     answers: Mutex<HashMap<String, (String, StoredAnswer)>>,
     pub broken: Mutex<bool>,
 }
@@ -431,6 +433,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         retries: memory.clone(),
         standing: memory.clone(),
         audit: memory.clone(),
+        alert_store: memory.clone(),
+        messenger: Arc::new(alerts::Fine),
         answers: memory.clone(),
         api_keys: memory.clone(),
         ready: memory.clone(),

@@ -221,7 +221,7 @@ async fn whoever_acts_is_in_the_audit_even_where_no_transaction_says_so() {
 
 #[actix_web::test]
 async fn every_example_can_be_read() {
-    use crate::api::views::{brake::*, connection::*, link::*, lock::*, mapping::*, run::*, schedule::*, stream::*};
+    use crate::api::views::{alert::*, brake::*, connection::*, link::*, lock::*, mapping::*, run::*, schedule::*, stream::*};
     fn reads<T: Body>(operation: &str, value: Value) {
         super::json::parse::<T>(value).unwrap_or_else(|fault| panic!("{operation}: {fault}"));
     }
@@ -242,13 +242,15 @@ async fn every_example_can_be_read() {
             "confirm_link" => reads::<ConfirmBody>(id, example),
             "replace_category_mappings" => reads::<MappingsBody>(id, example),
             "replace_locks" => reads::<LocksBody>(id, example),
+            "replace_alerts" => reads::<AlertsBody>(id, example),
+            "test_alerts" => reads::<TestBody>(id, example),
             "create_schedule" => reads::<ScheduleBody>(id, example),
             "patch_schedule" => reads::<SchedulePatchBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 12);
+    assert_eq!(found, 14);
 }
 
 #[actix_web::test]

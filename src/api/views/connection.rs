@@ -92,9 +92,10 @@ impl<'de> Deserialize<'de> for SecretIn {
     }
 }
 
-type Secrets = BTreeMap<String, Option<SecretIn>>;
+pub(super) type Secrets = BTreeMap<String, Option<SecretIn>>;
 
-fn secrets(given: Secrets) -> BTreeMap<String, Option<SecretString>> {
+/// As the service takes them.
+pub(super) fn secrets(given: Secrets) -> BTreeMap<String, Option<SecretString>> {
     given.into_iter().map(|(name, secret)| (name, secret.map(|secret| secret.0))).collect()
 }
 

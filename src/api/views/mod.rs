@@ -1,5 +1,6 @@
 //! What answers and bodies look like. The engine's types never leave the service as they are: the contract is here.
 
+pub mod alert;
 pub mod audit;
 pub mod brake;
 pub mod connection;

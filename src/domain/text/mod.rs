@@ -50,6 +50,11 @@ impl Lang {
         }
     }
 
+    /// The language of a tag.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lang| lang.tag() == tag)
+    }
+
     fn id(self) -> &'static LanguageIdentifier {
         match self {
             Self::Ru => &RU,
@@ -96,6 +101,17 @@ pub fn reason_text(lang: Lang, code: &str, params: &BTreeMap<String, String>) ->
         params.iter().map(|(name, value)| (Cow::Owned(name.clone()), FluentValue::from(value.as_str()))).collect();
     let sentence = |code: &str| SENTENCES.try_lookup_with_args(lang.id(), code, &arguments);
     sentence(code).or_else(|| sentence(&format!("{code}_{}", params.get("rule")?))).unwrap_or_else(|| code.to_owned())
+}
+
+/// A sentence with values, one of which may be a number (`$count`) that decides about words by the plural rules of the language.
+pub fn sentence(lang: Lang, code: &str, params: &BTreeMap<String, String>) -> String {
+    let value = |name: &str, text: &str| match text.parse::<u64>() {
+        Ok(number) if name == "count" => FluentValue::from(number),
+        _ => FluentValue::from(text.to_owned()),
+    };
+    let arguments: HashMap<Cow<'static, str>, FluentValue<'_>> =
+        params.iter().map(|(name, text)| (Cow::Owned(name.clone()), value(name, text))).collect();
+    SENTENCES.try_lookup_with_args(lang.id(), code, &arguments).unwrap_or_else(|| code.to_owned())
 }
 
 /// A word of a report's table: the title of a column or the name of an outcome.

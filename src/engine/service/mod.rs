@@ -6,9 +6,11 @@
 //! - [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
+//! - [`alerts`]: who is told of what
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
+pub mod alerts;
 pub mod brakes;
 pub mod connections;
 pub mod explain;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
+    alerts::{Alerts, Messenger},
     audit::{Audit, AuditFilter, Entry},
     flow::{Flow, Opened},
     locks::Locks,
@@ -79,6 +82,10 @@ pub struct Service {
     pub standing: Arc<dyn StandingItems>,
     /// Who did what.
     pub audit: Arc<dyn Audit>,
+    /// Settings of alerts, and what stands.
+    pub alert_store: Arc<dyn Alerts>,
+    /// Carries alerts over channels.
+    pub messenger: Arc<dyn Messenger>,
     /// Answers kept under idempotency keys.
     pub answers: Arc<dyn Idempotent>,
     /// API keys.
