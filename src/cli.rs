@@ -13,7 +13,7 @@ use crate::{
         audit::{self, Act},
         model::{Connection, Mode, Run, State, Trigger},
         ports::{Acted, ApiKey, ApiKeys, PageRequest, Role, Runs},
-        secrets,
+        queue, secrets,
         service::{OWNER_FORM, Scope, Service, is_owner, sync::SyncRequest},
         worker::{self, Worker},
     },
@@ -356,8 +356,9 @@ async fn sync(config: &Config, flow: String, connection: String, stream: String,
         Acted::Replayed(_) => return Err(Fault::internal("a run without an idempotency key was replayed")),
     };
     let stop = tokio_util::sync::CancellationToken::new();
-    let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
-    let working = tokio::spawn(worker.run(stop.clone()));
+    let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default()).run(stop.clone());
+    let watching = queue::watch::watch(std::sync::Arc::new(parts.store.clone()), parts.store.bell(), stop.clone());
+    let working = tokio::spawn(async move { tokio::join!(worker, watching) });
     let ended = loop {
         let run = Runs::get(&parts.store, &run.id).await?.ok_or_else(|| Fault::internal("the run is gone"))?;
         if run.state.is_final() || run.state == State::AwaitingApproval {

@@ -350,12 +350,15 @@ impl Schedules for Store {
     }
 
     async fn claim(&self, ticks: Vec<(Schedule, Tick)>) -> Result<Vec<Outcome>, Fault> {
-        self.pool
+        let outcomes = self
+            .pool
             .call(move |connection| {
                 transact(connection, |connection| {
                     ticks.iter().map(|(schedule, tick)| schedule_ticks::claim(connection, schedule, tick)).collect()
                 })
             })
-            .await
+            .await?;
+        self.bell.runs.notify_one();
+        Ok(outcomes)
     }
 }

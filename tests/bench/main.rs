@@ -1,7 +1,8 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
 //! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
-//! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows, `ARGS=billz1` nothing but the long
+//! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows, `ARGS=schedules`
+//! nothing but schedules and the queue, `ARGS=billz1` nothing but the long
 //! answer of Billz 1. Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
@@ -14,6 +15,8 @@ mod lists;
 mod model_replay;
 mod opencart_write;
 mod pictures;
+mod schedules;
+mod ten;
 mod whole_job;
 
 use std::process::ExitCode;
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
         if asked_for("pictures") {
             return pictures::run().await;
         }
+        if asked_for("schedules") {
+            return schedules::run().await;
+        }
         if asked_for("billz1") {
             return whole_job::billz1().await;
         }
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         rows.extend(whole_job::run(true).await);
         rows.extend(whole_job::billz1().await);
         rows.extend(pictures::run().await);
+        rows.extend(schedules::run().await);
         rows
     });
     let mut table = comfy_table::Table::new();

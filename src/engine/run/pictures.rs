@@ -1,21 +1,27 @@
 //! After the batches: pictures are fetched, stored and shown, for a while. What is left over waits for the next run.
 //!
+//! Nobody waits for pictures, so they make room for prices and stock: on a worker whose places are all taken a run leaves them early,
+//! and what it had no time for is a run of its own, last in the queue.
+//!
 //! The target is held only while rows are written, so other streams of the connection synchronise meanwhile. One run at a time does
 //! this for a link space; its wishes belong to the space, so it also does what other runs left.
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream};
 
-use super::Execution;
+use super::{Execution, hold::Hold};
 use crate::{
     domain::clock,
     engine::{
-        model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Reason},
+        model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Phase, Reason, State},
         pictures::{FIELD, Fetched, Gallery, Known, Rest, Settled, Show, Tally, Wish},
+        ports::Finish,
+        queue::{pictures_lease, target_lease},
     },
     fault::{Fault, failpoint},
 };
@@ -28,6 +34,23 @@ const WISHES: u32 = 200;
 const AT_ONCE: usize = 16;
 /// Fetched pictures that are recorded by one statement, if as many have come.
 const RECORDED_TOGETHER: usize = 32;
+
+/// On a worker whose places are all taken, a run works on pictures at least so long, so that they come on a busy service too.
+const LEAST: Duration = Duration::from_secs(5);
+
+/// How long a run goes on with pictures.
+struct Until {
+    least: Instant,
+    most: Instant,
+    hold: Arc<Hold>,
+}
+
+impl Until {
+    fn is_over(&self) -> bool {
+        let now = Instant::now();
+        now >= self.most || (now >= self.least && self.hold.crowded())
+    }
+}
 
 /// What came of one address in this run.
 enum Came {
@@ -49,18 +72,32 @@ impl Execution {
             return Ok(self.run.counts);
         }
         let began = Instant::now();
-        let lease = format!("pictures:{space}");
-        self.hold.take(&lease).await?;
-        let until = Instant::now() + BUDGET;
+        if self.run.phase != Phase::Pictures {
+            self.ports.runs.showing(&self.run.id, self.hold.fence()).await?;
+            self.run.phase = Phase::Pictures;
+        }
+        let lease = pictures_lease(&space);
+        if !self.hold.take_within(&lease, BUDGET, || !self.hold.crowded()).await? {
+            self.pictures_left = true;
+            return Ok(self.run.counts);
+        }
+        let until = Until { least: Instant::now() + clock::scaled(LEAST), most: Instant::now() + BUDGET, hold: self.hold.clone() };
         let mut after: Option<String> = None;
-        while Instant::now() < until {
+        loop {
             self.hold.go_on()?;
+            if until.is_over() {
+                self.pictures_left = true;
+                break;
+            }
             let wishes = self.ports.pictures.due(&space, only.as_deref(), after.as_deref(), WISHES).await?;
             let Some(last) = wishes.last() else { break };
             after = Some(last.source.clone());
             let mut tally = Tally::default();
-            let came = self.fetch(&*gallery, &wishes, until, only.is_some(), &mut tally).await?;
-            self.show(&*gallery, wishes, &came, tally).await?;
+            let came = self.fetch(&*gallery, &wishes, &until, only.is_some(), &mut tally).await?;
+            if !self.show(&*gallery, wishes, &came, tally, &until).await? {
+                self.pictures_left = true;
+                break;
+            }
         }
         self.hold.release(&lease).await?;
         let pictures = self.run.counts.pictures;
@@ -73,7 +110,7 @@ impl Execution {
         &self,
         gallery: &dyn Gallery,
         wishes: &[Wish],
-        until: Instant,
+        until: &Until,
         asked: bool,
         tally: &mut Tally,
     ) -> Result<HashMap<String, Came>, Fault> {
@@ -112,7 +149,7 @@ impl Execution {
         gallery: &dyn Gallery,
         address: String,
         known: Known,
-        until: Instant,
+        until: &Until,
         asked: bool,
         stop: &tokio_util::sync::CancellationToken,
     ) -> Result<(String, Came, Option<Fetched>), Fault> {
@@ -127,7 +164,7 @@ impl Execution {
             let what = standing.map_or(Came::Failed { reason, now: false }, |stored| Came::Here(stored.path));
             return Ok((address, what, None));
         }
-        if Instant::now() >= until {
+        if until.is_over() {
             return Ok((address, Came::NoTime, None));
         }
         let fetched = gallery.fetch(&address, standing.as_ref(), stop).await?;
@@ -141,14 +178,15 @@ impl Execution {
         Ok((address, what, Some(fetched)))
     }
 
-    /// Writes what came to the targets, and down what is left.
+    /// Writes what came to the targets, and down what is left; `false` when the target was not to be had before the time was over.
     async fn show(
         &mut self,
         gallery: &dyn Gallery,
         wishes: Vec<Wish>,
         came: &HashMap<String, Came>,
         mut tally: Tally,
-    ) -> Result<(), Fault> {
+        until: &Until,
+    ) -> Result<bool, Fault> {
         let (space, fence) = (self.connection.link_space.clone(), self.hold.fence());
         let of = |address: &String| came.get(address).unwrap_or(&Came::NoTime);
         let wishes: Vec<Wish> =
@@ -173,7 +211,9 @@ impl Execution {
             shows.push(Show { target: wish.target.clone(), witness: wish.witness.clone(), paths, ours });
         }
         let lease = self.target_lease();
-        self.hold.take(&lease).await?;
+        if !self.hold.take_within(&lease, BUDGET, || !until.is_over()).await? {
+            return Ok(false);
+        }
         self.ports.pictures.intend(&self.run.id, fence, &space, &intents).await?;
         let answers = gallery.show(&shows).await?;
         failpoint::hit("pictures-shown");
@@ -195,13 +235,44 @@ impl Execution {
             ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, rest });
         }
         self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
-        self.hold.release(&lease).await
+        self.hold.release(&lease).await?;
+        Ok(true)
+    }
+
+    /// A run that only goes on with the pictures which another had no time for.
+    pub(super) async fn go_on_with_pictures(&mut self) -> Result<Counts, Fault> {
+        self.hold.go_on()?;
+        self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, None).await?;
+        self.pictures().await
+    }
+
+    /// Ends such a run: cursor and clock of the stream are not its own.
+    pub(super) async fn shown(&self, counts: Counts) -> Result<Option<State>, Fault> {
+        let state = if counts.failed > 0 { State::Partial } else { State::Succeeded };
+        let finish =
+            Finish { state, error: None, cursor: None, synced: false, whole_read_at: None, full_every_seconds: None, approvable_for: None };
+        self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
+        tracing::info!(run.id = %self.run.id, connection.id = %self.connection.id, state = ?state, pictures = ?counts.pictures, "run ended");
+        Ok(Some(state))
+    }
+
+    /// Has what was not reached gone on with. If that cannot be written, the next run of the connection does it.
+    pub(super) async fn leave_pictures(&self) {
+        if !self.pictures_left {
+            return;
+        }
+        match self.ports.runs.show_rest(&self.run.id).await {
+            Ok(queued) => tracing::debug!(run.id = %self.run.id, queued, "pictures are left for later"),
+            Err(fault) => {
+                tracing::warn!(run.id = %self.run.id, error = %fault, "pictures that are left wait for the connection's next run")
+            }
+        }
     }
 
     /// Who holds it writes into the target. By link space, not by connection: two connections of one seller on one shop would make
     /// the same goods twice.
     pub(super) fn target_lease(&self) -> String {
-        format!("target:{}", self.connection.link_space)
+        target_lease(&self.connection.link_space)
     }
 }
 

@@ -1,16 +1,23 @@
 //! A way to the database that can be cut, and that keeps what is asked on it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::{JoinHandle, JoinSet},
 };
 
 pub struct Proxy {
     pub port: u16,
+    to: u16,
     statements: Arc<Mutex<Vec<String>>>,
+    keeps: Arc<AtomicBool>,
+    breaks: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -19,25 +26,9 @@ impl Proxy {
     pub async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let statements = Arc::new(Mutex::new(Vec::new()));
-        let kept = statements.clone();
-        let task = tokio::spawn(async move {
-            let mut lines = JoinSet::new();
-            while let Ok((near, _)) = listener.accept().await {
-                let kept = kept.clone();
-                lines.spawn(async move {
-                    if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
-                        let (mut from_near, mut to_near) = near.into_split();
-                        let (mut from_far, mut to_far) = far.into_split();
-                        tokio::select! {
-                            _ = copy(&mut from_far, &mut to_near) => {}
-                            () = hand_through(&mut from_near, &mut to_far, &kept) => {}
-                        }
-                    }
-                });
-            }
-        });
-        Self { port, statements, task }
+        let (statements, keeps, breaks) = (Arc::default(), Arc::new(AtomicBool::new(true)), Arc::new(Notify::new()));
+        let task = serve(listener, to, &statements, &keeps, &breaks);
+        Self { port, to, statements, keeps, breaks, task }
     }
 
     /// Every statement that was asked or prepared so far.
@@ -45,15 +36,65 @@ impl Proxy {
         self.statements.lock().unwrap().clone()
     }
 
+    /// Keeps no statements from now on.
+    pub fn forget(&self) {
+        self.keeps.store(false, Ordering::Relaxed);
+        self.statements.lock().unwrap().clear();
+    }
+
+    /// Breaks all connections; new ones are taken.
+    pub fn break_all(&self) {
+        self.breaks.notify_waiters();
+    }
+
     /// Breaks all connections and takes no new ones.
     pub async fn cut(&mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
+
+    /// Takes connections again, at the same port.
+    pub async fn open_again(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.task = serve(listener, self.to, &self.statements, &self.keeps, &self.breaks);
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    to: u16,
+    statements: &Arc<Mutex<Vec<String>>>,
+    keeps: &Arc<AtomicBool>,
+    breaks: &Arc<Notify>,
+) -> JoinHandle<()> {
+    let (statements, keeps, breaks) = (statements.clone(), keeps.clone(), breaks.clone());
+    tokio::spawn(async move {
+        let mut lines = JoinSet::new();
+        while let Ok((near, _)) = listener.accept().await {
+            let (statements, keeps, breaks) = (statements.clone(), keeps.clone(), breaks.clone());
+            lines.spawn(async move {
+                if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
+                    let (mut from_near, mut to_near) = near.into_split();
+                    let (mut from_far, mut to_far) = far.into_split();
+                    tokio::select! {
+                        () = breaks.notified() => {}
+                        _ = copy(&mut from_far, &mut to_near) => {}
+                        () = hand_through(&mut from_near, &mut to_far, &statements, &keeps) => {}
+                    }
+                }
+            });
+            while lines.try_join_next().is_some() {}
+        }
+    })
 }
 
 /// Client packets: three bytes of length, a number, and what they carry. Commands begin a new count at 0.
-async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin), kept: &Mutex<Vec<String>>) {
+async fn hand_through(
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
+    kept: &Mutex<Vec<String>>,
+    keeps: &AtomicBool,
+) {
     const QUERY: u8 = 0x03;
     const PREPARE: u8 = 0x16;
     let (mut chunk, mut pending) = (vec![0; 65_536], Vec::new());
@@ -65,7 +106,7 @@ async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl Asy
             if pending.len() < whole {
                 break;
             }
-            if pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
+            if keeps.load(Ordering::Relaxed) && pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
                 kept.lock().unwrap().push(String::from_utf8_lossy(&pending[5..whole]).into_owned());
             }
             pending.drain(..whole);
