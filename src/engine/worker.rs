@@ -53,7 +53,7 @@ const SWEEP: Duration = Duration::from_secs(20);
 /// How soon the queue is looked at again while runs wait for each other. Too low: queries for nothing; too high: shops stand idle.
 const BUSY_POLL: Duration = Duration::from_millis(250);
 /// No factor of a test makes it shorter.
-const SHORTEST_POLL: Duration = Duration::from_millis(20);
+const SHORTEST_POLL: Duration = Duration::from_millis(50);
 /// A list of waiting runs is good for so long. Too low: it is read again for each run; too high: what is urgent is seen late.
 const LIST: Duration = Duration::from_millis(200);
 
@@ -147,9 +147,9 @@ impl Worker {
                 metrics::queue(list.runs.len());
             }
             let places = self.options.places.saturating_sub(running.len());
-            if list.runs.is_empty() || stop.is_cancelled() {
+            if stop.is_cancelled() || list.runs.iter().all(|run| run.barred) {
                 self.crowded.store(false, Ordering::Relaxed);
-                return Ok(false);
+                return Ok(!list.runs.is_empty());
             }
             let ask = Ask { worker: self.name.clone(), lease: lease_length(self.options.lease), places, caps: self.options.caps };
             let taken = self.ports.runs.claim(list.runs.clone(), ask).await?;
@@ -181,7 +181,7 @@ impl Worker {
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
         let lease = lease_length(self.options.lease);
         let hold = Hold::new(&run.id, fence, &self.name, lease, self.ports.runs.clone(), self.ports.leases.clone(), self.crowded.clone());
-        if run.passage.losses > MOST_LOSSES {
+        if run.passage.losses >= MOST_LOSSES {
             let lost = format!("{} workers in a row fell silent over this run without a step forward", run.passage.losses);
             super::run::give_up(&self.ports, &run, fence, &Fault::new(Code::WorkerLost, lost)).await;
             return;

@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Process, Proxy, Setup, Spawn, Stage};
 
@@ -116,7 +116,8 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
                 }
             }
             7 => {
-                if let (Some(process), false) = (&mut copies[one].process, copies[one].paused) {
+                let paused = copies[one].paused;
+                if let (Some(process), false) = (&mut copies[one].process, paused) {
                     process.terminate();
                     assert!(process.ended(Duration::from_secs(40)).await, "it does not stop:\n{}", process.output());
                     copies[one].process = None;
@@ -166,9 +167,9 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
         }
     }
     println!("soak: seed {}: {happened:?}", plan.seed);
-    for stopped in many(schedules.iter().map(|id| stage.rest.post(&format!("/schedules/{id}/stop"), &STOP))).await {
-        stopped.ok(200);
-    }
+    let rest = &stage.rest;
+    let stops = schedules.iter().map(|id| async move { rest.post(&format!("/schedules/{id}/stop"), &json!({})).await.ok(200) });
+    many(stops).await;
     until_quiet(&stage).await;
     report(&stage);
     check(&stage, plan.seed);
@@ -179,8 +180,6 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
     }
     stage.assert_whole(&format!("soak, seed {}", plan.seed));
 }
-
-static STOP: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| json!({}));
 
 /// Sellers with their streams and schedules; the first runs are through.
 async fn prepare(stage: &Stage, database: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
