@@ -10,7 +10,7 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{Datetime, Nullable, Text},
+    sql_types::{BigInt, Datetime, Nullable, Text, Unsigned},
 };
 
 use super::{
@@ -26,7 +26,7 @@ use crate::{
     engine::{
         audit,
         model::Link,
-        ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
+        ports::{Acted, Holder, Holding, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
     },
     fault::{Code, Fault},
@@ -187,14 +187,74 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     Ok(found)
 }
 
-/// The same, locked until the transaction ends: nobody links or unlinks them meanwhile.
-pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+/// A link in its row, which is locked until the transaction ends.
+pub(super) struct Locked {
+    id: u64,
+    /// As it stands.
+    pub(super) link: Link,
+}
+
+/// The same as [`by_sources`], locked until the transaction ends: nobody links or unlinks them meanwhile.
+pub(super) fn lock_rows(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Locked>, Problem> {
     use tradesync_links::dsl as l;
+    let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
         let query = l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch));
-        query.select(l::id).for_update().load::<u64>(connection)?;
+        for row in query.select(Row::as_select()).for_update().load::<Row>(connection)? {
+            let (id, link) = (row.id, row.model()?);
+            found.insert(link.source.clone(), Locked { id, link });
+        }
     }
-    by_sources(connection, space, sources)
+    Ok(found)
+}
+
+fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+    Ok(lock_rows(connection, space, sources)?.into_iter().map(|(source, locked)| (source, locked.link)).collect())
+}
+
+/// Writes what was learned of links that keep their target, by the rows that [`lock_rows`] gave. Thousands of them a run, so that no
+/// column is sent that cannot have changed.
+///
+/// Since the rows are there and locked, each meets its own primary key and nothing is inserted: the form is the one that sets many
+/// rows to values of their own in one statement on every server that we know.
+pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Locked, Link)]) -> Result<(), Problem> {
+    let now = clock::now().naive_utc();
+    for batch in links.chunks(1_000) {
+        let statement = format!(
+            "INSERT INTO tradesync_links (id, space, source_key, state, candidates, origin, updated_at, name, witness, written, source_seen_at, undone) VALUES {} \
+             ON DUPLICATE KEY UPDATE name = VALUES(name), witness = VALUES(witness), candidates = '[]', written = VALUES(written), \
+             source_seen_at = VALUES(source_seen_at), undone = VALUES(undone), run_id = ?, updated_at = ?",
+            vec!["(?,'','','','','',NOW(6),?,?,?,?,?)"; batch.len()].join(",")
+        );
+        let mut query = sql_query(statement).into_boxed::<Mysql>();
+        for (locked, link) in batch {
+            query = query
+                .bind::<Unsigned<BigInt>, _>(locked.id)
+                .bind::<Text, _>(cut(&link.name, 255))
+                .bind::<Nullable<Text>, _>(&link.witness)
+                .bind::<Text, _>(text(&link.written)?)
+                .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
+                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) });
+        }
+        query.bind::<Text, _>(run).bind::<Datetime, _>(now).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Of these sources those that are linked: what a guard needs, without what the links remember.
+fn holding(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Problem> {
+    use tradesync_links::dsl as l;
+    let mut found = HashMap::with_capacity(sources.len());
+    for batch in sources.chunks(2_000) {
+        let rows: Vec<(String, Option<String>, Option<NaiveDateTime>, Option<String>)> = l::tradesync_links
+            .filter(l::space.eq(space))
+            .filter(l::source_key.eq_any(batch))
+            .filter(l::state.eq("linked"))
+            .select((l::source_key, l::target_key, l::source_seen_at, l::run_id))
+            .load(connection)?;
+        found.extend(rows.into_iter().map(|(source, target, seen, run)| (source, Holding { target, source_seen_at: seen.map(utc), run })));
+    }
+    Ok(found)
 }
 
 /// Which of these targets are linked, with the link that has each.
@@ -234,6 +294,11 @@ impl Links for Store {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
         let (space, sources) = (space.to_owned(), sources.to_vec());
         self.pool.call(move |connection| transact(connection, |connection| by_sources(connection, &space, &sources))).await
+    }
+
+    async fn holding(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Fault> {
+        let (space, sources) = (space.to_owned(), sources.to_vec());
+        self.pool.call(move |connection| transact(connection, |connection| holding(connection, &space, &sources))).await
     }
 
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault> {

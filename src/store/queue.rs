@@ -38,7 +38,7 @@ use crate::{
 /// Waiting runs looked at together. Too low: behind so many of one owner, others are seen only after its next turn; too high: a look
 /// costs more than it finds.
 const LOOK: u32 = 500;
-/// A healthy taker is through within milliseconds. Whoever holds the lock for so long has stopped, and is ended.
+/// A healthy taker is through within milliseconds. Whoever holds the lock and has not spoken to the server for so long has stopped.
 const LOCK_WAIT_SECONDS: i32 = 3;
 
 #[derive(QueryableByName)]
@@ -250,18 +250,24 @@ fn ask_lock(connection: &mut MysqlConnection, function: &str, name: &str) -> Res
 }
 
 /// Does `work` while no other process does it. A holder that was stopped (`SIGSTOP`, a frozen machine) is ended by `KILL`, which is
-/// allowed for one's own user.
-fn alone<T>(connection: &mut MysqlConnection, name: &str, work: impl FnOnce(&mut MysqlConnection) -> Result<T, Fault>) -> Result<T, Fault> {
-    let got = |connection: &mut MysqlConnection, seconds: i32| ask_lock(connection, &format!("GET_LOCK(?, {seconds})"), name);
-    if got(connection, 0)? != Some(1) {
-        let before = ask_lock(connection, "IS_USED_LOCK(?)", name)?;
-        while got(connection, LOCK_WAIT_SECONDS)? != Some(1) {
-            let after = ask_lock(connection, "IS_USED_LOCK(?)", name)?;
-            if let Some(holder) = after.filter(|_| after == before) {
-                tracing::warn!(database.connection = holder, "another process has held the queue for seconds; its connection is ended");
-                // It may have ended by itself meanwhile.
-                let _ = sql_query(format!("KILL {holder}")).execute(connection);
-            }
+/// allowed for one's own user; one that is merely slow is waited for: its connection does not stand idle.
+pub(super) fn alone<T>(
+    connection: &mut MysqlConnection,
+    name: &str,
+    work: impl FnOnce(&mut MysqlConnection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    while ask_lock(connection, &format!("GET_LOCK(?, {LOCK_WAIT_SECONDS})"), name)? != Some(1) {
+        let idle = format!(
+            "(SELECT CAST(p.id AS SIGNED) FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK(?) AND p.command = 'Sleep' AND p.time >= {LOCK_WAIT_SECONDS})"
+        );
+        if let Some(holder) = ask_lock(connection, &idle, name)? {
+            tracing::warn!(
+                lock = name,
+                database.connection = holder,
+                "a process that stands still holds a lock of all copies; its connection is ended"
+            );
+            // It may have ended by itself meanwhile.
+            let _ = sql_query(format!("KILL {holder}")).execute(connection);
         }
     }
     let done = work(connection);
@@ -293,11 +299,12 @@ impl Store {
         self.bell.clone()
     }
 
-    /// Name of the lock under which runs are taken: by the database, since several installations may share a server and a server may be
-    /// reached by several addresses.
-    pub fn queue_lock(&self) -> String {
+    /// Name of the lock under which one process at a time does something (`queue`, `schedules`): by the database, since several
+    /// installations may share a server and a server may be reached by several addresses.
+    pub fn lock_name(&self, what: &str) -> String {
         let digest = Sha256::digest(self.urgent.url().database());
-        std::iter::once("tradesync-queue:".to_owned()).chain(digest.iter().take(16).map(|byte| format!("{byte:02x}"))).collect()
+        let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("tradesync-{what}:{digest}")
     }
 
     pub(super) async fn waiting_runs(&self) -> Result<Vec<Waiting>, Fault> {
@@ -305,7 +312,7 @@ impl Store {
     }
 
     pub(super) async fn take_runs(&self, waiting: Arc<Vec<Waiting>>, ask: Ask) -> Result<Taken, Fault> {
-        let name = self.queue_lock();
+        let name = self.lock_name("queue");
         self.urgent.call(move |connection| alone(connection, &name, |connection| claim(connection, &waiting, &ask))).await
     }
 

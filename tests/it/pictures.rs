@@ -477,7 +477,11 @@ async fn pictures_make_room_for_prices_of_others_and_go_on_by_themselves() {
     }
     let runs = shop.stage.rest.all(&format!("/sync/runs?connection={connection}")).await;
     let last = &runs[0];
-    assert_eq!((&last["trigger"], &last["state"], &last["pictures"]["waiting"]), (&json!("pictures"), &json!("succeeded"), &json!(0)), "{last}");
+    assert_eq!(
+        (&last["trigger"], &last["state"], &last["pictures"]["waiting"]),
+        (&json!("pictures"), &json!("succeeded"), &json!(0)),
+        "{last}"
+    );
     assert_eq!(last["counts"]["created"], 0);
     assert!(shop.asked().values().all(|times| *times == 1), "each picture was fetched once");
     // What only shows pictures is no run of the stream's own: cursor, clock and last run are the first one's.

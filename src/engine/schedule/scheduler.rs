@@ -10,9 +10,9 @@ use crate::{domain::clock, engine::queue::watch::Bell, fault::Fault, telemetry::
 
 /// Due schedules are looked for when the bell rings ([`crate::engine::queue::watch`]) and, whatever becomes of that, so often.
 const POLL: Duration = Duration::from_secs(30);
-/// Schedules claimed in one transaction. Too low: a commit for each when a thousand are due in one second; too high: copies wait for
-/// each other's locks.
-const BATCH: u32 = 50;
+/// Schedules claimed in one transaction. Too low: a commit for each when a thousand are due in one second; too high: whoever edits one
+/// of them waits.
+const BATCH: u32 = 25;
 
 /// The scheduler of this process.
 pub struct Scheduler {
@@ -58,19 +58,12 @@ impl Scheduler {
 
     /// Claims what is due, up to one batch; how many schedules were due.
     pub async fn look(&self) -> Result<usize, Fault> {
-        let due = self.schedules.due(BATCH).await?;
-        if due.is_empty() {
-            metrics::schedule_lag(Duration::ZERO);
-            return Ok(0);
-        }
-        let count = due.len();
-        let ticks: Vec<(Schedule, tick::Tick)> = due.into_iter().map(decide).collect();
-        metrics::schedule_lag(ticks.iter().filter_map(|(schedule, tick)| lag(schedule, tick)).max().unwrap_or_default());
-        let outcomes = self.schedules.claim(ticks.clone()).await?;
-        for ((schedule, tick), outcome) in ticks.iter().zip(&outcomes) {
+        let taken = self.schedules.take_due(BATCH, decide).await?;
+        metrics::schedule_lag(taken.iter().filter_map(|(schedule, tick, _)| lag(schedule, tick)).max().unwrap_or_default());
+        for (schedule, tick, outcome) in &taken {
             tell(schedule, tick, outcome);
         }
-        Ok(count)
+        Ok(taken.len())
     }
 }
 
