@@ -13,7 +13,9 @@ with_demo_server := tests/env/with-mariadb.sh demo TRADESYNC_DEMO_SERVER
 with_test_server := tests/env/with-mariadb.sh test TRADESYNC_TEST_SERVER
 with_bench_server := tests/env/with-mariadb.sh bench TRADESYNC_TEST_SERVER
 
-.PHONY: help demo test checks bench sandbox openapi fmt lint package bridge bridge-lint bridge-test bridge-e2e clean
+with_soak_server := tests/env/with-mariadb.sh soak TRADESYNC_TEST_SERVER
+
+.PHONY: help demo test checks soak bench sandbox openapi fmt lint package bridge bridge-lint bridge-test bridge-e2e clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +43,12 @@ checks:
 	export TRADESYNC_DEMO_SERVER="$$TRADESYNC_TEST_SERVER"
 	make demo ARGS=--once
 	echo '== all passed'
+
+soak: ## ten minutes of kill -9, pauses, cut connections and database restarts
+	@tests/env/setup.sh test
+	cargo test --test it --no-run
+	export TRADESYNC_SOAK_SECONDS="$${TRADESYNC_SOAK_SECONDS:-600}" TRADESYNC_SOAK_SERVER=own
+	exec $(with_soak_server) cargo test --test it -- soak:: --nocapture $(ARGS)
 
 bench: ## print the figures (optimised build)
 	@tests/env/setup.sh demo

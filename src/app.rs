@@ -14,6 +14,7 @@ use crate::{
     domain::clock,
     engine::{
         flow::Flow,
+        queue,
         retention::{Housekeeper, Keep},
         run::Ports,
         schedule::scheduler::Scheduler,
@@ -78,6 +79,7 @@ impl Parts {
             mappings: store.clone(),
             inbox: store.clone(),
             locks: store,
+            bell: self.store.bell(),
         }
     }
 
@@ -106,6 +108,7 @@ impl Parts {
             flows: self.flows.clone(),
             sealer: self.sealer.clone(),
             admin_key: config.admin_key.clone(),
+            caps: config.caps,
         })
     }
 }
@@ -123,6 +126,7 @@ pub struct Running {
     server: actix_web::dev::ServerHandle,
     tasks: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    api: api::Api,
 }
 
 impl Running {
@@ -134,6 +138,7 @@ impl Running {
     /// Stops it: no new requests, runs end at their next batch border.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.api.close_streams();
         for task in self.tasks {
             let _ = task.await;
         }
@@ -161,12 +166,14 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     tasks.push(tokio::spawn(Watch::new(alerts.clone(), alerts.clone(), alerts.clone()).run(stop.clone())));
     tasks.push(tokio::spawn(Sender::new(alerts, parts.channels.clone()).run(stop.clone())));
     if config.role != Role::Api {
-        let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), worker::Options::default());
+        let options = worker::Options { places: config.runs_per_worker, caps: config.caps, ..worker::Options::default() };
+        let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), options);
+        tasks.push(tokio::spawn(queue::watch::watch(Arc::new(parts.store.clone()), parts.store.bell(), stop.clone())));
         tasks.push(tokio::spawn(worker.run(stop.clone())));
         let store = Arc::new(parts.store.clone());
         let keep = Keep { runs: config.keep_runs, runs_per_stream: config.keep_runs_per_stream, audit: config.keep_audit };
         tasks.push(tokio::spawn(Housekeeper::new(store.clone(), store, keep).run(stop.clone())));
-        let scheduler = Scheduler::new(Arc::new(parts.store.clone()));
+        let scheduler = Scheduler::new(Arc::new(parts.store.clone()), parts.store.bell());
         tasks.push(tokio::spawn(scheduler.run(stop.clone())));
     }
     let upkeep = tokio::spawn(metrics.clone().upkeep());
@@ -174,6 +181,7 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     let taken = |error: std::io::Error| {
         Fault::new(Code::ConfigInvalid, format!("{} cannot be listened on: {error}; set TRADESYNC_LISTEN", config.listen))
     };
+    let streams = api.clone();
     let server = if config.role == Role::Worker {
         // A worker takes no orders: only its health and figures are to be seen.
         let app = move || {
@@ -190,7 +198,7 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
     let handle = server.handle();
     tokio::spawn(server);
     tracing::info!(address = %address, role = ?config.role, egress = %config.egress, "listening; Swagger UI at /docs/");
-    Ok(Running { address, stop, server: handle, tasks, upkeep })
+    Ok(Running { address, stop, server: handle, tasks, upkeep, api: streams })
 }
 
 /// Threads that answer requests: handlers wait for the database, they do not compute.

@@ -89,6 +89,7 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/sync/runs/{id}", Needs::Reader),
     ("GET", "/sync/runs/{id}/items", Needs::Reader),
     ("GET", "/sync/runs/{id}/items.csv", Needs::Reader),
+    ("GET", "/sync/runs/{id}/events", Needs::Reader),
     ("POST", "/sync/runs/{id}/cancel", Needs::Operator),
     ("POST", "/sync/runs/{id}/approve", Needs::Operator),
     ("POST", "/sync/runs/{id}/reject", Needs::Operator),

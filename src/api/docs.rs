@@ -181,6 +181,7 @@ fn conflicts(operation: &str) -> &'static [Code] {
         "patch_schedule" | "delete_schedule" => &[Code::PreconditionFailed],
         "undo_run" => &[Code::StreamBusy, Code::NothingToUndo, Code::UndoExpired, Code::IdempotencyMismatch, Code::RequestInProgress],
         "explain" => &[Code::NotFound],
+        "follow_run" => &[Code::TooManyStreams],
         "retry_item" => &[Code::StreamBusy, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress],
         "retry_failed" => {
             &[Code::StreamBusy, Code::NotAwaiting, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress]
@@ -384,6 +385,9 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     if matches!(id, "get_connection" | "get_run") {
         header("If-None-Match", "ETag of what is known already; 304 if it has not changed since.");
     }
+    if id == "follow_run" {
+        header("Last-Event-ID", "Id of the last event that was received: only what came since is told.");
+    }
     if id == "put_brakes" {
         header("If-Match", "ETag of what the change is based on, or `*`; required. 412 if it has changed since.");
     }
@@ -396,6 +400,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
             | "list_standing"
             | "list_runs"
             | "get_run"
+            | "follow_run"
             | "list_retries"
             | "dismiss_item"
             | "get_alerts"

@@ -3,7 +3,8 @@
 //! Start at [`app`]. A request passes [`frame`] (admission by the table in [`auth`], problem documents, headers), then its
 //! handler, which reads it strictly ([`json`], [`page`]), asks the service and shows a view.
 //!
-//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`]), [`explain`],
+//! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`],
+//!   its progress as [`run_events`]), [`explain`],
 //!   [`retry_list`], [`schedules`], [`alerts`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
@@ -30,6 +31,7 @@ pub mod mappings;
 pub mod page;
 pub mod problem;
 pub mod retry_list;
+pub mod run_events;
 pub mod runs;
 pub mod schedules;
 pub mod streams;
@@ -56,7 +58,7 @@ use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 pub use docs::{FlowDoc, document, openapi_json};
 
 use crate::{
-    engine::service::Service,
+    engine::service::{Service, follow::Followers},
     fault::{Code, Fault},
     telemetry::Metrics,
 };
@@ -67,13 +69,20 @@ pub struct Api {
     service: Arc<Service>,
     keys: auth::Keys,
     metrics: Metrics,
+    followers: Followers,
     document: Arc<str>,
 }
 
 impl Api {
     /// The API over a service. `flows` tell the document about settings.
     pub fn new(service: Arc<Service>, metrics: Metrics, flows: &[FlowDoc]) -> Self {
-        Self { keys: auth::Keys::new(Arc::clone(&service)), service, metrics, document: openapi_json(flows).into() }
+        let followers = Followers::new(Arc::clone(&service.runs));
+        Self { keys: auth::Keys::new(Arc::clone(&service)), followers, service, metrics, document: openapi_json(flows).into() }
+    }
+
+    /// Ends the streams of events: whoever follows a run would hold up a stop of the service.
+    pub fn close_streams(&self) {
+        self.followers.close();
     }
 }
 
@@ -128,6 +137,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(runs::get_run)
         .service(runs::list_items)
         .service(items_csv::list_items_csv)
+        .service(run_events::follow_run)
         .service(runs::cancel_run)
         .service(runs::approve_run)
         .service(runs::reject_run)

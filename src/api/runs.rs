@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     domain::text::Lang,
-    engine::ports::{ItemFilter, RunFilter},
+    engine::{
+        model::State,
+        ports::{ItemFilter, RunFilter},
+    },
 };
 
 /// List runs
@@ -42,13 +45,15 @@ pub async fn list_runs(api: web::Data<Api>, caller: Caller, mut query: Params, l
 
 /// Show a run
 ///
-/// Poll it with `If-None-Match` to be told only of changes.
+/// Poll it with `If-None-Match` to be told only of changes (a queued run is always shown: its place in the queue moves), or follow it by
+/// `/sync/runs/{id}/events`.
 #[utoipa::path(tag = "Runs", responses((status = 200, description = "The run", body = RunView)))]
 #[get("/sync/runs/{id}")]
 pub async fn get_run(api: web::Data<Api>, caller: Caller, id: web::Path<String>, request: HttpRequest, lang: Lang) -> Answer {
-    let run = api.service.run(&caller.scope, &id).await?;
+    let run = api.service.run_in_queue(&caller.scope, &id).await?;
     let tag = (header::ETAG, etag::tag(run.version));
-    if etag::is_known(&request, run.version) {
+    // The place in the queue moves without the run.
+    if run.state != State::Queued && etag::is_known(&request, run.version) {
         return Ok(HttpResponse::NotModified().insert_header(tag).finish());
     }
     Ok(spoken(HttpResponse::Ok(), lang).insert_header(tag).json(RunView::of(&run, lang)))

@@ -10,8 +10,8 @@ use super::{
     json::Strict,
     page::{Page, Params},
     problem::Answer,
-    views::run::{OutcomeView, StandingView},
     views::stream::{StreamBody, StreamList, StreamPatchBody, StreamView},
+    views::{run::OutcomeView, standing::StandingView},
 };
 use crate::{
     domain::text::Lang,

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use crate::{
     db::DatabaseUrl,
     domain::clock,
+    engine::queue::Caps,
     fault::{Code, Fault, FieldError},
     telemetry::logs,
 };
@@ -83,6 +84,24 @@ pub const OPTIONS: &[OptionDoc] = &[
         doc: "Address under which people see a run, for links in alerts; {run} stands for its id, such as https://shop.example/admin/?route=tradesync&run={run}. Without {run} the path of our own API is added. Absent = alerts give the run's id.",
     },
     OptionDoc {
+        key: "runs_per_worker",
+        variable: "TRADESYNC_RUNS_PER_WORKER",
+        default: "4",
+        doc: "Runs that this process works on at once, 1 to 64. Too low: sellers wait for each other; too high: each holds a connection to its shop.",
+    },
+    OptionDoc {
+        key: "runs_per_system",
+        variable: "TRADESYNC_RUNS_PER_SYSTEM",
+        default: "16",
+        doc: "Runs that read from one outside system, such as Billz 2, at once over all processes. The same in all of them.",
+    },
+    OptionDoc {
+        key: "runs_per_connection",
+        variable: "TRADESYNC_RUNS_PER_CONNECTION",
+        default: "2",
+        doc: "Runs of one connection at once over all processes: one may read while another writes. The same in all of them.",
+    },
+    OptionDoc {
         key: "keep_runs",
         variable: "TRADESYNC_KEEP_RUNS",
         default: "365d",
@@ -145,6 +164,10 @@ pub struct Config {
     pub image_root: Option<PathBuf>,
     /// See [`OPTIONS`].
     pub public_url: Option<String>,
+    /// See [`OPTIONS`].
+    pub runs_per_worker: usize,
+    /// See [`OPTIONS`]: runs per system and per connection.
+    pub caps: Caps,
     /// See [`OPTIONS`].
     pub keep_runs: Duration,
     /// See [`OPTIONS`].
@@ -226,6 +249,15 @@ impl Config {
                 None
             }
         };
+        let mut at_once = |key: &str, most: u32| {
+            let number = get(key).and_then(|text| text.trim().parse::<u32>().ok()).filter(|number| (1..=most).contains(number));
+            if number.is_none() {
+                wrong(key, format!("must be a whole number from 1 to {most}"));
+            }
+            number
+        };
+        let runs_per_worker = at_once("runs_per_worker", 64);
+        let (per_system, per_connection) = (at_once("runs_per_system", 10_000), at_once("runs_per_connection", 1_000));
         let mut duration = |key: &str| {
             let text = get(key).unwrap_or_default();
             clock::parse_duration(&text).map_err(|detail| wrong(key, detail)).ok()
@@ -262,6 +294,8 @@ impl Config {
             egress: get("egress").unwrap_or_else(|| "default".to_owned()),
             image_root: get("image_root").map(PathBuf::from),
             public_url,
+            runs_per_worker: usize::try_from(runs_per_worker?).ok()?,
+            caps: Caps { per_system: per_system?, per_connection: per_connection? },
             keep_runs: keep_runs?,
             keep_runs_per_stream: keep_runs_per_stream?,
             keep_audit: keep_audit?,

@@ -110,6 +110,9 @@ pub trait Flow: Send + Sync {
         false
     }
 
+    /// The outside system that runs with these settings read from, such as `billz2`: at most so many read from one at once.
+    fn source_system(&self, settings: &Value) -> &'static str;
+
     /// What identifies both ends.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault>;
 

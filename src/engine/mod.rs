@@ -43,6 +43,7 @@ pub mod model;
 pub mod pictures;
 pub mod plans;
 pub mod ports;
+pub mod queue;
 pub mod reaction;
 pub mod read_summary;
 pub mod retention;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::brakes::Plan;
 pub use super::read_summary::ReadSummary;
-use super::undo::Keep;
+use super::{queue::Passage, undo::Keep};
 use crate::fault::FaultView;
 
 pub use super::link::{Candidate, Link, LinkState};
@@ -26,6 +26,8 @@ pub struct Connection {
     pub owner: Option<String>,
     /// A disabled connection starts no runs.
     pub enabled: bool,
+    /// The outside system that its runs read from ([`crate::engine::flow::Flow::source_system`]).
+    pub source_system: String,
     /// As the user gave them: defaults are merged at use, so that a better default reaches old connections.
     pub settings: Value,
     /// Sealed secrets by name.
@@ -81,6 +83,8 @@ pub enum Trigger {
     Undo,
     /// The retry list.
     Retry,
+    /// A run that had no time for all of its pictures.
+    Pictures,
 }
 
 /// How much is asked of the source.
@@ -130,6 +134,8 @@ pub enum Phase {
     Decide,
     /// Changes into the target.
     Apply,
+    /// What was wished for in pictures, after prices and stock.
+    Pictures,
     /// Nothing left to do.
     Done,
     /// Nothing left to do, and its items are no longer kept.
@@ -219,6 +225,8 @@ pub struct Run {
     pub fence: u64,
     /// What was decided, and whether a person has agreed.
     pub plan: Plan,
+    /// Its way through the queue.
+    pub passage: Passage,
 }
 
 /// What is asked of [`crate::engine::ports::Runs::enqueue`].

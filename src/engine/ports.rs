@@ -2,7 +2,7 @@
 //!
 //! Times come from the database where several processes compare them (leases, due times).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
     Stream, Trigger,
 };
+use super::queue::{Ask, Caps, Taken, Waiting};
 use crate::fault::{Fault, FaultView};
 
 pub use super::retry_list::Retries;
@@ -184,6 +185,8 @@ pub struct Claimed {
     pub run: Run,
     /// Guards every write of this holder.
     pub fence: u64,
+    /// How long it waited.
+    pub waited: Duration,
 }
 
 /// What a heartbeat tells.
@@ -204,12 +207,17 @@ pub trait Runs: Send + Sync {
     async fn enqueue(&self, run: NewRun, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
     /// One by id.
     async fn get(&self, id: &str) -> Result<Option<Run>, Fault>;
+    /// The versions of those of these runs that there are.
+    async fn versions(&self, ids: &[String]) -> Result<Vec<(String, u64)>, Fault>;
     /// Newest first.
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault>;
-    /// Takes the oldest due run that is queued, or running with an expired lease.
-    async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
-    /// Takes this run, if it is due: for a command line that executes its own run and nobody else's.
-    async fn claim_one(&self, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault>;
+    /// Runs that wait and may be taken now: queued ones, and those whose worker fell silent; so many at most, those first whose party's
+    /// turn is longest ago.
+    async fn waiting(&self) -> Result<Vec<Waiting>, Fault>;
+    /// Takes of these runs those whose turn it is ([`crate::engine::queue::order`]).
+    async fn claim(&self, waiting: Arc<Vec<Waiting>>, ask: Ask) -> Result<Taken, Fault>;
+    /// Tells queued runs where they stand.
+    async fn stand(&self, queued: Vec<Run>, caps: Caps) -> Result<Vec<Run>, Fault>;
     /// Renews the lease.
     async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault>;
     /// Stores progress while reading.
@@ -224,8 +232,12 @@ pub trait Runs: Send + Sync {
     async fn applied(&self, run: &str, fence: u64) -> Result<(), Fault>;
     /// Ends it, with its stream, in one transaction.
     async fn finish(&self, run: &str, fence: u64, finish: Finish) -> Result<(), Fault>;
-    /// Puts it back into the queue: after a long wait, or because the service stops.
-    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
+    /// Puts it back into the queue: for a long wait, or because the service stops, or (a setback) because something did not answer.
+    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>, setback: bool) -> Result<(), Fault>;
+    /// All that is left of it are pictures.
+    async fn showing(&self, run: &str, fence: u64) -> Result<(), Fault>;
+    /// Queues a run for the pictures that this one had no time for; whether it did, for one may wait already.
+    async fn show_rest(&self, of: &str) -> Result<bool, Fault>;
     /// A person asks for its end; a queued one ends at once. `NotAwaiting` when it is final.
     async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault>;
     /// Approves (goes on with applying) or rejects (cancelled) a waiting run. `PlanExpired` when it waited too long.

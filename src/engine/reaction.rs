@@ -17,6 +17,8 @@ pub enum Reaction {
     Cancel,
     /// Goes back to the queue, not before the moment; another worker may take it up.
     Requeue(Option<DateTime<Utc>>),
+    /// The same because something did not answer: this is counted, and does not go on for ever.
+    Setback(DateTime<Utc>),
     /// Nothing is written any more: the run belongs to somebody else.
     Abandon,
 }
@@ -43,16 +45,18 @@ fn takes(fault: &Fault, phase: Phase) -> u32 {
     }
 }
 
-/// The reaction to `fault` in a run that was taken `attempts` times and has come to `phase`.
-pub fn react(fault: &Fault, attempts: u32, phase: Phase) -> Reaction {
+/// The reaction to `fault` in a run that was put back `setbacks` times before, because something did not answer, and has come to
+/// `phase`. Pauses that a remote asks for, and places given to others, count for nothing.
+pub fn react(fault: &Fault, setbacks: u32, phase: Phase) -> Reaction {
+    let attempts = setbacks.saturating_add(1);
     let pause =
         || clock::now() + clock::chrono_duration(clock::scaled(std::time::Duration::from_secs(2u64.saturating_pow(attempts.min(6)))));
     match fault.kind() {
         Kind::RateLimited => Reaction::Requeue(Some(fault.until.unwrap_or_else(pause))),
-        Kind::Cancelled if fault.code == Code::Stopping => Reaction::Requeue(None),
+        Kind::Cancelled if matches!(fault.code, Code::Stopping | Code::Yielded) => Reaction::Requeue(None),
         Kind::Cancelled => Reaction::Cancel,
         Kind::LeaseLost => Reaction::Abandon,
-        Kind::Unavailable if attempts < takes(fault, phase) => Reaction::Requeue(Some(pause())),
+        Kind::Unavailable if attempts < takes(fault, phase) => Reaction::Setback(pause()),
         Kind::Unavailable | Kind::Auth | Kind::BadItem | Kind::Config | Kind::Protocol | Kind::Request | Kind::Internal => Reaction::Fail,
     }
 }
@@ -64,23 +68,27 @@ mod tests {
     #[test]
     fn a_limit_is_a_pause_and_no_failure() {
         let until = clock::now();
-        assert_eq!(react(&Fault::new(Code::RemoteRateLimited, "429").until(until), 1, Phase::Read), Reaction::Requeue(Some(until)));
+        for setbacks in [0, 1, TAKES, 1_000] {
+            let limited = Fault::new(Code::RemoteRateLimited, "429").until(until);
+            assert_eq!(react(&limited, setbacks, Phase::Read), Reaction::Requeue(Some(until)));
+            assert_eq!(react(&Fault::new(Code::Yielded, ""), setbacks, Phase::Read), Reaction::Requeue(None));
+        }
     }
 
     #[test]
     fn a_lost_target_is_tried_again_but_not_for_ever_and_less_before_anything_is_written() {
         let lost = Fault::new(Code::TargetUnavailable, "gone");
-        assert!(matches!(react(&lost, TAKES - 1, Phase::Apply), Reaction::Requeue(Some(_))));
-        assert_eq!(react(&lost, TAKES, Phase::Apply), Reaction::Fail);
-        assert!(matches!(react(&lost, 1, Phase::Decide), Reaction::Requeue(Some(_))));
-        assert_eq!(react(&lost, TAKES_BEFORE_WRITING, Phase::Decide), Reaction::Fail);
+        assert!(matches!(react(&lost, TAKES - 2, Phase::Apply), Reaction::Setback(_)));
+        assert_eq!(react(&lost, TAKES - 1, Phase::Apply), Reaction::Fail);
+        assert!(matches!(react(&lost, 0, Phase::Decide), Reaction::Setback(_)));
+        assert_eq!(react(&lost, TAKES_BEFORE_WRITING - 1, Phase::Decide), Reaction::Fail);
     }
 
     #[test]
     fn our_own_database_may_break_off_at_any_point() {
         let lost = Fault::new(Code::DatabaseUnavailable, "gone");
-        assert!(matches!(react(&lost, 1, Phase::Read), Reaction::Requeue(Some(_))));
-        assert_eq!(react(&lost, TAKES, Phase::Read), Reaction::Fail);
+        assert!(matches!(react(&lost, 0, Phase::Read), Reaction::Setback(_)));
+        assert_eq!(react(&lost, TAKES - 1, Phase::Read), Reaction::Fail);
         assert_eq!(react(&Fault::new(Code::RemoteUnavailable, "503"), 1, Phase::Read), Reaction::Fail);
     }
 

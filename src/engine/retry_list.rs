@@ -62,7 +62,7 @@ impl Patience {
         match (&run.items, run.trigger) {
             (Some(_), _) => Self::Named,
             (None, Trigger::Manual) => Self::All,
-            (None, Trigger::Schedule | Trigger::Webhook | Trigger::Undo | Trigger::Retry) => Self::Due,
+            (None, Trigger::Schedule | Trigger::Webhook | Trigger::Undo | Trigger::Retry | Trigger::Pictures) => Self::Due,
         }
     }
 }

@@ -1,19 +1,23 @@
-//! Claims runs and executes them, as many at once as the options allow; stops at batch borders.
+//! Takes runs and executes them, as many at once as the options allow; stops at batch borders.
 //!
-//! Any number of workers, in any number of processes, work on one database: a claim is a compare-and-set, so no leader is needed.
+//! Any number of workers, in any number of processes, work on one database. Which run is next is the matter of [`super::queue`].
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     flow::Flow,
     model::{Run, State},
     ports::Claimed,
+    queue::{Ask, Caps, MOST_LOSSES, Taken, Waiting},
     run::{
         Execution, Ports,
         hold::{Hold, lease_length},
@@ -23,29 +27,36 @@ use super::{
 use crate::{
     domain::{clock, ids},
     fault::{Code, Fault},
+    telemetry::metrics,
 };
 
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Runs at once. Too low: sellers wait for each other; too high: each holds a connection to its shop.
-    pub concurrency: usize,
+    pub places: usize,
+    /// What may be at work at once over all processes.
+    pub caps: Caps,
     /// How long a silent worker keeps its runs. Too low: a slow moment loses them; too high: a dead worker's runs wait.
     pub lease: Duration,
-    /// How often the queue is looked at.
-    pub poll: Duration,
     /// How long a stop waits for runs to reach a batch border.
     pub drain: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { concurrency: 4, lease: Duration::from_secs(30), poll: Duration::from_millis(250), drain: Duration::from_secs(25) }
+        Self { places: 4, caps: Caps::default(), lease: Duration::from_secs(30), drain: Duration::from_secs(25) }
     }
 }
 
 /// How often plans are looked through for expired ones. Only what is shown hangs on it: an expired plan is never applied.
 const SWEEP: Duration = Duration::from_secs(20);
+/// How soon the queue is looked at again while runs wait for each other. Too low: queries for nothing; too high: shops stand idle.
+const BUSY_POLL: Duration = Duration::from_millis(250);
+/// No factor of a test makes it shorter.
+const SHORTEST_POLL: Duration = Duration::from_millis(50);
+/// A list of waiting runs is good for so long. Too low: it is read again for each run; too high: what is urgent is seen late.
+const LIST: Duration = Duration::from_millis(200);
 
 /// A worker of this process.
 pub struct Worker {
@@ -54,48 +65,68 @@ pub struct Worker {
     sealer: Arc<Sealer>,
     options: Options,
     name: String,
+    /// Whether runs wait for a place of this worker.
+    crowded: Arc<AtomicBool>,
+}
+
+/// The waiting runs as they were last looked at.
+#[derive(Default)]
+struct List {
+    runs: Arc<Vec<Waiting>>,
+    looked: Option<Instant>,
+}
+
+impl List {
+    fn is_old(&self) -> bool {
+        self.runs.is_empty() || self.looked.is_none_or(|looked| looked.elapsed() >= LIST)
+    }
+
+    /// What came of a claim: who was taken waits no more, and its party has had its turn.
+    fn after(&mut self, taken: &Taken) {
+        let runs = Arc::make_mut(&mut self.runs);
+        let now = clock::now();
+        for claimed in &taken.claimed {
+            let party = claimed.run.owner.as_ref().unwrap_or(&claimed.run.connection);
+            runs.iter_mut().filter(|run| run.belongs.party == *party).for_each(|run| run.turn = Some(now));
+        }
+        runs.retain(|run| !taken.gone.contains(&run.run) && !taken.claimed.iter().any(|claimed| claimed.run.id == run.run));
+    }
 }
 
 impl Worker {
     /// A worker under a name of its own.
     pub fn new(ports: Ports, flows: Vec<Arc<dyn Flow>>, sealer: Arc<Sealer>, options: Options) -> Self {
-        Self { ports, flows, sealer, options, name: ids::fresh() }
+        Self { ports, flows, sealer, options, name: ids::fresh(), crowded: Arc::default() }
     }
 
     /// Works until `stop`, then waits for the runs in hand to put themselves back into the queue.
     pub async fn run(self, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.options.concurrency));
         let mut running = JoinSet::new();
         let worker = Arc::new(self);
-        tracing::info!(worker = %worker.name, concurrency = worker.options.concurrency, "worker started");
+        tracing::info!(worker = %worker.name, places = worker.options.places, "worker started");
+        let sweep = clock::scaled(SWEEP).max(Duration::from_millis(200));
         let mut swept: Option<Instant> = None;
+        let mut list = List::default();
         while !stop.is_cancelled() {
-            if swept.is_none_or(|swept| swept.elapsed() >= clock::scaled(SWEEP).max(Duration::from_millis(200))) {
+            if swept.is_none_or(|swept| swept.elapsed() >= sweep) {
                 swept = Some(Instant::now());
                 worker.end_expired().await;
             }
             while running.try_join_next().is_some() {}
-            let place = tokio::select! {
-                () = stop.cancelled() => break,
-                place = places.clone().acquire_owned() => place,
-            };
-            let Ok(place) = place else { break };
-            match worker.ports.runs.claim(&worker.name, lease_length(worker.options.lease)).await {
-                Ok(Some(claimed)) => {
-                    let (worker, stop) = (worker.clone(), stop.clone());
-                    running.spawn(async move {
-                        worker.execute(claimed, stop).await;
-                        drop(place);
-                    });
-                    continue;
+            let waits = match worker.fill(&mut list, &mut running, &stop).await {
+                Ok(waits) => waits,
+                Err(fault) => {
+                    tracing::error!(error = %fault, "the queue could not be read");
+                    list = List::default();
+                    false
                 }
-                Ok(None) => {}
-                Err(fault) => tracing::error!(error = %fault, "the queue could not be read"),
-            }
-            drop(place);
+            };
+            let pause = if waits { clock::scaled(BUSY_POLL).max(SHORTEST_POLL) } else { sweep };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(clock::scaled(worker.options.poll).max(Duration::from_millis(20))) => {}
+                Some(_) = running.join_next() => {}
+                () = worker.ports.bell.runs.notified() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
         let drained = tokio::time::timeout(worker.options.drain, async { while running.join_next().await.is_some() {} }).await;
@@ -116,13 +147,47 @@ impl Worker {
             if run.state.is_final() || run.state == State::AwaitingApproval {
                 return Ok(run);
             }
-            if let Some(claimed) = self.ports.runs.claim_one(id, &self.name, lease_length(self.options.lease)).await? {
+            let waiting = self.ports.runs.waiting().await?.into_iter().filter(|waiting| waiting.run == id).collect();
+            let taken = self.ports.runs.claim(Arc::new(waiting), self.ask(1)).await?;
+            if let Some(claimed) = taken.claimed.into_iter().next() {
                 self.execute(claimed, stop.clone()).await;
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(run),
-                () = tokio::time::sleep(clock::scaled(self.options.poll).max(Duration::from_millis(20))) => {}
+                () = tokio::time::sleep(clock::scaled(BUSY_POLL).max(SHORTEST_POLL)) => {}
+            }
+        }
+    }
+
+    fn ask(&self, places: usize) -> Ask {
+        Ask { worker: self.name.clone(), lease: lease_length(self.options.lease), places, caps: self.options.caps }
+    }
+
+    /// Takes runs into the free places; whether any still wait.
+    async fn fill(self: &Arc<Self>, list: &mut List, running: &mut JoinSet<()>, stop: &CancellationToken) -> Result<bool, Fault> {
+        loop {
+            if list.is_old() {
+                list.runs = Arc::new(self.ports.runs.waiting().await?);
+                list.looked = Some(Instant::now());
+                metrics::queue(list.runs.len());
+            }
+            let places = self.options.places.saturating_sub(running.len());
+            if stop.is_cancelled() || list.runs.iter().all(|run| run.barred) {
+                self.crowded.store(false, Ordering::Relaxed);
+                return Ok(!list.runs.is_empty());
+            }
+            let taken = self.ports.runs.claim(list.runs.clone(), self.ask(places)).await?;
+            list.after(&taken);
+            let (full, sure) = (taken.claimed.len() >= places, taken.gone.is_empty());
+            for claimed in taken.claimed {
+                metrics::queue_waited(&claimed.run.flow, claimed.waited);
+                let (worker, stop) = (self.clone(), stop.clone());
+                running.spawn(async move { worker.execute(claimed, stop).await });
+            }
+            if full || sure {
+                self.crowded.store(full && taken.more, Ordering::Relaxed);
+                return Ok(!list.runs.is_empty());
             }
         }
     }
@@ -137,10 +202,15 @@ impl Worker {
     }
 
     async fn execute(&self, claimed: Claimed, stop: CancellationToken) {
-        let Claimed { run, fence } = claimed;
+        let Claimed { run, fence, .. } = claimed;
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
-        let hold =
-            Hold::new(&run.id, fence, &self.name, lease_length(self.options.lease), self.ports.runs.clone(), self.ports.leases.clone());
+        let lease = lease_length(self.options.lease);
+        let hold = Hold::new(&run.id, fence, &self.name, lease, self.ports.runs.clone(), self.ports.leases.clone(), self.crowded.clone());
+        if run.passage.losses >= MOST_LOSSES {
+            let lost = format!("{} workers in a row fell silent over this run without a step forward", run.passage.losses);
+            super::run::give_up(&self.ports, &run, fence, &Fault::new(Code::WorkerLost, lost)).await;
+            return;
+        }
         if run.cancel_requested {
             // Asked while a worker that died held it: the answer must not wait for a heartbeat, by which time the run may be through.
             hold.stop(Fault::new(Code::Cancelled, "a person cancelled the run"));

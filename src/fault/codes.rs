@@ -64,6 +64,7 @@ codes! {
     PreconditionFailed, "precondition-failed", Request, 412, "The resource has changed since the ETag that you gave.", "Read it again and repeat the change on what stands now.";
     PreconditionRequired, "precondition-required", Request, 428, "This replaces everything that stands, so it needs If-Match.", "Read the resource, change what you read, and send it with If-Match: its ETag.";
     TooLarge, "too-large", Request, 413, "The body is too large.", "Send less at a time.";
+    TooManyStreams, "too-many-streams", Request, 429, "This process follows as many runs as it may.", "Ask for the run itself instead, with If-None-Match; or come again after Retry-After.";
     UnsupportedMediaType, "unsupported-media-type", Request, 415, "The body is of a type we do not read.", "Send Content-Type: application/json.";
 
     // Remote systems.
@@ -87,6 +88,8 @@ codes! {
     PlanRejected, "plan-rejected", Cancelled, 409, "A person rejected what this run wanted to do.", "Nothing: the next run decides anew.";
     Superseded, "superseded", Cancelled, 409, "A newer run has decided anew about what waited here.", "Look at the run that the detail names.";
     Cancelled, "cancelled", Cancelled, 409, "The run was cancelled.", "Start it again when you like; what was applied stands in the items.";
+    Yielded, "yielded", Cancelled, 503, "The run gave its place to others while it waits.", "Nothing: it goes on by itself.";
+    WorkerLost, "worker-lost", Internal, 500, "Worker after worker fell silent over this run.", "Look into the logs of the workers for what ended them; then start it again.";
     Stopping, "stopping", Cancelled, 503, "The service is stopping.", "The run is taken up again by the next worker.";
     DatabaseUnavailable, "database-unavailable", Unavailable, 503, "Our own database did not answer.", "Check DATABASE_URL and the server; then repeat.";
     Internal, "internal", Internal, 500, "A mistake of ours.", "Send us the request's id; the log holds the rest.";

@@ -38,6 +38,7 @@ struct ConnectionRow {
     version: u64,
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
+    source_system: String,
 }
 
 impl ConnectionRow {
@@ -54,6 +55,7 @@ impl ConnectionRow {
             version: connection.version,
             created_at: connection.created_at.naive_utc(),
             updated_at: connection.updated_at.naive_utc(),
+            source_system: connection.source_system.clone(),
         })
     }
 
@@ -67,6 +69,7 @@ impl ConnectionRow {
             owner: self.owner,
             enabled: self.enabled,
             link_space: self.link_space,
+            source_system: self.source_system,
             version: self.version,
             created_at: utc(self.created_at),
             updated_at: utc(self.updated_at),
@@ -257,6 +260,7 @@ impl Connections for Store {
                         c::settings.eq(&row.settings),
                         c::secrets.eq(&row.secrets),
                         c::link_space.eq(&row.link_space),
+                        c::source_system.eq(&row.source_system),
                         c::version.eq(row.version),
                         c::updated_at.eq(row.updated_at),
                     ))

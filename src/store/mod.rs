@@ -6,8 +6,8 @@
 //!
 //! - [`migrate`]: the schema; [`schema`]: the same for diesel
 //! - one file per port: [`connections`], [`runs`], [`records`], [`links`], [`changes`], [`plans`], [`pictures`], `claims`, [`retries`],
-//!   [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`], [`alerts`]; `events` and
-//!   `stream_health`: what people are to be told of
+//!   `queue`, [`standing`], [`retention`], [`leases`], [`limits`], [`keys`], [`mappings`], [`inbox`], [`locks`], [`schedules`], [`alerts`];
+//!   `events` and `stream_health`: what people are to be told of
 //! - [`transaction`]: transactions, idempotency keys inside them; `versions`: documents that are replaced as a whole; [`audit`]: who did
 //!   what, in the same transaction; [`convert`]: rows to model
 
@@ -33,6 +33,7 @@ pub mod migrate;
 pub mod pictures;
 pub mod plans;
 mod plans_held;
+mod queue;
 pub mod records;
 pub mod retention;
 pub mod retries;
@@ -47,12 +48,14 @@ mod succession;
 mod transaction;
 mod versions;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use diesel::MysqlConnection;
 
 use crate::{
     db::{DatabaseUrl, Pool, pool::Options},
-    engine::ports::Ready,
+    engine::{ports::Ready, queue::watch::Bell, run::hold::lease_length, worker},
     fault::{Code, Fault},
 };
 
@@ -66,6 +69,16 @@ const SESSION: &[&str] = &[
     // Every list has a key of its own; what several keys have in common would have to be gathered whole and sorted for one page.
     "SET SESSION optimizer_switch = 'index_merge_intersection=off'",
 ];
+
+/// Whoever is urgent does not wait long for a row: it is looked at again soon.
+const URGENT: &str = "SET SESSION innodb_lock_wait_timeout = 2";
+
+/// Lets the server end transactions that stand idle: a process that was stopped in the midst of one would keep its rows from those
+/// who take over. MariaDB knows idle transactions; MySQL only idle connections, which the pools replace without a word.
+fn idle_transactions() -> String {
+    let seconds = queue::longest_idle_transaction(lease_length(worker::Options::default().lease));
+    format!("SET SESSION net_write_timeout = 60 /*M!100300 , idle_transaction_timeout = {seconds} */ /*!50717 , wait_timeout = 90 */")
+}
 
 /// The pool of our tables. The act that a caller is a part of goes with every call, so that its entry can be written where it happens.
 #[derive(Clone)]
@@ -88,6 +101,7 @@ pub struct Store {
     pool: Tables,
     /// Leases and limits have connections of their own: a heartbeat must never wait behind a report.
     urgent: Pool,
+    bell: Arc<Bell>,
 }
 
 impl Store {
@@ -99,10 +113,12 @@ impl Store {
     /// The same with further statements on each new connection. Tests set `@@timestamp` by it: what the database takes for now is the
     /// clock of everything that several processes share.
     pub fn open_with(url: DatabaseUrl, size: u32, further: &[String]) -> Result<Self, Fault> {
-        let session: Vec<String> = SESSION.iter().map(|statement| (*statement).to_owned()).chain(further.iter().cloned()).collect();
+        let session: Vec<String> =
+            SESSION.iter().map(|statement| (*statement).to_owned()).chain([idle_transactions()]).chain(further.iter().cloned()).collect();
         let options = Options::new(url, size, session, Code::DatabaseUnavailable);
-        let urgent = Options { size: 2, ..options.clone() };
-        Ok(Self { pool: Tables(Pool::open(options)?), urgent: Pool::open(urgent)? })
+        let mut urgent = Options { size: 2, ..options.clone() };
+        urgent.session.push(URGENT.to_owned());
+        Ok(Self { pool: Tables(Pool::open(options)?), urgent: Pool::open(urgent)?, bell: Arc::default() })
     }
 
     /// Runs what migrations are missing. Several processes may call it at once.

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{MysqlConnection, prelude::*, result::DatabaseErrorKind};
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Store,
     convert::{from_word, id_cursor, json, listing, text, utc, word},
-    fault, plans, runs_queue,
+    fault, plans, queue, runs_queue,
     schema::{tradesync_connections, tradesync_runs, tradesync_streams},
     transaction::{Problem, act_once, transact},
 };
@@ -19,7 +19,8 @@ use crate::{
         audit,
         brakes::Plan,
         model::{Counts, NewRun, Phase, ReadSummary, Run, State},
-        ports::{Acted, Beat, Claimed, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
+        ports::{Acted, Beat, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
+        queue::{Ask, Caps, Passage, Taken, Waiting},
     },
     fault::{Code, Fault},
 };
@@ -91,6 +92,7 @@ impl RunRow {
             fence: self.fence,
             plan: Plan::default(),
             undo_of: self.undo_of,
+            passage: Passage::default(),
         })
     }
 }
@@ -191,6 +193,7 @@ fn cancel(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
             r::version.eq(r::version + 1),
         ))
         .execute(connection)?;
+    queue::leave(connection, id)?;
     if ended == 0 {
         let asked = diesel::update(r::tradesync_runs.find(id).filter(r::state.eq("running")))
             .set((r::cancel_requested.eq(true), r::version.eq(r::version + 1)))
@@ -241,7 +244,10 @@ fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<R
         ))
         .execute(connection);
     match written {
-        Ok(_) => must_find(connection, id),
+        Ok(_) => {
+            queue::wait_again(connection, id, false)?;
+            must_find(connection, id)
+        }
         Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             let live: Option<String> = r::tradesync_runs
                 .filter(r::connection_id.eq(&run.connection))
@@ -259,12 +265,23 @@ fn settle(connection: &mut MysqlConnection, id: &str, approve: bool) -> Result<R
 #[async_trait]
 impl Runs for Store {
     async fn enqueue(&self, run: NewRun, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
-        self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| insert(connection, &run))).await
+        let queued =
+            self.pool.call(move |connection| act_once(connection, key.as_ref(), &*render, |connection| insert(connection, &run))).await?;
+        self.bell.runs.notify_one();
+        Ok(queued)
     }
 
     async fn get(&self, id: &str) -> Result<Option<Run>, Fault> {
         let id = id.to_owned();
         self.pool.call(move |connection| super::transaction::transact(connection, |connection| find(connection, &id))).await
+    }
+
+    async fn versions(&self, ids: &[String]) -> Result<Vec<(String, u64)>, Fault> {
+        use tradesync_runs::dsl as r;
+        let ids = ids.to_vec();
+        self.pool
+            .call(move |connection| r::tradesync_runs.filter(r::id.eq_any(ids)).select((r::id, r::version)).load(connection).map_err(fault))
+            .await
     }
 
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault> {
@@ -305,14 +322,16 @@ impl Runs for Store {
             .await
     }
 
-    async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
-        let worker = worker.to_owned();
-        self.urgent.call(move |connection| runs_queue::claim(connection, &worker, lease)).await
+    async fn waiting(&self) -> Result<Vec<Waiting>, Fault> {
+        self.waiting_runs().await
     }
 
-    async fn claim_one(&self, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
-        let (run, worker) = (run.to_owned(), worker.to_owned());
-        self.urgent.call(move |connection| runs_queue::claim_one(connection, &run, &worker, lease)).await
+    async fn claim(&self, waiting: Arc<Vec<Waiting>>, ask: Ask) -> Result<Taken, Fault> {
+        self.take_runs(waiting, ask).await
+    }
+
+    async fn stand(&self, queued: Vec<Run>, caps: Caps) -> Result<Vec<Run>, Fault> {
+        self.stand_in_queue(queued, caps).await
     }
 
     async fn beat(&self, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault> {
@@ -350,9 +369,21 @@ impl Runs for Store {
         self.pool.call(move |connection| runs_queue::finish(connection, &run, fence, &finish)).await
     }
 
-    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
+    async fn requeue(&self, run: &str, fence: u64, not_before: Option<DateTime<Utc>>, setback: bool) -> Result<(), Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| runs_queue::requeue(connection, &run, fence, not_before)).await
+        self.pool.call(move |connection| runs_queue::requeue(connection, &run, fence, not_before, setback)).await?;
+        self.bell.runs.notify_one();
+        Ok(())
+    }
+
+    async fn showing(&self, run: &str, fence: u64) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| runs_queue::showing(connection, &run, fence)).await
+    }
+
+    async fn show_rest(&self, of: &str) -> Result<bool, Fault> {
+        let of = of.to_owned();
+        self.pool.call(move |connection| runs_queue::show_rest(connection, &of)).await
     }
 
     async fn request_cancel(&self, run: &str, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
@@ -366,7 +397,8 @@ impl Runs for Store {
 
     async fn settle(&self, run: &str, approve: bool, key: Option<Idempotency>, render: RenderBox<Run>) -> Result<Acted<Run>, Fault> {
         let run = run.to_owned();
-        self.pool
+        let settled = self
+            .pool
             .call(move |connection| {
                 // What has expired is over, whether or not a worker has come by to say so.
                 plans::expire(connection)?;
@@ -374,6 +406,8 @@ impl Runs for Store {
                     told(connection, &run, |connection| settle(connection, &run, approve))
                 })
             })
-            .await
+            .await?;
+        self.bell.runs.notify_one();
+        Ok(settled)
     }
 }

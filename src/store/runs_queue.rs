@@ -1,4 +1,4 @@
-//! The worker's side of runs: claiming, heartbeats, progress, the end. Every write checks the fence.
+//! The worker's side of runs that it holds: heartbeats, progress, the end. Every write checks the fence. [`super::queue`] hands them out.
 
 use std::time::Duration;
 
@@ -14,74 +14,19 @@ use super::{
     convert::{text, word},
     events, fault,
     leases::micros,
-    plans, runs,
+    plans, queue, runs,
     schema::{tradesync_changes, tradesync_runs, tradesync_streams},
     stream_health,
     transaction::{Problem, transact},
 };
 use crate::{
+    domain::ids,
     engine::{
         model::{Counts, Phase, Run, State},
-        ports::{Beat, Claimed, Finish},
+        ports::{Beat, Finish},
     },
     fault::{Code, Fault},
 };
-
-#[derive(diesel::QueryableByName)]
-struct Due {
-    #[diesel(sql_type = Text)]
-    id: String,
-    #[diesel(sql_type = Unsigned<BigInt>)]
-    fence: u64,
-}
-
-/// How many due runs are looked at before the worker waits again.
-const LOOK: u32 = 20;
-
-/// Takes the oldest due run. A run that is running with an expired lease belongs to a dead worker and is due too.
-pub(super) fn claim(connection: &mut MysqlConnection, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
-    let due: Vec<Due> = sql_query(format!(
-        "(SELECT id, fence, created_at FROM tradesync_runs WHERE state = 'queued' AND (not_before IS NULL OR not_before <= UTC_TIMESTAMP(6)) ORDER BY created_at LIMIT {LOOK}) \
-         UNION ALL (SELECT id, fence, created_at FROM tradesync_runs WHERE state = 'running' AND lease_until < NOW(6) ORDER BY created_at LIMIT {LOOK}) ORDER BY created_at"
-    ))
-    .load(connection)
-    .map_err(fault)?;
-    take(connection, due, worker, lease)
-}
-
-/// Takes one run, if it is due.
-pub(super) fn claim_one(connection: &mut MysqlConnection, run: &str, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
-    let due: Vec<Due> = sql_query(
-        "SELECT id, fence FROM tradesync_runs WHERE id = ? AND ((state = 'queued' AND (not_before IS NULL OR not_before <= UTC_TIMESTAMP(6))) \
-         OR (state = 'running' AND lease_until < NOW(6)))",
-    )
-    .bind::<Text, _>(run)
-    .load(connection)
-    .map_err(fault)?;
-    take(connection, due, worker, lease)
-}
-
-/// Takes the first of these that nobody else takes first.
-fn take(connection: &mut MysqlConnection, due: Vec<Due>, worker: &str, lease: Duration) -> Result<Option<Claimed>, Fault> {
-    for run in due {
-        let taken = sql_query(
-            "UPDATE tradesync_runs SET state = 'running', lease_holder = ?, lease_until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1, attempts = attempts + 1, \
-             started_at = COALESCE(started_at, UTC_TIMESTAMP(6)), not_before = NULL, version = version + 1 \
-             WHERE id = ? AND fence = ? AND (state = 'queued' OR (state = 'running' AND lease_until < NOW(6)))",
-        )
-        .bind::<Text, _>(worker)
-        .bind::<BigInt, _>(micros(lease))
-        .bind::<Text, _>(&run.id)
-        .bind::<Unsigned<BigInt>, _>(run.fence)
-        .execute(connection)
-        .map_err(fault)?;
-        if taken == 1 {
-            let found = transact(connection, |connection| runs::find(connection, &run.id))?;
-            return Ok(found.map(|found| Claimed { fence: run.fence + 1, run: found }));
-        }
-    }
-    Ok(None)
-}
 
 #[derive(diesel::QueryableByName)]
 struct Asked {
@@ -243,6 +188,7 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
         ))
         .execute(connection)?;
     stream_health::note(connection, held, finish)?;
+    queue::leave(connection, run)?;
     if let Some(expiry) = finish.approvable_for {
         plans::wait(connection, held, expiry)?;
     }
@@ -260,7 +206,13 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     Ok(())
 }
 
-pub(super) fn requeue(connection: &mut MysqlConnection, run: &str, fence: u64, not_before: Option<DateTime<Utc>>) -> Result<(), Fault> {
+pub(super) fn requeue(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    not_before: Option<DateTime<Utc>>,
+    setback: bool,
+) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
         let held = hold(connection, run, fence)?;
@@ -278,6 +230,33 @@ pub(super) fn requeue(connection: &mut MysqlConnection, run: &str, fence: u64, n
                 r::version.eq(r::version + 1),
             ))
             .execute(connection)?;
+        queue::wait_again(connection, run, setback)
+    })
+}
+
+/// From here on a run only fetches pictures: nobody waits for it.
+pub(super) fn showing(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(), Fault> {
+    use tradesync_runs::dsl as r;
+    transact(connection, |connection| {
+        still_held(connection, run, fence)?;
+        diesel::update(r::tradesync_runs.find(run)).set((r::phase.eq("pictures"), r::version.eq(r::version + 1))).execute(connection)?;
         Ok(())
     })
+}
+
+/// Queues a run of its own for the pictures that a run had no time for, unless one waits already. It is no live run of its stream:
+/// prices and stock go on beside it.
+pub(super) fn show_rest(connection: &mut MysqlConnection, of: &str) -> Result<bool, Fault> {
+    let queued = sql_query(
+        "INSERT INTO tradesync_runs (id, flow, connection_id, stream, owner, started_by, mode, dry_run, state, phase, created_at, counts) \
+         SELECT ?, r.flow, r.connection_id, r.stream, r.owner, 'pictures', r.mode, 0, 'queued', 'pictures', UTC_TIMESTAMP(6), '{}' \
+         FROM tradesync_runs r JOIN tradesync_connections c ON c.id = r.connection_id \
+         WHERE r.id = ? AND c.enabled AND c.deleted_at IS NULL AND NOT EXISTS \
+           (SELECT 1 FROM tradesync_runs o WHERE o.connection_id = r.connection_id AND o.started_by = 'pictures' AND o.state = 'queued')",
+    )
+    .bind::<Text, _>(ids::fresh())
+    .bind::<Text, _>(of)
+    .execute(connection)
+    .map_err(fault)?;
+    Ok(queued == 1)
 }

@@ -14,6 +14,7 @@ use super::{
     audit::record,
     convert::{from_word, id_cursor, json, listing, number_cursor, text, utc, word},
     fault,
+    queue::alone,
     runs::RunRow,
     schedule_ticks,
     schema::{
@@ -333,29 +334,40 @@ impl Schedules for Store {
             .await
     }
 
-    async fn due(&self, limit: u32) -> Result<Vec<Due>, Fault> {
-        use tradesync_schedules::dsl as s;
-        self.urgent
+    async fn take_due(&self, limit: u32, decide: fn(Due) -> (Schedule, Tick)) -> Result<Vec<(Schedule, Tick, Outcome)>, Fault> {
+        let name = self.lock_name("schedules");
+        let taken: Vec<(Schedule, Tick, Outcome)> = self
+            .pool
             .call(move |connection| {
-                let rows: Vec<(ScheduleRow, NaiveDateTime)> = s::tradesync_schedules
-                    .filter(s::next_at.le(sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
-                    .order(s::next_at.asc())
-                    .limit(i64::from(limit))
-                    .select((ScheduleRow::as_select(), sql::<Datetime>("UTC_TIMESTAMP(6)")))
-                    .load(connection)
-                    .map_err(fault)?;
-                rows.into_iter().map(|(row, now)| Ok(Due { schedule: row.model(None)?, now: utc(now) })).collect()
-            })
-            .await
-    }
-
-    async fn claim(&self, ticks: Vec<(Schedule, Tick)>) -> Result<Vec<Outcome>, Fault> {
-        self.pool
-            .call(move |connection| {
-                transact(connection, |connection| {
-                    ticks.iter().map(|(schedule, tick)| schedule_ticks::claim(connection, schedule, tick)).collect()
+                alone(connection, &name, |connection| {
+                    let ticks: Vec<(Schedule, Tick)> = due(connection, limit)?.into_iter().map(decide).collect();
+                    transact(connection, |connection| {
+                        let mut taken = Vec::with_capacity(ticks.len());
+                        for (schedule, tick) in &ticks {
+                            let outcome = schedule_ticks::claim(connection, schedule, tick)?;
+                            taken.push((schedule.clone(), tick.clone(), outcome));
+                        }
+                        Ok(taken)
+                    })
                 })
             })
-            .await
+            .await?;
+        if taken.iter().any(|(_, _, outcome)| matches!(outcome, Outcome::Started(_))) {
+            self.bell.runs.notify_one();
+        }
+        Ok(taken)
     }
+}
+
+/// Schedules that are due, longest waiting first.
+fn due(connection: &mut MysqlConnection, limit: u32) -> Result<Vec<Due>, Fault> {
+    use tradesync_schedules::dsl as s;
+    let rows: Vec<(ScheduleRow, NaiveDateTime)> = s::tradesync_schedules
+        .filter(s::next_at.le(sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
+        .order(s::next_at.asc())
+        .limit(i64::from(limit))
+        .select((ScheduleRow::as_select(), sql::<Datetime>("UTC_TIMESTAMP(6)")))
+        .load(connection)
+        .map_err(fault)?;
+    rows.into_iter().map(|(row, now)| Ok(Due { schedule: row.model(None)?, now: utc(now) })).collect()
 }

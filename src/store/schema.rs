@@ -17,6 +17,7 @@ table! {
         created_at -> Datetime,
         updated_at -> Datetime,
         deleted_at -> Nullable<Datetime>,
+        source_system -> Text,
     }
 }
 
@@ -106,6 +107,23 @@ table! {
         lease_until -> Nullable<Datetime>,
         live_stream -> Nullable<Text>,
         undo_of -> Nullable<Text>,
+    }
+}
+
+table! {
+    tradesync_queue (run_id) {
+        run_id -> Text,
+        waiting_since -> Datetime,
+        setbacks -> Unsigned<Integer>,
+        losses -> Unsigned<Integer>,
+        lost_at -> Nullable<Text>,
+    }
+}
+
+table! {
+    tradesync_turns (party) {
+        party -> Text,
+        taken_at -> Datetime,
     }
 }
 

@@ -159,7 +159,7 @@ impl Idempotent for Store {
 }
 
 /// diesel knows no kind for it.
-fn waited_in_vain(error: &diesel::result::Error) -> bool {
+pub(super) fn waited_in_vain(error: &diesel::result::Error) -> bool {
     error.to_string().contains("Lock wait timeout")
 }
 

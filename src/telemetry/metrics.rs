@@ -20,6 +20,10 @@ pub const ITEMS_TOTAL: &str = "tradesync_items_total";
 pub const LAST_SUCCESS_TIMESTAMP_SECONDS: &str = "tradesync_last_success_timestamp_seconds";
 /// How far schedules are behind.
 pub const SCHEDULE_LAG_SECONDS: &str = "tradesync_schedule_lag_seconds";
+/// Runs that wait for a worker, as this process last saw them.
+pub const QUEUE_RUNS: &str = "tradesync_queue_runs";
+/// How long runs waited until a worker took them. Label flow.
+pub const QUEUE_WAIT_SECONDS: &str = "tradesync_queue_wait_seconds";
 /// Requests to remote systems. Labels system, class of the answer.
 pub const REMOTE_REQUESTS_TOTAL: &str = "tradesync_remote_requests_total";
 /// Times a remote asked us to slow down. Label system.
@@ -46,6 +50,8 @@ pub const ALL: &[&str] = &[
     ITEMS_TOTAL,
     LAST_SUCCESS_TIMESTAMP_SECONDS,
     SCHEDULE_LAG_SECONDS,
+    QUEUE_RUNS,
+    QUEUE_WAIT_SECONDS,
     REMOTE_REQUESTS_TOTAL,
     REMOTE_THROTTLED_TOTAL,
     BRAKE_TRIPS_TOTAL,
@@ -59,6 +65,8 @@ pub const ALL: &[&str] = &[
 
 /// Bounds for runs: from a quiet minute run to a first sync of 100,000 products. Too few hide a slow shop, too many cost series.
 const RUN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
+/// Bounds for waiting in the queue: a button should be felt at once, a schedule may wait for its turn.
+const WAIT_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0];
 /// Bounds for answers of our API.
 const API_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
 /// How often old samples are folded. Rarer costs memory between scrapes, more often costs nothing worth having.
@@ -101,6 +109,7 @@ impl Metrics {
 fn builder() -> Result<PrometheusBuilder> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(RUN_DURATION_SECONDS.to_owned()), RUN_BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(QUEUE_WAIT_SECONDS.to_owned()), WAIT_BUCKETS))
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(API_REQUEST_DURATION_SECONDS.to_owned()), API_BUCKETS))
         .map_err(|error| Fault::internal("the metrics recorder could not be built").caused_by(error))
 }
@@ -111,6 +120,8 @@ fn describe() {
     describe_counter!(ITEMS_TOTAL, "Items of runs, by flow and outcome");
     describe_gauge!(LAST_SUCCESS_TIMESTAMP_SECONDS, Unit::Seconds, "When a real run last ended well, by flow and connection");
     describe_gauge!(SCHEDULE_LAG_SECONDS, Unit::Seconds, "How far the most late schedule is behind");
+    describe_gauge!(QUEUE_RUNS, "Runs that wait for a worker and may be taken now");
+    describe_histogram!(QUEUE_WAIT_SECONDS, Unit::Seconds, "How long runs waited until a worker took them, by flow");
     describe_counter!(REMOTE_REQUESTS_TOTAL, "Requests to remote systems, by system and class of the answer");
     describe_counter!(REMOTE_THROTTLED_TOTAL, "Times a remote system asked us to slow down");
     describe_counter!(BRAKE_TRIPS_TOTAL, "Brakes that held a run, by flow and rule");
@@ -186,6 +197,17 @@ pub fn schedule_lag(lag: Duration) {
     gauge!(SCHEDULE_LAG_SECONDS).set(lag.as_secs_f64());
 }
 
+/// So many runs wait.
+pub fn queue(runs: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a count of rows is far below 2^52")]
+    gauge!(QUEUE_RUNS).set(runs as f64);
+}
+
+/// A run was taken after it had waited so long.
+pub fn queue_waited(flow: &str, waited: Duration) {
+    histogram!(QUEUE_WAIT_SECONDS, "flow" => flow.to_owned()).record(waited.as_secs_f64());
+}
+
 /// Our API answered. `route` is the pattern, never the path.
 pub fn api_request(method: &str, route: &str, status: u16, took: Duration) {
     counter!(API_REQUESTS_TOTAL, "method" => method.to_owned(), "route" => route.to_owned(), "status" => status.to_string()).increment(1);
@@ -213,6 +235,8 @@ mod tests {
             alert("stale", "raised");
             alert_delivery("delivered");
             schedule_lag(Duration::from_secs(1));
+            queue(3);
+            queue_waited("billz-opencart", Duration::from_millis(40));
             api_request("GET", "/connections/{id}", 200, Duration::from_millis(3));
         });
         let text = handle.render();

@@ -1,8 +1,8 @@
 //! `make bench`: the figures that the project promises, measured in one run, as ratios of pairs where a ratio was promised.
 //!
 //! Prints a table and ends with 1 when a figure falls short. One part alone: `make bench ARGS=statements` (OpenCart's statements), `apply`
-//! (what durable records cost), `memory` (the whole job without statements), `pictures`, `lists` (at 10 million change rows), `billz1` (its
-//! long answer). Needs `TRADESYNC_TEST_SERVER`.
+//! (what durable records cost), `memory` (the whole job without statements), `pictures`, `lists` (at 10 million change rows), `schedules`
+//! (schedules and the queue), `billz1` (its long answer). Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -14,6 +14,8 @@ mod lists;
 mod model_replay;
 mod opencart_write;
 mod pictures;
+mod schedules;
+mod ten;
 mod whole_job;
 
 use std::process::ExitCode;
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
         if asked_for("pictures") {
             return pictures::run().await;
         }
+        if asked_for("schedules") {
+            return schedules::run().await;
+        }
         if asked_for("billz1") {
             return whole_job::billz1().await;
         }
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
         rows.extend(whole_job::run(true).await);
         rows.extend(whole_job::billz1().await);
         rows.extend(pictures::run().await);
+        rows.extend(schedules::run().await);
         rows
     });
     let mut table = comfy_table::Table::new();

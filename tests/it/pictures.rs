@@ -556,3 +556,47 @@ async fn pictures_that_are_given_up_hold_nothing_back_for_ever() {
     let run = shop.stage.sync(&connection, &stream, "full").await;
     assert_eq!((&run["state"], endings(&shop.shown(product))), (&json!("partial"), vec!["gif"]), "{run}");
 }
+
+/// A worker with one place is at the pictures of a first import when another seller's run comes: prices and stock go first, and the
+/// pictures go on by themselves, in a run of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_make_room_for_prices_of_others_and_go_on_by_themselves() {
+    const GOODS: usize = 80;
+    let shop = Shop::spawned(Spawn::default().with("TRADESYNC_RUNS_PER_WORKER", "1")).await;
+    for number in 0..GOODS {
+        shop.good(&[&format!("slow-{number}.jpg?ms=600")]);
+    }
+    let (connection, stream) = shop.stage.simple(Shop::settings(json!({}))).await;
+    let first = shop.stage.start(&connection, &stream, "full").await;
+    let limit = std::time::Instant::now() + Duration::from_secs(30);
+    while shop.asked().is_empty() {
+        assert!(std::time::Instant::now() < limit);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let at_work = shop.stage.rest.get(&format!("/sync/runs/{first}")).await.ok(200);
+    assert_eq!((&at_work["state"], &at_work["phase"]), (&json!("running"), &json!("pictures")), "{at_work}");
+    let (other, of_other) = shop.stage.seller(json!({})).await;
+    let prices = shop.stage.sync(&other, &of_other, "full").await;
+    assert_eq!(prices["counts"]["created"], json!(GOODS), "{prices}");
+    let left = shop.stage.rest.get(&format!("/sync/runs/{first}")).await.ok(200);
+    assert_eq!(left["state"], "succeeded", "{left}");
+    assert!(left["pictures"]["waiting"].as_u64() > Some(0), "{left}");
+
+    let with_picture = "SELECT COUNT(*) AS number FROM oc_product WHERE image LIKE 'catalog/billz/%'";
+    while shop.stage.database.number(with_picture) < i64::try_from(GOODS).unwrap() || shop.stage.live_runs() > 0 {
+        assert!(std::time::Instant::now() < limit, "{} have a picture", shop.stage.database.number(with_picture));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let runs = shop.stage.rest.all(&format!("/sync/runs?connection={connection}")).await;
+    let last = &runs[0];
+    assert_eq!(
+        (&last["trigger"], &last["state"], &last["pictures"]["waiting"]),
+        (&json!("pictures"), &json!("succeeded"), &json!(0)),
+        "{last}"
+    );
+    assert_eq!(last["counts"]["created"], 0);
+    assert!(shop.asked().values().all(|times| *times == 1), "each picture was fetched once");
+    // What only shows pictures is no run of the stream's own: cursor, clock and last run are the first one's.
+    let seen = shop.stage.stream(&connection, &stream).await;
+    assert_eq!((&seen["last_run"], &seen["last_synced_at"]), (&json!(first), &left["started_at"]));
+}

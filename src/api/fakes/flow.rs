@@ -76,6 +76,9 @@ impl Flow for Plain {
     fn validate_stream(&self, stream: &str, _: &Value) -> Result<(), Vec<FieldError>> {
         if stream == "bad" { Err(vec![FieldError::new("/stream", "no such shop")]) } else { Ok(()) }
     }
+    fn source_system(&self, _: &Value) -> &'static str {
+        "billz2"
+    }
     fn identity(&self, opened: &Opened) -> Result<Identity> {
         let text = |name: &str| opened.settings.get(name).map(Value::to_string).unwrap_or_default();
         Ok(Identity { source: text("api"), target: text("address") })

@@ -42,10 +42,7 @@ impl Schedules for Memory {
     async fn next_runs(&self, _: &str) -> Result<Vec<(String, DateTime<Utc>)>> {
         Ok(Vec::new())
     }
-    async fn due(&self, _: u32) -> Result<Vec<Due>> {
-        unused()
-    }
-    async fn claim(&self, _: Vec<(Schedule, Tick)>) -> Result<Vec<Outcome>> {
+    async fn take_due(&self, _: u32, _: fn(Due) -> (Schedule, Tick)) -> Result<Vec<(Schedule, Tick, Outcome)>> {
         unused()
     }
 }

@@ -8,9 +8,11 @@ pub mod explain;
 pub mod link;
 pub mod lock;
 pub mod mapping;
+pub mod queue;
 pub mod retry_item;
 pub mod run;
 pub mod schedule;
+pub mod standing;
 pub mod stream;
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::brake::RunBrakeView;
+use super::{brake::RunBrakeView, queue::QueueView};
 use crate::{
     api::json::Body,
     domain::text::{Lang, reason_text},
@@ -13,7 +13,6 @@ use crate::{
         model::{FieldChange, Mode, Outcome, Phase, Reason, Run, State, Trigger},
         ports::ItemRow,
         service::sync::SyncRequest,
-        standing::StandingItem,
     },
     fault::FaultView,
 };
@@ -54,6 +53,8 @@ words! {
         Undo,
         /// The retry list.
         Retry,
+        /// A run that had no time for all of its pictures: this one goes on with them.
+        Pictures,
     }
 }
 
@@ -96,6 +97,8 @@ words! {
         Decide,
         /// Changes the target.
         Apply,
+        /// Prices and stock are done; fetches and shows pictures.
+        Pictures,
         /// Nothing left to do.
         Done,
         /// Nothing left to do, and its items are no longer kept.
@@ -255,6 +258,9 @@ pub struct RunView {
     /// Not gone on with before; set while a remote makes us wait.
     #[serde(serialize_with = "super::maybe_time")]
     pub not_before: Option<DateTime<Utc>>,
+    /// Where it stands in the queue, while it is queued and looked at by itself or in the list of runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueView>,
     /// How far it is.
     pub progress: ProgressView,
     /// Ends of its items.
@@ -312,6 +318,7 @@ impl RunView {
             started_at: run.started_at,
             finished_at: run.finished_at,
             not_before: run.not_before,
+            queue: run.passage.standing.as_ref().filter(|_| run.state == State::Queued).map(|standing| QueueView::of(standing, lang)),
             progress: ProgressView { read: run.read, total: run.total, applied: run.applied },
             counts: CountsView {
                 created: counts.created,
@@ -392,7 +399,8 @@ pub struct ItemView {
 }
 
 impl FieldChangeView {
-    fn of(change: FieldChange, lang: Lang) -> Self {
+    /// A change in a language.
+    pub fn of(change: FieldChange, lang: Lang) -> Self {
         Self {
             rule_text: reason_text(lang, &change.rule.code, &change.rule.params),
             rule: change.rule.code,
@@ -414,45 +422,6 @@ impl ItemView {
             outcome: row.outcome.into(),
             reason: ReasonView { text: text(&row.body.reason), code: row.body.reason.code },
             changes: row.body.fields.into_iter().map(|change| FieldChangeView::of(change, lang)).collect(),
-        }
-    }
-}
-
-/// An item that stands: left alone, or held for an answer, by run after run.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StandingItem)]
-pub struct StandingView {
-    /// The source's id.
-    pub key: String,
-    /// A name for people.
-    pub name: String,
-    /// The target's id, if it has one.
-    pub target: Option<String>,
-    /// Skipped or held.
-    pub outcome: OutcomeView,
-    /// Why.
-    pub reason: ReasonView,
-    /// Fields that were shown with it.
-    pub changes: Vec<FieldChangeView>,
-    /// The run that said so first.
-    pub run: String,
-    /// Since when.
-    #[serde(serialize_with = "super::time")]
-    pub since: DateTime<Utc>,
-}
-
-impl StandingView {
-    /// An item in a language.
-    pub fn of(item: StandingItem, lang: Lang) -> Self {
-        Self {
-            key: item.source,
-            name: item.name,
-            target: item.target,
-            outcome: item.outcome.into(),
-            reason: ReasonView { text: reason_text(lang, &item.reason.code, &item.reason.params), code: item.reason.code },
-            changes: item.fields.into_iter().map(|change| FieldChangeView::of(change, lang)).collect(),
-            run: item.run,
-            since: item.since,
         }
     }
 }

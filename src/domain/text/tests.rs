@@ -112,6 +112,11 @@ const CODES: &[(&str, &[&str])] = &[
     ("retry_waits", &["at", "attempts"]),
     ("retry_dismissed", &[]),
     ("standing_ended", &[]),
+    ("queue_moment", &[]),
+    ("queue_connection", &[]),
+    ("queue_connection_full", &[]),
+    ("queue_system_full", &[]),
+    ("queue_place", &[]),
 ];
 
 fn source(lang: Lang) -> String {

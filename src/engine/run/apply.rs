@@ -21,7 +21,7 @@ impl Execution {
         let fence = self.hold.fence();
         let mut counts;
         let mut changed = false;
-        if self.run.attempts > 1 {
+        if self.resumed {
             let last = self.ports.changes.last_created(&self.run.id, BATCH).await?;
             target.recorded_earlier(&last).await?;
         }
@@ -46,7 +46,7 @@ impl Execution {
             target.recorded().await?;
         }
         // An interrupted run may have written before it came here.
-        if let Err(fault) = target.finish(changed || self.run.attempts > 1).await {
+        if let Err(fault) = target.finish(changed || self.resumed).await {
             tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");
         }
         Ok(counts)
@@ -63,10 +63,9 @@ impl Execution {
         batch: Vec<Change>,
         again: bool,
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
-        let at_once = self.run.attempts <= 1;
         let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
         let links = self.ports.links.holding(&self.connection.link_space, &sources).await?;
-        if at_once {
+        if !self.resumed {
             let relinked = |change: &Change| {
                 let link = links.get(&change.body.source);
                 match change.body.link_origin.as_deref() {

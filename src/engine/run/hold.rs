@@ -4,7 +4,10 @@
 //! cancelled and everything that waits on it wakes at once; [`Hold::reason`] says why.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +19,12 @@ use crate::{
     fault::{Code, Fault},
 };
 
+/// How long a run waits with its place for a lease that another run holds. Too low: back and forth where a moment would do; too
+/// high: places stand idle.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// No factor of a test makes it shorter.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Leases and stop reasons of one run.
 pub struct Hold {
     run: String,
@@ -25,6 +34,7 @@ pub struct Hold {
     runs: Arc<dyn Runs>,
     leases: Arc<dyn Leases>,
     stopped: CancellationToken,
+    crowded: Arc<AtomicBool>,
     state: Mutex<Held>,
 }
 
@@ -36,8 +46,17 @@ struct Held {
 
 impl Hold {
     /// Begins to hold a claimed run. Start [`Hold::beat`] beside it.
-    pub fn new(run: &str, fence: u64, holder: &str, lease: Duration, runs: Arc<dyn Runs>, leases: Arc<dyn Leases>) -> Arc<Self> {
+    pub fn new(
+        run: &str,
+        fence: u64,
+        holder: &str,
+        lease: Duration,
+        runs: Arc<dyn Runs>,
+        leases: Arc<dyn Leases>,
+        crowded: Arc<AtomicBool>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            crowded,
             run: run.to_owned(),
             fence,
             // Two runs of one worker are two holders: they must wait for each other like strangers.
@@ -92,16 +111,35 @@ impl Hold {
         }
     }
 
-    /// Takes a further lease, waiting for its present holder; kept by the heartbeat until [`Hold::release`].
+    /// Takes a further lease; kept by the heartbeat until [`Hold::release`]. `Yielded` when another run keeps it for more than a moment:
+    /// the place is worth more to others, and the queue knows when the lease is free.
     pub async fn take(&self, key: &str) -> Result<(), Fault> {
+        let patience = clock::scaled(PATIENCE).max(SHORTEST_PATIENCE);
+        if self.take_within(key, patience, || true).await? {
+            return Ok(());
+        }
+        Err(Fault::new(Code::Yielded, "another run of this connection or shop is at work; this one goes on after it"))
+    }
+
+    /// The same, waiting for so long and as long as `worth` says so; whether it was had.
+    pub async fn take_within(&self, key: &str, patience: Duration, worth: impl Fn() -> bool + Send) -> Result<bool, Fault> {
+        let until = Instant::now() + patience;
         loop {
             self.go_on()?;
             if let Some(fence) = self.leases.acquire(key, &self.holder, self.lease).await? {
                 self.state().leases.push((key.to_owned(), fence));
-                return Ok(());
+                return Ok(true);
+            }
+            if Instant::now() >= until || !worth() {
+                return Ok(false);
             }
             self.wait(Duration::from_millis(100)).await?;
         }
+    }
+
+    /// Whether other runs wait for a place of this worker: what is not urgent makes room.
+    pub fn crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
     }
 
     /// Gives a lease back early.

@@ -33,6 +33,7 @@ use super::{
     pictures::Pictures,
     plans::Plans,
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
+    queue::watch::Bell,
     reaction::{Reaction, react},
     secrets::Sealer,
     standing::StandingItems,
@@ -72,6 +73,8 @@ pub struct Ports {
     pub inbox: Arc<dyn Inbox>,
     /// Locks.
     pub locks: Arc<dyn Locks>,
+    /// Wakes the worker.
+    pub bell: Arc<Bell>,
 }
 
 /// One run in a worker's hands.
@@ -84,6 +87,10 @@ pub struct Execution {
     pub(super) hold: Arc<Hold>,
     /// Items that an earlier part of an approved run has told the metrics of.
     told: Counts,
+    /// Whether an earlier taking had begun to apply: what it came to is not known for sure.
+    resumed: bool,
+    /// Whether it had no time for all pictures.
+    pictures_left: bool,
 }
 
 /// How the applied part ended.
@@ -96,6 +103,7 @@ struct Worked {
 enum Ended {
     Worked(Worked),
     Undone(Counts),
+    Shown(Counts),
 }
 
 impl Execution {
@@ -111,7 +119,8 @@ impl Execution {
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
         let opened = Opened::of(&connection, settings, sealer)?;
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
-        Ok(Self { ports, flow, connection, opened, run, hold, told })
+        let resumed = run.phase == Phase::Apply;
+        Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })
     }
 
     /// Runs it to its end and writes that end down.
@@ -119,16 +128,21 @@ impl Execution {
         let began = Instant::now();
         let worked = match self.run.undo_of.clone() {
             Some(run) => self.undo(&run).await.map(Ended::Undone),
+            None if self.run.trigger == Trigger::Pictures => self.go_on_with_pictures().await.map(Ended::Shown),
             None => self.work().await.map(Ended::Worked),
         };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
             Ok(Ended::Worked(worked)) => self.succeed(worked).await,
             Ok(Ended::Undone(counts)) => self.undone(counts).await,
+            Ok(Ended::Shown(counts)) => self.shown(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,
         };
         match outcome {
-            Ok(Some(state)) => self.report(state, began.elapsed()).await,
+            Ok(Some(state)) => {
+                self.leave_pictures().await;
+                self.report(state, began.elapsed()).await;
+            }
             Ok(None) => {}
             Err(fault) => unwritten(&self.run, &fault),
         }
@@ -194,6 +208,11 @@ impl Execution {
             let mut observer = self.flow.observer(&self.opened).await?;
             let rules = self.rules(&mut *observer, &summary).await?;
             let counts = self.decide(&mut *observer, &*rules, engine).await?;
+            return Ok(Worked { counts, summary });
+        }
+        if self.run.phase == Phase::Pictures {
+            // Taken up again after its prices and stock were done.
+            let counts = self.pictures().await?;
             return Ok(Worked { counts, summary });
         }
         let lease = self.target_lease();
@@ -288,14 +307,19 @@ impl Execution {
 
 /// Does to a run what the table says of the fault that ended it; its final state, if it has one now.
 pub async fn end_by(ports: &Ports, run: &Run, fence: u64, fault: &Fault) -> Result<Option<State>, Fault> {
-    match react(fault, run.attempts, run.phase) {
+    match react(fault, run.passage.setbacks, run.phase) {
         Reaction::Abandon => {
             tracing::warn!(run.id = %run.id, error = %fault, "run left to another worker");
             Ok(None)
         }
         Reaction::Requeue(not_before) => {
             tracing::info!(run.id = %run.id, error = %fault, "run put back into the queue");
-            ports.runs.requeue(&run.id, fence, not_before).await?;
+            ports.runs.requeue(&run.id, fence, not_before, false).await?;
+            Ok(None)
+        }
+        Reaction::Setback(not_before) => {
+            tracing::info!(run.id = %run.id, error = %fault, setbacks = run.passage.setbacks + 1, "run put back into the queue: something did not answer");
+            ports.runs.requeue(&run.id, fence, Some(not_before), true).await?;
             Ok(None)
         }
         Reaction::Cancel => {

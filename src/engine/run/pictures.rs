@@ -1,22 +1,28 @@
 //! After the batches: pictures are fetched, stored and shown, for a while. What is left over waits for the next run.
 //!
+//! Nobody waits for pictures, so they make room for prices and stock: on a worker whose places are all taken a run leaves them early,
+//! and what it had no time for is a run of its own, last in the queue.
+//!
 //! The target is held only while rows are written, so other streams of the connection synchronise meanwhile. One run at a time does
 //! this for a link space; its wishes belong to the space, so it also does what other runs left.
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream};
 
-use super::Execution;
+use super::{Execution, hold::Hold};
 use crate::{
     domain::clock,
     engine::{
         brakes::{self, Limits, Reading},
-        model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Reason},
+        model::{Applied, ChangeState, Counts, FieldChange, NewChange, Op, Outcome, Phase, Reason, State, Trigger},
         pictures::{FIELD, Fetched, Gallery, Intent, Known, Rest, Settled, Show, Tally, Wish},
+        ports::Finish,
+        queue::{pictures_lease, target_lease},
     },
     fault::{Fault, failpoint},
 };
@@ -29,6 +35,23 @@ const WISHES: u32 = 200;
 const AT_ONCE: usize = 16;
 /// Fetched pictures that are recorded by one statement, if as many have come.
 const RECORDED_TOGETHER: usize = 32;
+
+/// On a worker whose places are all taken, a run works on pictures at least so long, so that they come on a busy service too.
+const LEAST: Duration = Duration::from_secs(5);
+
+/// How long a run goes on with pictures.
+struct Until {
+    least: Instant,
+    most: Instant,
+    hold: Arc<Hold>,
+}
+
+impl Until {
+    fn is_over(&self) -> bool {
+        let now = Instant::now();
+        now >= self.most || (now >= self.least && self.hold.crowded())
+    }
+}
 
 /// What came of one address in this run.
 enum Came {
@@ -50,20 +73,34 @@ impl Execution {
             return Ok(self.run.counts);
         }
         let began = Instant::now();
-        let lease = format!("pictures:{space}");
-        self.hold.take(&lease).await?;
-        let until = Instant::now() + BUDGET;
+        if self.run.phase != Phase::Pictures {
+            self.ports.runs.showing(&self.run.id, self.hold.fence()).await?;
+            self.run.phase = Phase::Pictures;
+        }
+        let lease = pictures_lease(&space);
+        if !self.hold.take_within(&lease, BUDGET, || !self.hold.crowded()).await? {
+            self.pictures_left = true;
+            return Ok(self.run.counts);
+        }
+        let until = Until { least: Instant::now() + clock::scaled(LEAST), most: Instant::now() + BUDGET, hold: self.hold.clone() };
         let mut after: Option<String> = None;
         let limits = self.picture_limits().await?;
-        while Instant::now() < until {
+        loop {
             self.hold.go_on()?;
+            if until.is_over() {
+                self.pictures_left = true;
+                break;
+            }
             let wishes = self.ports.pictures.due(&space, only.as_deref(), after.as_deref(), WISHES).await?;
             let Some(last) = wishes.last() else { break };
             after = Some(last.source.clone());
             let wishes = self.open_wishes(wishes).await?;
             let mut tally = Tally::default();
-            let came = self.fetch(&*gallery, &wishes, until, only.is_some(), &mut tally).await?;
-            self.show(&*gallery, wishes, &came, tally, limits.as_ref()).await?;
+            let came = self.fetch(&*gallery, &wishes, &until, only.is_some(), &mut tally).await?;
+            if !self.show(&*gallery, wishes, &came, tally, limits.as_ref(), &until).await? {
+                self.pictures_left = true;
+                break;
+            }
         }
         self.hold.release(&lease).await?;
         let pictures = self.run.counts.pictures;
@@ -77,7 +114,7 @@ impl Execution {
         &self,
         gallery: &dyn Gallery,
         wishes: &[Wish],
-        until: Instant,
+        until: &Until,
         asked: bool,
         tally: &mut Tally,
     ) -> Result<HashMap<String, Came>, Fault> {
@@ -116,7 +153,7 @@ impl Execution {
         gallery: &dyn Gallery,
         address: String,
         known: Known,
-        until: Instant,
+        until: &Until,
         asked: bool,
         stop: &tokio_util::sync::CancellationToken,
     ) -> Result<(String, Came, Option<Fetched>), Fault> {
@@ -132,7 +169,7 @@ impl Execution {
             let what = standing.map_or(Came::Failed { reason, now: false, again }, |stored| Came::Here(stored.path));
             return Ok((address, what, None));
         }
-        if Instant::now() >= until {
+        if until.is_over() {
             return Ok((address, Came::NoTime, None));
         }
         let fetched = gallery.fetch(&address, standing.as_ref(), stop).await?;
@@ -146,8 +183,8 @@ impl Execution {
         Ok((address, what, Some(fetched)))
     }
 
-    /// Writes what came to the targets, and down what is left. Where too many pictures fail, none takes the place of others while one of its
-    /// item still fails: that waits for a person, or for the pictures.
+    /// Writes what came to the targets, and down what is left; `false` when the target was not to be had before the time was over. Where too
+    /// many pictures fail, none takes the place of others while one of its item still fails: that waits for a person, or for the pictures.
     async fn show(
         &mut self,
         gallery: &dyn Gallery,
@@ -155,7 +192,8 @@ impl Execution {
         came: &HashMap<String, Came>,
         mut tally: Tally,
         limits: Option<&Limits>,
-    ) -> Result<(), Fault> {
+        until: &Until,
+    ) -> Result<bool, Fault> {
         let so_far = self.run.counts.pictures;
         let so_far = Tally { fetched: so_far.fetched + tally.fetched, failed: so_far.failed + tally.failed, ..so_far };
         let tripped = limits.and_then(|limits| brakes::pictures(limits, so_far)).filter(|reading| reading.tripped);
@@ -164,7 +202,7 @@ impl Execution {
         let wishes: Vec<Wish> =
             wishes.into_iter().filter(|wish| !wish.addresses.iter().any(|address| matches!(of(address), Came::NoTime))).collect();
         let comes_later = |address: &String| matches!(of(address), Came::Failed { again: true, .. });
-        let (mut shows, mut report) = (Vec::new(), Vec::new());
+        let (mut shows, mut report, mut postponed) = (Vec::new(), Vec::new(), BTreeSet::new());
         for wish in &wishes {
             let mut paths: Vec<String> = Vec::new();
             for address in &wish.addresses {
@@ -180,14 +218,20 @@ impl Execution {
             let loses = !paths.is_empty() && wish.ours.iter().any(|path| !paths.contains(path));
             let waits = tripped.as_ref().filter(|_| loses && wish.addresses.iter().any(comes_later));
             if let Some(reading) = waits {
-                report.push(self.held(wish, reading));
+                // Who only goes on with pictures asks nobody: the connection's next run meets them, and its plan can be approved.
+                match self.run.trigger {
+                    Trigger::Pictures => drop(postponed.insert(wish.source.clone())),
+                    _ => report.push(self.held(wish, reading)),
+                }
                 paths.clear();
             }
             shows.push(Show { target: wish.target.clone(), witness: wish.witness.clone(), paths, ours });
         }
         let shown: Vec<String> = shows.iter().filter(|show| !show.paths.is_empty()).map(|show| show.target.clone()).collect();
         let lease = self.target_lease();
-        self.hold.take(&lease).await?;
+        if !self.hold.take_within(&lease, BUDGET, || !until.is_over()).await? {
+            return Ok(false);
+        }
         let stands = gallery.standing(&shown).await?;
         let some = wishes.iter().zip(&shows).filter(|(_, show)| !show.paths.is_empty());
         let intents: Vec<Intent> = some
@@ -198,7 +242,7 @@ impl Execution {
         failpoint::hit("pictures-shown");
         let mut stands = gallery.standing(&shown).await?;
         let mut ends = Vec::new();
-        for ((wish, show), answer) in wishes.iter().zip(shows).zip(answers) {
+        for ((wish, show), answer) in wishes.iter().zip(shows).zip(answers).filter(|((wish, _), _)| !postponed.contains(&wish.source)) {
             let failed: Vec<String> = wish.addresses.iter().filter(|address| matches!(of(address), Came::Failed { .. })).cloned().collect();
             let stands = stands.remove(&show.target);
             let (rest, ours) = match answer {
@@ -216,7 +260,38 @@ impl Execution {
             ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, stands, rest });
         }
         self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
-        self.hold.release(&lease).await
+        self.hold.release(&lease).await?;
+        Ok(true)
+    }
+
+    /// A run that only goes on with the pictures which another had no time for.
+    pub(super) async fn go_on_with_pictures(&mut self) -> Result<Counts, Fault> {
+        self.hold.go_on()?;
+        self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, None).await?;
+        self.pictures().await
+    }
+
+    /// Ends such a run: cursor and clock of the stream are not its own.
+    pub(super) async fn shown(&self, counts: Counts) -> Result<Option<State>, Fault> {
+        let state = if counts.failed > 0 { State::Partial } else { State::Succeeded };
+        let finish =
+            Finish { state, error: None, cursor: None, synced: false, whole_read_at: None, full_every_seconds: None, approvable_for: None };
+        self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
+        tracing::info!(run.id = %self.run.id, connection.id = %self.connection.id, state = ?state, pictures = ?counts.pictures, "run ended");
+        Ok(Some(state))
+    }
+
+    /// Has what was not reached gone on with. If that cannot be written, the next run of the connection does it.
+    pub(super) async fn leave_pictures(&self) {
+        if !self.pictures_left {
+            return;
+        }
+        match self.ports.runs.show_rest(&self.run.id).await {
+            Ok(queued) => tracing::debug!(run.id = %self.run.id, queued, "pictures are left for later"),
+            Err(fault) => {
+                tracing::warn!(run.id = %self.run.id, error = %fault, "pictures that are left wait for the connection's next run")
+            }
+        }
     }
 
     /// One line for an item whose pictures wait, though some of them are here. Once it is approved, they are wished for anew.
@@ -238,7 +313,7 @@ impl Execution {
     /// Who holds it writes into the target. By link space, not by connection: two connections of one seller on one shop would make
     /// the same goods twice.
     pub(super) fn target_lease(&self) -> String {
-        format!("target:{}", self.connection.link_space)
+        target_lease(&self.connection.link_space)
     }
 }
 

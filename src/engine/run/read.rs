@@ -13,6 +13,7 @@ use crate::{
         flow::{EngineSettings, Page, PageSink, ReadEnd},
         model::{Mode, ReadSummary, Stream, Values},
         ports::{PastRead, Stored},
+        queue::read_lease,
     },
     fault::{Code, Fault, FaultView, failpoint},
 };
@@ -23,7 +24,7 @@ const PASSES: u32 = 2;
 impl Execution {
     /// Reads, or finds that another stream of the connection has read just now.
     pub(super) async fn read(&mut self, stream: &Stream, engine: EngineSettings) -> Result<ReadSummary, Fault> {
-        let lease = format!("read:{}", self.connection.id);
+        let lease = read_lease(&self.connection.id);
         self.hold.take(&lease).await?;
         let since = if full_every::is_due(self.run.mode, engine, stream, clock::now()) { None } else { stream.cursor };
         let within = clock::scaled(engine.read_reuse);

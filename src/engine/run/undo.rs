@@ -28,7 +28,7 @@ impl Execution {
         let stream = self.ports.connections.stream(&self.run.connection, &self.run.stream).await?;
         let cursor = stream.and_then(|stream| stream.cursor);
         self.ports.runs.begin(&self.run.id, self.hold.fence(), &self.opened.settings, cursor).await?;
-        self.hold.take(&format!("target:{}", self.connection.link_space)).await?;
+        self.hold.take(&self.target_lease()).await?;
         let mut target = self.flow.target(&self.opened).await?;
         if self.run.phase == Phase::Apply {
             self.run.counts = self.ports.runs.get(&self.run.id).await?.map_or(self.run.counts, |run| run.counts);
@@ -113,7 +113,7 @@ impl Execution {
             failpoint::hit("after-record");
             target.recorded().await?;
         }
-        if let Err(fault) = target.finish(changed || self.run.attempts > 1).await {
+        if let Err(fault) = target.finish(changed || self.resumed).await {
             tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");
         }
         Ok(counts)

@@ -156,8 +156,8 @@ pub trait Schedules: Send + Sync {
     async fn skips(&self, id: &str, page: PageRequest) -> Result<Listing<Skip>, Fault>;
     /// When each stream of a connection runs next by a schedule: (stream, time).
     async fn next_runs(&self, connection: &str) -> Result<Vec<(String, DateTime<Utc>)>, Fault>;
-    /// Schedules that are due by the database's clock, longest waiting first.
-    async fn due(&self, limit: u32) -> Result<Vec<Due>, Fault>;
-    /// Claims ticks, each by compare-and-set on its due time, and queues their runs; one outcome per tick, in the same order.
-    async fn claim(&self, ticks: Vec<(Schedule, tick::Tick)>) -> Result<Vec<Outcome>, Fault>;
+    /// Takes schedules that are due by the database's clock, longest waiting first: `decide` says what is to be done, each tick is claimed
+    /// by compare-and-set on its due time, and its run is queued. One process at a time does this, so that copies do not wait for each
+    /// other's rows.
+    async fn take_due(&self, limit: u32, decide: fn(Due) -> (Schedule, tick::Tick)) -> Result<Vec<(Schedule, tick::Tick, Outcome)>, Fault>;
 }

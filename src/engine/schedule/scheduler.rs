@@ -6,28 +6,29 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{Due, Outcome, Schedule, Schedules, rule::Rule, tick};
-use crate::{domain::clock, fault::Fault, telemetry::metrics};
+use crate::{domain::clock, engine::queue::watch::Bell, fault::Fault, telemetry::metrics};
 
-/// How often due schedules are looked for. Too low: queries at rest; too high: runs start late.
-const POLL: Duration = Duration::from_secs(1);
-/// Schedules claimed in one transaction. Too low: a commit for each when a thousand are due in one second; too high: copies wait for
-/// each other's locks.
-const BATCH: u32 = 50;
+/// Due schedules are looked for when the bell rings ([`crate::engine::queue::watch`]) and, whatever becomes of that, so often.
+const POLL: Duration = Duration::from_secs(30);
+/// Schedules claimed in one transaction. Too low: a commit for each when a thousand are due in one second; too high: whoever edits one
+/// of them waits.
+const BATCH: u32 = 25;
 
 /// The scheduler of this process.
 pub struct Scheduler {
     schedules: Arc<dyn Schedules>,
+    bell: Arc<Bell>,
 }
 
 impl Scheduler {
     /// Over a store.
-    pub fn new(schedules: Arc<dyn Schedules>) -> Self {
-        Self { schedules }
+    pub fn new(schedules: Arc<dyn Schedules>, bell: Arc<Bell>) -> Self {
+        Self { schedules, bell }
     }
 
     /// Looks until `stop`. A failure is logged and the next look comes at its time: a schedule never stops silently.
     pub async fn run(self, stop: CancellationToken) {
-        let poll = clock::scaled(POLL).max(Duration::from_millis(100));
+        let poll = clock::scaled(POLL).max(Duration::from_millis(500));
         let mut failing = false;
         while !stop.is_cancelled() {
             let full = match self.look().await {
@@ -49,6 +50,7 @@ impl Scheduler {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
+                () = self.bell.schedules.notified() => {}
                 () = tokio::time::sleep(poll) => {}
             }
         }
@@ -56,19 +58,12 @@ impl Scheduler {
 
     /// Claims what is due, up to one batch; how many schedules were due.
     pub async fn look(&self) -> Result<usize, Fault> {
-        let due = self.schedules.due(BATCH).await?;
-        if due.is_empty() {
-            metrics::schedule_lag(Duration::ZERO);
-            return Ok(0);
-        }
-        let count = due.len();
-        let ticks: Vec<(Schedule, tick::Tick)> = due.into_iter().map(decide).collect();
-        metrics::schedule_lag(ticks.iter().filter_map(|(schedule, tick)| lag(schedule, tick)).max().unwrap_or_default());
-        let outcomes = self.schedules.claim(ticks.clone()).await?;
-        for ((schedule, tick), outcome) in ticks.iter().zip(&outcomes) {
+        let taken = self.schedules.take_due(BATCH, decide).await?;
+        metrics::schedule_lag(taken.iter().filter_map(|(schedule, tick, _)| lag(schedule, tick)).max().unwrap_or_default());
+        for (schedule, tick, outcome) in &taken {
             tell(schedule, tick, outcome);
         }
-        Ok(count)
+        Ok(taken.len())
     }
 }
 

@@ -91,6 +91,7 @@ impl Service {
             name: new.name.trim().to_owned(),
             owner,
             enabled: new.enabled,
+            source_system: flow.source_system(&new.settings).to_owned(),
             settings: merge::merge(&json!({}), &new.settings),
             secrets,
             link_space: String::new(),
@@ -158,6 +159,7 @@ impl Service {
         };
         after.secrets = merge::merge_secrets(&self.sealer, &before.id, flow.secret_names(), &stored, said, &mut errors)?;
         self.check_settings(flow, &after, errors)?;
+        flow.source_system(&after.settings).clone_into(&mut after.source_system);
         after.link_space = self.space(flow, &after)?;
         if after.link_space != before.link_space && !self.sets_links_aside(flow, before, &after).await? {
             let linked = self.links.linked(&before.link_space).await?;

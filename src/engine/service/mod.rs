@@ -5,7 +5,7 @@
 //! - [`connections`]: make, change, delete, check, discover; the link space
 //! - [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`]: what stands under a connection
 //! - [`schedules`]: when streams run by themselves
-//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`undo`]; [`explain`]
+//! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`follow`] one as it goes; [`undo`]; [`explain`]
 //! - [`alerts`]: who is told of what
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
@@ -14,6 +14,7 @@ pub mod alerts;
 pub mod brakes;
 pub mod connections;
 pub mod explain;
+pub mod follow;
 pub mod links;
 pub mod locks;
 pub mod mappings;
@@ -39,6 +40,7 @@ use super::{
     ports::{
         ApiKey, ApiKeys, Changes, ConnectionFilter, Connections, Idempotent, Links, Listing, PageRequest, Ready, Records, Retries, Runs,
     },
+    queue::Caps,
     schedule::Schedules,
     secrets::{self, Sealer},
     standing::StandingItems,
@@ -98,6 +100,8 @@ pub struct Service {
     pub sealer: Arc<Sealer>,
     /// `TRADESYNC_ADMIN_KEY`.
     pub admin_key: Option<SecretString>,
+    /// What may be at work at once: who looks at a queued run is told what it waits for.
+    pub caps: Caps,
 }
 
 /// What a caller may see. Empty filters see everything.

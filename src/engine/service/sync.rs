@@ -3,7 +3,7 @@
 use super::{MAX_KEY_CHARS, Scope, Service, is_flow_name, is_key, no_items, no_such};
 use crate::{
     engine::{
-        model::{Mode, NewRun, Run, Trigger},
+        model::{Mode, NewRun, Run, State, Trigger},
         ports::{Acted, Idempotency, ItemFilter, ItemRow, Listing, PageRequest, RenderBox, RunFilter},
     },
     fault::{Code, Fault, FieldError, Result},
@@ -90,7 +90,21 @@ impl Service {
             None => scope.flows.clone(),
         };
         filter.owner = filter.owner.or_else(|| scope.owner.clone());
-        self.runs.list(filter, page).await
+        let mut listing = self.runs.list(filter, page).await?;
+        if listing.items.iter().any(|run| run.state == State::Queued) {
+            listing.items = self.runs.stand(listing.items, self.caps).await?;
+        }
+        Ok(listing)
+    }
+
+    /// A visible run; a queued one with where it stands in the queue.
+    pub async fn run_in_queue(&self, scope: &Scope, id: &str) -> Result<Run> {
+        let run = self.run(scope, id).await?;
+        if run.state != State::Queued {
+            return Ok(run);
+        }
+        let stood = self.runs.stand(vec![run.clone()], self.caps).await?;
+        Ok(stood.into_iter().next().unwrap_or(run))
     }
 
     /// A visible run.

@@ -264,6 +264,13 @@ impl Flow for BillzOpencartFlow {
         (api(before), api(after)) == (Some(Api::Billz1), Some(Api::Billz2))
     }
 
+    fn source_system(&self, settings: &Value) -> &'static str {
+        match Settings::read(settings).map(|settings| settings.api) {
+            Ok(Api::Billz1) => billz1::SYSTEM,
+            Ok(Api::Billz2) | Err(_) => billz2::SYSTEM,
+        }
+    }
+
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
         let address = base_url(&settings)?;

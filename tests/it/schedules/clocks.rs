@@ -18,7 +18,7 @@ async fn look_at(stage: &Stage, time: &str) -> usize {
     let session = vec![format!("SET SESSION timestamp = {}.{:06}", at.timestamp(), at.timestamp_subsec_micros())];
     let store = Arc::new(Store::open_with(stage.database.url.clone(), 2, &session).unwrap());
     assert_eq!(store.now().await.unwrap(), at, "the database takes it for now");
-    Scheduler::new(store).look().await.unwrap()
+    Scheduler::new(store.clone(), store.bell()).look().await.unwrap()
 }
 
 /// Due times that were run, and those that were skipped with their number, in order.

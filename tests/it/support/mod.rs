@@ -2,6 +2,7 @@
 
 mod browser;
 pub mod database;
+mod events;
 mod history;
 mod process;
 mod program;
@@ -20,6 +21,7 @@ use tradesync::{
 
 pub use browser::Browser;
 pub use database::Database;
+pub use events::{Event, Events};
 pub use history::assert_done;
 pub use process::{Process, Spawn};
 pub use program::{command, key, program};

@@ -2,20 +2,31 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::{JoinHandle, JoinSet},
 };
 
 pub struct Proxy {
     pub port: u16,
-    statements: Arc<Mutex<Vec<String>>>,
-    longest: Arc<AtomicUsize>,
+    to: u16,
+    heard: Arc<Heard>,
+    breaks: Arc<Notify>,
     task: JoinHandle<()>,
+}
+
+/// What clients have said.
+#[derive(Default)]
+struct Heard {
+    statements: Mutex<Vec<String>>,
+    /// Whether statements are no longer kept.
+    deaf: AtomicBool,
+    longest: AtomicUsize,
 }
 
 impl Proxy {
@@ -23,36 +34,30 @@ impl Proxy {
     pub async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let statements = Arc::new(Mutex::new(Vec::new()));
-        let longest = Arc::new(AtomicUsize::new(0));
-        let (kept, most) = (statements.clone(), longest.clone());
-        let task = tokio::spawn(async move {
-            let mut lines = JoinSet::new();
-            while let Ok((near, _)) = listener.accept().await {
-                let (kept, most) = (kept.clone(), most.clone());
-                lines.spawn(async move {
-                    if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
-                        let (mut from_near, mut to_near) = near.into_split();
-                        let (mut from_far, mut to_far) = far.into_split();
-                        tokio::select! {
-                            _ = copy(&mut from_far, &mut to_near) => {}
-                            () = hand_through(&mut from_near, &mut to_far, &kept, &most) => {}
-                        }
-                    }
-                });
-            }
-        });
-        Self { port, statements, longest, task }
+        let (heard, breaks) = (Arc::default(), Arc::new(Notify::new()));
+        let task = serve(listener, to, &heard, &breaks);
+        Self { port, to, heard, breaks, task }
     }
 
     /// Length of the longest packet that a client has sent, in bytes: what the server compares with its `max_allowed_packet`.
     pub fn longest_packet(&self) -> usize {
-        self.longest.load(Ordering::SeqCst)
+        self.heard.longest.load(Ordering::SeqCst)
     }
 
     /// Every statement that was asked or prepared so far.
     pub fn statements(&self) -> Vec<String> {
-        self.statements.lock().unwrap().clone()
+        self.heard.statements.lock().unwrap().clone()
+    }
+
+    /// Keeps no statements from now on.
+    pub fn forget(&self) {
+        self.heard.deaf.store(true, Ordering::Relaxed);
+        self.heard.statements.lock().unwrap().clear();
+    }
+
+    /// Breaks all connections; new ones are taken.
+    pub fn break_all(&self) {
+        self.breaks.notify_waiters();
     }
 
     /// Breaks all connections and takes no new ones.
@@ -60,15 +65,38 @@ impl Proxy {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
+
+    /// Takes connections again, at the same port.
+    pub async fn open_again(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.task = serve(listener, self.to, &self.heard, &self.breaks);
+    }
+}
+
+fn serve(listener: TcpListener, to: u16, heard: &Arc<Heard>, breaks: &Arc<Notify>) -> JoinHandle<()> {
+    let (heard, breaks) = (heard.clone(), breaks.clone());
+    tokio::spawn(async move {
+        let mut lines = JoinSet::new();
+        while let Ok((near, _)) = listener.accept().await {
+            let (heard, breaks) = (heard.clone(), breaks.clone());
+            lines.spawn(async move {
+                if let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await {
+                    let (mut from_near, mut to_near) = near.into_split();
+                    let (mut from_far, mut to_far) = far.into_split();
+                    tokio::select! {
+                        () = breaks.notified() => {}
+                        _ = copy(&mut from_far, &mut to_near) => {}
+                        () = hand_through(&mut from_near, &mut to_far, &heard) => {}
+                    }
+                }
+            });
+            while lines.try_join_next().is_some() {}
+        }
+    })
 }
 
 /// Client packets: three bytes of length, a number, and what they carry. Commands begin a new count at 0.
-async fn hand_through(
-    from: &mut (impl AsyncReadExt + Unpin),
-    to: &mut (impl AsyncWriteExt + Unpin),
-    kept: &Mutex<Vec<String>>,
-    longest: &AtomicUsize,
-) {
+async fn hand_through(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin), heard: &Heard) {
     const QUERY: u8 = 0x03;
     const PREPARE: u8 = 0x16;
     let (mut chunk, mut pending) = (vec![0; 65_536], Vec::new());
@@ -80,9 +108,9 @@ async fn hand_through(
             if pending.len() < whole {
                 break;
             }
-            longest.fetch_max(whole, Ordering::SeqCst);
-            if pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
-                kept.lock().unwrap().push(String::from_utf8_lossy(&pending[5..whole]).into_owned());
+            heard.longest.fetch_max(whole, Ordering::SeqCst);
+            if !heard.deaf.load(Ordering::Relaxed) && pending[3] == 0 && whole > 5 && matches!(pending[4], QUERY | PREPARE) {
+                heard.statements.lock().unwrap().push(String::from_utf8_lossy(&pending[5..whole]).into_owned());
             }
             pending.drain(..whole);
         }

@@ -91,6 +91,17 @@ impl Rest {
         Answer { status, headers, body, text }
     }
 
+    /// A GET whose answer is read as it comes.
+    pub async fn open(&self, path: &str, last_event: Option<String>) -> reqwest::Response {
+        // The answer may last longer than any other.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut request = http.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
+        for (name, value) in self.headers.iter().cloned().chain(last_event.map(|id| ("last-event-id".to_owned(), id))) {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
