@@ -357,7 +357,7 @@ impl Undoing<'_> {
                 ..change
             });
         }
-        let (next, memory) = (Some(self.known_next(field, &kept)), Memory::of(self.link, &field.field));
+        let (next, memory) = (Some(self.known_next(written, &kept)), Memory::of(self.link, &field.field));
         Way::Back(Box::new((change, Kept { before: kept.after.is_some().then_some(is), after: kept.before, memory, next })))
     }
 
@@ -374,13 +374,13 @@ impl Undoing<'_> {
         if !ours {
             return Way::Stands;
         }
-        let next = Some(self.known_next(field, &kept));
+        let next = Some(self.known_next(field.new.clone(), &kept));
         let change = self.reversed(field, field.new.clone(), field.old.clone());
         Way::Back(Box::new((change, Kept { before: None, after: None, memory, next })))
     }
 
     /// What the link is to know once a field went back.
-    fn known_next(&self, field: &FieldChange, kept: &Kept) -> Memory {
+    fn known_next(&self, written: Value, kept: &Kept) -> Memory {
         let undone = match self.change.body.op {
             // Who takes an undo back wants what was before it, also of what later runs leave alone.
             Op::Restore => kept.memory.undone.clone(),
