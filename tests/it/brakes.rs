@@ -69,8 +69,13 @@ async fn a_file_that_reprices_everything_waits_while_stock_goes_on() {
     let russian = stage.rest.with_header("accept-language", "ru").get(&format!("/sync/runs/{}", run["id"].as_str().unwrap())).await.ok(200);
     assert!(russian["brakes"][0]["text"].as_str().unwrap().contains("одобрите запуск"), "{russian}");
     assert_eq!(events(&stage), ["brake prices_moved 30 of 30"]);
-    let metrics = stage.rest.get("/metrics").await.text;
-    assert!(metrics.contains("tradesync_brake_trips_total{flow=\"billz-opencart\",rule=\"prices_moved\"} 1"), "{metrics}");
+    // A run tells of its brakes once its end is written.
+    let counted = "tradesync_brake_trips_total{flow=\"billz-opencart\",rule=\"prices_moved\"} 1";
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while !stage.rest.get("/metrics").await.text.contains(counted) {
+        assert!(std::time::Instant::now() < until, "{counted} is not told");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert!(!run["cursor_after"].is_null(), "what is held is stored, and so final for the cursor");
 
     let applied = settle(&stage, &run, "approve").await;
