@@ -12,7 +12,6 @@ ARGS ?=
 with_demo_server := tests/env/with-mariadb.sh demo TRADESYNC_DEMO_SERVER
 with_test_server := tests/env/with-mariadb.sh test TRADESYNC_TEST_SERVER
 with_bench_server := tests/env/with-mariadb.sh bench TRADESYNC_TEST_SERVER
-
 with_soak_server := tests/env/with-mariadb.sh soak TRADESYNC_TEST_SERVER
 
 .PHONY: help demo test checks soak bench sandbox openapi fmt lint package bridge bridge-lint bridge-test bridge-e2e clean

@@ -257,6 +257,8 @@ fn check(stage: &Stage, seed: u64) {
              UNION ALL SELECT schedule_id, first_due_at, last_due_at, due_times FROM tradesync_schedule_skips) t GROUP BY schedule_id) s WHERE told <> span"
     ));
     assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
-    let schedules = stage.database.number("SELECT COUNT(DISTINCT schedule_id) AS number FROM tradesync_schedule_runs");
-    assert_eq!(schedules, i64::try_from(SELLERS * STREAMS).unwrap(), "seed {seed}: every schedule has run");
+    let told = stage.database.number(
+        "SELECT COUNT(*) AS number FROM (SELECT schedule_id FROM tradesync_schedule_runs UNION SELECT schedule_id FROM tradesync_schedule_skips) t",
+    );
+    assert_eq!(told, i64::try_from(SELLERS * STREAMS).unwrap(), "seed {seed}: every schedule has run, or says why not");
 }
