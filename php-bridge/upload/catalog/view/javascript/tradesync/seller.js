@@ -234,6 +234,7 @@
             var box = this.box;
             var settings = {api: this.api};
             $.each(this.fields, function (i, one) { settings[one.name] = one.read(); });
+            box.tell(this.message, '', '');
             return box.call('saveSeller', {
                 seller: box.config.seller, name: $.trim(this.name.val()), enabled: this.enabled.prop('checked'), secret: this.secret.val(), username: this.username.val(),
                 settings: settings, etag: this.got.etag, once: T.once()
