@@ -437,8 +437,10 @@ final class DayTest extends TestCase
         self::$browser->click('a[href*="uninstall"][href*="extension=tradesync"]');
         self::$browser->see('a[href*="install&"][href*="extension=tradesync"]');
         $db = self::$stack->mysqli();
-        foreach (["oc_setting WHERE code LIKE '%tradesync%'", "oc_event WHERE code LIKE '%tradesync%' OR action LIKE '%tradesync%'", "oc_extension WHERE code = 'tradesync'",
-            "oc_user_group WHERE permission LIKE '%tradesync%'"] as $rows) {
+        foreach (
+            ["oc_setting WHERE code LIKE '%tradesync%'", "oc_event WHERE code LIKE '%tradesync%' OR action LIKE '%tradesync%'", "oc_extension WHERE code = 'tradesync'",
+            "oc_user_group WHERE permission LIKE '%tradesync%'"] as $rows
+        ) {
             self::assertSame('0', $db->query('SELECT COUNT(*) FROM ' . $rows)->fetch_row()[0], $rows);
         }
         self::assertFileDoesNotExist(self::$shop->folder . 'system/storage/tradesync_key.php');
@@ -491,8 +493,10 @@ final class DayTest extends TestCase
     private function rows(string $product): array
     {
         $rows = [];
-        foreach (['product' => 'product_id', 'product_description' => 'language_id', 'product_to_store' => 'store_id', 'product_to_category' => 'category_id',
-            'product_attribute' => 'attribute_id', 'product_special' => 'customer_group_id', 'product_image' => 'image', 'seo_url' => 'language_id'] as $table => $order) {
+        foreach (
+            ['product' => 'product_id', 'product_description' => 'language_id', 'product_to_store' => 'store_id', 'product_to_category' => 'category_id',
+            'product_attribute' => 'attribute_id', 'product_special' => 'customer_group_id', 'product_image' => 'image', 'seo_url' => 'language_id'] as $table => $order
+        ) {
             $where = $table === 'seo_url' ? "query = 'product_id=" . (int)$product . "'" : 'product_id = ' . (int)$product;
             foreach (self::$stack->mysqli()->query("SELECT * FROM oc_$table WHERE $where ORDER BY $order")->fetch_all(MYSQLI_ASSOC) as $row) {
                 // A form sends its lines with CR and LF; HTML takes both for a blank.

@@ -179,7 +179,10 @@ final class Browser
     {
         // What fades or slides must have come to rest.
         usleep(600000);
-        file_put_contents($file, base64_decode($this->ask('GET', '/screenshot')));
+        $image = imagecreatefromstring(base64_decode($this->ask('GET', '/screenshot')));
+        // Small enough for a repository: pages have few colours.
+        imagetruecolortopalette($image, false, 128);
+        imagepng($image, $file, 9);
     }
 
     private function found(string $selector, string $text): string

@@ -28,16 +28,25 @@
                 }
             });
         }
+        // Counts what was asked and closed: a late answer to an earlier question opens nothing.
+        var turn = 0;
         var close = function () {
+            turn += 1;
             target.hits.hide().empty();
             target.field.attr('aria-expanded', 'false');
         };
         var search = function () {
+            turn += 1;
+            var asked = turn;
             box.call(action, {search: $.trim(target.field.val())}).done(function (found) {
+                if (asked !== turn) {
+                    return;
+                }
                 target.hits.empty().append($.map(found, function (one) {
                     return h('button.list-group-item', {type: 'button', role: 'option', onmousedown: function (event) {
                         // Before the field loses the focus and closes the list.
                         event.preventDefault();
+                        window.clearTimeout(timer);
                         target.pick(one.id, one.name);
                         close();
                     }, onclick: function () {
