@@ -86,7 +86,7 @@ final class DayTest extends TestCase
         self::$browser->see('.alert-success, #progress-text .text-success', '', 60);
 
         $this->page('marketplace/extension', '&type=module');
-        self::$browser->click('a[href*="install&"][href*="extension=tradesync"]');
+        self::$browser->click('a[href*="module/install&"][href*="extension=tradesync"]');
         self::$browser->see('a[href*="uninstall"][href*="extension=tradesync"]');
         self::assertSame([], $this->ourErrors());
     }
@@ -397,6 +397,10 @@ final class DayTest extends TestCase
         self::$browser->type('[name=billz-secret]', Stack::BILLZ_KEY);
         self::$browser->run('document.querySelectorAll("details").forEach(function (e) { e.open = true; });');
         self::$browser->type('[data-setting=base_url]', self::$stack->billz2);
+        self::$browser->type('[data-setting=rates]', 'USD 12650');
+        self::$browser->choose('[data-setting=unmapped_category]', 'default');
+        self::$browser->type('[data-setting=default_category_id] input', 'desk');
+        self::$browser->click('[data-setting=default_category_id] button', 'Desktops');
         self::$browser->click('[data-act=save-seller]');
         self::$browser->see('.alert-success');
         self::$browser->open(self::$shop->url . 'index.php?route=extension/tradesync');
@@ -407,6 +411,8 @@ final class DayTest extends TestCase
         $this->closeDialog();
         self::$browser->click('[data-act=sync]');
         self::$browser->see('.tradesync-panel .alert', 'Готово', 90);
+        self::$browser->see('[data-fact=last-synced]', 'назад');
+        self::$browser->run('window.scrollTo(0, 0);');
         $this->picture('bridge-storefront');
         self::$browser->size(500, 950);
         self::$browser->click('[data-act=last-report]');
@@ -435,7 +441,7 @@ final class DayTest extends TestCase
         self::$browser->see('a[href*="uninstall"][href*="extension=tradesync"]');
         self::$browser->run('window.confirm = function () { return true; };');
         self::$browser->click('a[href*="uninstall"][href*="extension=tradesync"]');
-        self::$browser->see('a[href*="install&"][href*="extension=tradesync"]');
+        self::$browser->see('a[href*="module/install&"][href*="extension=tradesync"]');
         $db = self::$stack->mysqli();
         foreach (
             ["oc_setting WHERE code LIKE '%tradesync%'", "oc_event WHERE code LIKE '%tradesync%' OR action LIKE '%tradesync%'", "oc_extension WHERE code = 'tradesync'",

@@ -105,7 +105,7 @@
             read = function () { return input.val() || null; };
         } else if (spec.kind === 'category') {
             var target = new T.Target(box, 'categories', value);
-            input = target.input;
+            input = target.input.attr('data-setting', spec.name);
             read = function () { return target.value() === '' ? null : Number(target.value()); };
             return {name: spec.name, element: box.field(label, input, help), read: read, ready: target.place};
         } else if (spec.kind === 'rates') {
