@@ -96,7 +96,14 @@ pub async fn run(server: &str) -> f64 {
     let url = shop::make(server, &name).await.unwrap();
     let mut plain = MysqlConnection::establish(url.expose()).unwrap();
     plain.batch_execute("SET NAMES utf8mb4; SET SESSION sql_mode = 'NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'").unwrap();
-    let options = Options { url: url.clone(), table_prefix: "oc_".into(), store_id: 0, cache_dir: None, seller: SellerAdapter::default() };
+    let options = Options {
+        url: url.clone(),
+        table_prefix: "oc_".into(),
+        store_id: 0,
+        cache_dir: None,
+        bridge: None,
+        seller: SellerAdapter::default(),
+    };
     let mut writer = Writer::open(&options, "bench").await.unwrap();
     let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     let rate = |took: Duration| f64::from(PRODUCTS) / took.as_secs_f64();

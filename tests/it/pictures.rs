@@ -345,15 +345,17 @@ async fn a_dry_run_shows_the_addresses_and_fetches_nothing_until_it_is_approved(
 }
 
 /// What the PHP side will be: it checks what `docs/bridge.md` says, by arithmetic of its own.
-async fn bridge(secret: &'static str) -> (String, Arc<Mutex<BTreeMap<String, Vec<u8>>>>) {
+async fn bridge(secret: &'static str) -> (String, Arc<Mutex<BTreeMap<String, Vec<u8>>>>, Arc<Mutex<BTreeSet<String>>>) {
     let files: Arc<Mutex<BTreeMap<String, Vec<u8>>>> = Arc::default();
-    let kept = web::Data::from(files.clone());
+    let cleared: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let (kept, caches) = (web::Data::from(files.clone()), web::Data::from(cleared.clone()));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/index.php?route=extension/module/tradesync", listener.local_addr().unwrap());
     async fn take(
         request: HttpRequest,
         body: web::Bytes,
         files: web::Data<Mutex<BTreeMap<String, Vec<u8>>>>,
+        cleared: web::Data<Mutex<BTreeSet<String>>>,
         secret: web::Data<&'static str>,
     ) -> HttpResponse {
         let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -374,25 +376,28 @@ async fn bridge(secret: &'static str) -> (String, Arc<Mutex<BTreeMap<String, Vec
         }
         if action == "put-picture" {
             files.lock().unwrap().insert(path, body.to_vec());
+        } else if action == "clear-cache" {
+            cleared.lock().unwrap().insert(path);
         }
         HttpResponse::Ok().json(json!({"ok": true}))
     }
     let server = HttpServer::new(move || {
         App::new()
             .app_data(kept.clone())
+            .app_data(caches.clone())
             .app_data(web::Data::new(secret))
             .app_data(web::PayloadConfig::new(50_000_000))
             .default_service(web::post().to(take))
     });
     let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
     std::thread::spawn(move || actix_web::rt::System::new().block_on(server));
-    (url, files)
+    (url, files, cleared)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_disk_is_not_reached_pictures_go_through_the_bridge() {
     let shop = Shop::new().await;
-    let (url, files) = bridge("bridge-secret-1").await;
+    let (url, files, cleared) = bridge("bridge-secret-1").await;
     let good = shop.good(&["a.jpg", "b.webp"]);
     let settings = shop.stage.settings(json!({"images": {"allow_hosts": ["127.0.0.1"]}, "opencart": {"bridge_url": url}}));
     let body = |secrets: Value| json!({"flow": "billz-opencart", "name": "Test", "owner": "seller:42", "enabled": true, "settings": settings, "secrets": secrets});
@@ -418,6 +423,8 @@ async fn where_the_disk_is_not_reached_pictures_go_through_the_bridge() {
     let shown = shop.shown(shop.stage.product_of(&connection, &good).await);
     assert_eq!((endings(&shown), shop.files().len()), (vec!["jpg", "jpg"], 0), "{run}");
     assert_eq!(files.lock().unwrap().keys().cloned().collect::<BTreeSet<_>>(), shown.into_iter().collect());
+    // The shop forgets what it has cached, so that prices and pictures show at once.
+    assert!(cleared.lock().unwrap().iter().any(|names| names.starts_with("product")), "{:?}", cleared.lock().unwrap());
     assert!(!shop.stage.service.output().contains("bridge-secret-1"));
 }
 

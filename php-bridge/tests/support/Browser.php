@@ -21,6 +21,8 @@ final class Browser
     private $address;
     /** @var string */
     private $session;
+    /** @var int */
+    private $seen = 0;
 
     public function __construct()
     {
@@ -76,6 +78,15 @@ final class Browser
         return $this->ask('POST', '/execute/sync', ['script' => $script, 'args' => $arguments]);
     }
 
+    /** How many waits came true since the last time. */
+    public function seen(): int
+    {
+        $seen = $this->seen;
+        $this->seen = 0;
+
+        return $seen;
+    }
+
     /** Waits until the expression is true. */
     public function wait(string $expression, string $what, int $seconds = self::WAIT): void
     {
@@ -83,6 +94,7 @@ final class Browser
             Stack::until(function () use ($expression) {
                 return $this->run('return !!(' . $expression . ');') === true;
             }, $what, $seconds);
+            ++$this->seen;
         } catch (\RuntimeException $late) {
             throw new \RuntimeException($late->getMessage() . "\n" . substr($this->text('body'), 0, 2000));
         }
@@ -100,17 +112,28 @@ final class Browser
         $this->wait('!' . $this->found($selector, ''), "no `$selector`");
     }
 
-    /** Clicks the first visible element with this selector and, if given, this text in it. */
+    /** Clicks the first visible element with this selector and, if given, this text in it, once it can be clicked. */
     public function click(string $selector, string $text = ''): void
     {
         $this->see($selector, $text);
-        $this->run('var e = ' . $this->found($selector, $text) . '; e.scrollIntoView({block: "center"});');
-        $this->wait('(function () { var e = ' . $this->found($selector, $text) . '; return e && !e.disabled; }())', "`$selector` enabled");
-        $element = $this->run('return ' . $this->found($selector, $text) . ';');
-        // A dialog that fades in is not where it will be yet.
-        $this->wait('!document.querySelector(".modal.fade:not(.in)") || true', 'dialog');
-        usleep(200000);
-        $this->ask('POST', '/element/' . $element[self::ELEMENT] . '/click', new \stdClass());
+        $found = $this->found($selector, $text);
+        $why = '';
+        try {
+            Stack::until(function () use ($found, &$why) {
+                $script = 'var e = ' . $found . '; if (!e || e.disabled) { return null; } e.scrollIntoView({block: "center"}); return e;';
+                $element = $this->run($script);
+                try {
+                    // Drawn anew, or under a dialog that still fades: look again.
+                    return $element !== null && $this->ask('POST', '/element/' . $element[self::ELEMENT] . '/click') === null;
+                } catch (\RuntimeException $early) {
+                    $why = $early->getMessage();
+
+                    return false;
+                }
+            }, "a click on `$selector` `$text`");
+        } catch (\RuntimeException $late) {
+            throw new \RuntimeException($late->getMessage() . ': ' . $why);
+        }
     }
 
     /** Types into a field, in place of what is there. */
@@ -156,7 +179,10 @@ final class Browser
     {
         // What fades or slides must have come to rest.
         usleep(600000);
-        file_put_contents($file, base64_decode($this->ask('GET', '/screenshot')));
+        $image = imagecreatefromstring(base64_decode($this->ask('GET', '/screenshot')));
+        // Small enough for a repository: pages have few colours.
+        imagetruecolortopalette($image, false, 128);
+        imagepng($image, $file, 9);
     }
 
     private function found(string $selector, string $text): string

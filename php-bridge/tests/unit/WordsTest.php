@@ -101,6 +101,14 @@ final class WordsTest extends TestCase
         self::assertSame(Words::all('uz')['problem_other'], Words::problem(new Problem('a-code-of-tomorrow'), 'uz')['text']);
     }
 
+    public function testASellerIsNotToldTheServicesAddress(): void
+    {
+        $problem = new Problem(Problem::UNREACHABLE, 'Failed to connect to 10.0.0.7 port 8080');
+        self::assertSame('', Words::problem($problem, 'en', false)['detail']);
+        self::assertStringContainsString('10.0.0.7', Words::problem($problem, 'en', true)['detail']);
+        self::assertSame('busy', Words::problem(new Problem('stream-busy', 'busy', 409), 'en', false)['detail']);
+    }
+
     private static function places(string $text): array
     {
         preg_match_all('/\{\w+\}/', $text, $found);

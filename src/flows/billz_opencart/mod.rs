@@ -135,6 +135,12 @@ impl BillzOpencartFlow {
             table_prefix: settings.opencart.table_prefix.clone(),
             store_id: settings.opencart.store_id,
             cache_dir: settings.opencart.cache_dir.clone(),
+            // Without its secret the check of pictures says so; caches then expire by themselves.
+            bridge: settings
+                .opencart
+                .bridge_url
+                .as_deref()
+                .and_then(|url| opencart::bridge::bridge(url, opened.secrets.get("bridge_secret"), &self.parts.http).ok()),
             seller: opencart::SellerAdapter {
                 link_table: seller.link_table.clone(),
                 product_column: seller.product_column.clone(),

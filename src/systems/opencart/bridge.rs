@@ -1,4 +1,4 @@
-//! The bridge's upload address, for shops whose disk this process does not reach. The contract is `docs/bridge.md`.
+//! The bridge's address, for shops whose disk this process does not reach: pictures and caches. The contract is `docs/bridge.md`.
 //!
 //! Every call is signed. A repetition needs no memory on the other side: a picture's name is its content's hash, so the same call
 //! twice writes the same file, and an old call is refused by its time.
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::image_folder::shop_file;
+use super::{cache::Forget, image_folder::shop_file};
 use crate::{
     domain::{clock, picture::Picture},
     fault::{Code, Fault},
@@ -28,6 +28,12 @@ pub struct Bridge {
     url: Url,
     secret: SecretString,
     http: Http,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bridge({})", self.url)
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -71,6 +77,14 @@ impl Bridge {
         Ok(path)
     }
 
+    /// Has the shop forget its cached products, and the lists of manufacturers if asked. Safe to repeat.
+    ///
+    /// Errors: as [`Bridge::ping`]; a bridge older than this call answers `RemoteRejected`.
+    pub async fn clear_cache(&self, forget: Forget) -> Result<(), Fault> {
+        let names = if forget.manufacturers { "product,manufacturer" } else { "product" };
+        self.call("clear-cache", names, &[], "application/octet-stream", &CancellationToken::new()).await
+    }
+
     async fn call(
         &self,
         action: &'static str,
@@ -94,7 +108,11 @@ impl Bridge {
                 HeaderValue::try_from(value).map_err(|error| Fault::internal("a header of the bridge cannot be sent").caused_by(error))?;
             headers.insert(HeaderName::from_static(name), value);
         }
-        let route = if action == "ping" { "POST bridge ping" } else { "POST bridge put-picture" };
+        let route = match action {
+            "ping" => "POST bridge ping",
+            "clear-cache" => "POST bridge clear-cache",
+            _ => "POST bridge put-picture",
+        };
         let mut call = Call::new("bridge", route, Effect::Write, Method::POST, self.url.clone()).with_secret(self.secret.clone());
         call.headers = headers;
         call.body = Some(body.to_vec());

@@ -1,9 +1,12 @@
 //! The shop's file cache: its modules keep whole product rows for an hour (facts section 7).
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::session::Writer;
 use crate::fault::{Code, Fault};
+
+/// Most time for the bridge to clear. More would keep the shop's other runs waiting for what only shows an hour earlier.
+const BRIDGE: Duration = Duration::from_secs(15);
 
 /// What to forget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,11 +16,18 @@ pub struct Forget {
 }
 
 impl Writer {
-    /// Deletes the shop's cached products from `cache_dir`; how many files, `None` without a `cache_dir`.
+    /// Deletes the shop's cached products from `cache_dir`, and says how many files; without one the bridge is asked, and the answer is `None`.
     ///
-    /// Errors: `ConfigInvalid` if the directory is missing or closed to us: worth a warning, prices then show after an hour.
+    /// Errors: `ConfigInvalid` if the directory is missing or closed to us, those of [`super::Bridge::clear_cache`]: worth a warning, prices
+    /// then show after an hour.
     pub async fn clear_cache(&mut self, forget: Forget) -> Result<Option<usize>, Fault> {
-        let Some(folder) = self.options.cache_dir.clone() else { return Ok(None) };
+        let Some(folder) = self.options.cache_dir.clone() else {
+            let Some(bridge) = &self.options.bridge else { return Ok(None) };
+            return tokio::time::timeout(BRIDGE, bridge.clear_cache(forget))
+                .await
+                .unwrap_or_else(|_| Err(Fault::new(Code::RemoteUnavailable, "the bridge did not clear the shop's cache in time")))
+                .map(|()| None);
+        };
         tokio::task::spawn_blocking(move || clear(&folder, forget))
             .await
             .map_err(|panic| Fault::internal("clearing the shop's cache ended unexpectedly").caused_by(panic))?

@@ -7,6 +7,8 @@ use crate::{
     fault::{Code, Fault},
 };
 
+use super::Bridge;
+
 /// One OpenCart shop as a connection sees it.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub store_id: u32,
     /// The shop's cache directory (`DIR_CACHE`), if this process can reach it.
     pub cache_dir: Option<PathBuf>,
+    /// Who clears the cache instead, where the directory is out of reach.
+    pub bridge: Option<Bridge>,
     /// How products are told from those of other sellers.
     pub seller: SellerAdapter,
 }

@@ -66,7 +66,14 @@ impl Kit {
     }
 
     pub(super) fn options(&self) -> Options {
-        Options { url: self.url(), table_prefix: "oc_".into(), store_id: 0, cache_dir: None, seller: SellerAdapter::default() }
+        Options {
+            url: self.url(),
+            table_prefix: "oc_".into(),
+            store_id: 0,
+            cache_dir: None,
+            bridge: None,
+            seller: SellerAdapter::default(),
+        }
     }
 
     /// Options of seller 42 with a link table as MultiMerch has it.

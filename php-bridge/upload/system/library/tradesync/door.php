@@ -17,11 +17,12 @@ final class Door
      * A problem is answered with status 200: hosts that replace the pages of other statuses by their own must not swallow its words. Only a
      * person who may not ask at all gets 403.
      *
-     * @param \Response $response OpenCart's response
-     * @param string    $language ru, uz or en
-     * @param callable  $do       the action; its answer becomes `data`
+     * @param \Response $response      OpenCart's response
+     * @param string    $language      ru, uz or en
+     * @param callable  $do            the action; its answer becomes `data`
+     * @param bool      $administrator whether details of our own side may be shown
      */
-    public static function answer($response, string $language, callable $do): void
+    public static function answer($response, string $language, callable $do, bool $administrator = false): void
     {
         try {
             $answer = ['ok' => true, 'data' => $do()];
@@ -29,7 +30,7 @@ final class Door
             if (in_array($problem->name, [Problem::FORBIDDEN_HERE, Problem::NO_SELLER], true)) {
                 $response->addHeader('HTTP/1.1 403 Forbidden');
             }
-            $answer = ['ok' => false, 'error' => Words::problem($problem, $language)];
+            $answer = ['ok' => false, 'error' => Words::problem($problem, $language, $administrator)];
         }
         $response->addHeader('Content-Type: application/json; charset=utf-8');
         $response->addHeader('Cache-Control: no-store');

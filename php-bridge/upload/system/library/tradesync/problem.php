@@ -56,6 +56,14 @@ final class Problem extends \RuntimeException
     }
 
     /**
+     * Whether the service never answered: then the message speaks of addresses, files and certificates.
+     */
+    public function isOurs(): bool
+    {
+        return in_array($this->name, [self::UNREACHABLE, self::TLS, self::NOT_TRADESYNC, self::NOT_CONFIGURED, self::SEAL], true);
+    }
+
+    /**
      * Reads a problem document (RFC 9457); anything else that is no 2xx is `not-tradesync`.
      */
     public static function read(int $status, string $text): self

@@ -51,15 +51,15 @@ final class Words
 
     /**
      * A problem for people: `text` says what is wrong and what to do, in the reader's language; `detail` is what the service said about
-     * this one case, if it says more.
+     * this one case, if it says more. Addresses and paths of our own side are for the administrator alone.
      *
      * @return array{code: string, text: string, detail: string, run: string|null}
      */
-    public static function problem(Problem $problem, string $language): array
+    public static function problem(Problem $problem, string $language, bool $administrator = true): array
     {
         $texts = self::all($language);
         $key = 'problem_' . str_replace('-', '_', $problem->name);
-        $detail = $problem->getMessage();
+        $detail = $problem->isOurs() && !$administrator ? '' : $problem->getMessage();
         foreach ($problem->fields as $field) {
             $detail .= ($detail === '' ? '' : ' ') . ltrim((string)($field->pointer ?? ''), '/') . ': ' . (string)($field->detail ?? '');
         }

@@ -69,7 +69,7 @@ class ControllerExtensionModuleTradesync extends Controller
             }
 
             return (new Office($settings, new Shop($settings, $this->assets())))->act($action, $in);
-        });
+        }, true);
     }
 
     /** One action of a seller's panel that the administrator has opened: POST, JSON. */
@@ -81,7 +81,7 @@ class ControllerExtensionModuleTradesync extends Controller
             $this->allow(Panel::ACTIONS[$action] ?? true, true);
 
             return $this->panelOf($settings)->act($action, Input::read((string)file_get_contents('php://input')));
-        });
+        }, true);
     }
 
     /** A run's report of a seller as a file. */

@@ -28,16 +28,25 @@
                 }
             });
         }
+        // Counts what was asked and closed: a late answer to an earlier question opens nothing.
+        var turn = 0;
         var close = function () {
+            turn += 1;
             target.hits.hide().empty();
             target.field.attr('aria-expanded', 'false');
         };
         var search = function () {
+            turn += 1;
+            var asked = turn;
             box.call(action, {search: $.trim(target.field.val())}).done(function (found) {
+                if (asked !== turn) {
+                    return;
+                }
                 target.hits.empty().append($.map(found, function (one) {
                     return h('button.list-group-item', {type: 'button', role: 'option', onmousedown: function (event) {
                         // Before the field loses the focus and closes the list.
                         event.preventDefault();
+                        window.clearTimeout(timer);
                         target.pick(one.id, one.name);
                         close();
                     }, onclick: function () {
@@ -90,6 +99,7 @@
         this.box = box;
         this.connection = connection;
         this.place = place;
+        this.all = false;
         this.load();
     }
 
@@ -98,7 +108,7 @@
             var page = this;
             var box = this.box;
             this.place.empty().append(box.spinner());
-            return $.when(box.call('mappings', {connection: this.connection}), box.call('unmapped', {connection: this.connection})).done(function (mappings, unmapped) {
+            return $.when(box.call('mappings', {connection: this.connection}), box.call('unmapped', {connection: this.connection, all: this.all})).done(function (mappings, unmapped) {
                 page.etag = mappings.etag;
                 page.draw(mappings.items, unmapped);
             }).fail(function (error) {
@@ -134,6 +144,10 @@
             this.place.empty().append(
                 h('p.text-muted', {}, box.t('mapping_help')),
                 h('div.tradesync-toolbar', {}, [box.field(box.t('search_category_billz'), filter, null, 'tradesync-choice')]),
+                h('label.tradesync-all', {}, [h('input', {type: 'checkbox', checked: this.all, onchange: function () {
+                    page.all = this.checked;
+                    page.load();
+                }}), ' ', box.t('all_categories')]),
                 h('h4', {}, [icon('inbox'), ' ', box.t('unmapped', {categories: box.number(unmapped.length), goods: box.number(waiting)})]),
                 unmapped.length ? T.table(box, ['billz_category', 'count', 'shop_category'], inbox) : h('p.text-success', {}, [icon('check'), ' ', box.t('unmapped_none')]),
                 h('h4', {}, box.t('mapped', {count: box.number(own.length)})),

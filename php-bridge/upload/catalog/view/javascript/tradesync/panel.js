@@ -158,7 +158,7 @@
             var real = $.grep(shop.runs, function (run) { return !run.dry_run || run.approved_at; })[0];
             var running = $.grep(shop.schedules, function (schedule) { return schedule.enabled; })[0];
             var fact = function (term, what, name) {
-                return [h('dt', {}, term), h('dd', {'data-fact': name}, what)];
+                return h('div', {}, [h('dt', {}, term), h('dd', {'data-fact': name}, what)]);
             };
             this.facts.empty();
             var facts = [fact(box.t('last_synced'), box.when(shop.shop.last_synced_at), 'last-synced')];
@@ -169,7 +169,7 @@
             facts.push(fact(box.t('schedule'), running
                 ? running.text + (shop.shop.next_run_at ? ' — ' + box.t('next', {time: box.time(shop.shop.next_run_at)}) : '')
                 : box.t('schedule_off'), 'schedule'));
-            $.each(facts, function (i, pair) { panel.facts.append(pair); });
+            this.facts.append(facts);
 
             this.notes.empty();
             var waiting = $.grep(shop.runs, function (run) { return run.state === 'awaiting_approval' && !run.dry_run; })[0];

@@ -12,6 +12,8 @@
     var icon = T.icon;
     var once = T.once;
     var OUTCOMES = T.OUTCOMES;
+    /** Fields that stand first, in this order. */
+    var MAIN = {price: 1, special: 2, quantity: 3, status: 4, categories: 5};
 
     function Report(box, run, changed) {
         this.box = box;
@@ -166,13 +168,27 @@
         row: function (item) {
             var report = this;
             var box = this.box;
-            var changes = $.map(item.changes, function (change) {
-                return h('div.tradesync-change', {title: change.rule_text}, [
+            var shown = function (name, value) {
+                if (name === 'status') {
+                    return box.t(String(value) === '1' ? 'yes' : 'no');
+                }
+                return MAIN[name] < 4 && /^-?\d{1,15}(\.\d+)?$/.test(String(value)) ? box.number(Number(value)) : box.value(value);
+            };
+            var line = function (change) {
+                return h('div.tradesync-change', {}, [
                     h('span.text-muted', {}, box.word('field_', change.field) + ': '),
-                    h('span.tradesync-old', {}, box.value(change.old)), ' → ', h('b', {}, box.value(change.new)),
+                    change.old === null ? null : [h('span.tradesync-old', {}, shown(change.field, change.old)), ' → '], h('b', {}, shown(change.field, change.new)),
                     change.rule_text ? h('div.tradesync-rule', {}, change.rule_text) : null
                 ]);
-            });
+            };
+            // What people look for first; the many other fields of a new product on demand.
+            var first = $.grep(item.changes, function (change) { return item.changes.length < 5 || MAIN[change.field]; });
+            var others = $.grep(item.changes, function (change) { return $.inArray(change, first) < 0; });
+            first.sort(function (one, other) { return (MAIN[one.field] || 9) - (MAIN[other.field] || 9); });
+            var changes = $.map(first, line);
+            if (others.length) {
+                changes.push(h('details', {}, [h('summary.tradesync-more', {}, box.t('other_fields', {count: others.length})), $.map(others, line)]));
+            }
             var why = h('div');
             var ask = box.button('link', 'question-circle-o', box.t('button_why'), function () {
                 return box.call('explain', {connection: report.run.connection, item: item.key}).done(function (sentences) {
@@ -183,7 +199,7 @@
             return h('tr', {}, [
                 h('td', {'data-label': box.t('column_product')}, [
                     h('div', {}, item.name || item.key),
-                    h('small.text-muted', {}, item.target ? box.t('product_number', {id: item.target}) : item.key)
+                    h('small.text-muted.tradesync-key', {}, item.target ? box.t('product_number', {id: item.target}) : item.key)
                 ]),
                 h('td', {'data-label': box.t('column_outcome')}, [box.badge('outcome_', item.outcome)]),
                 h('td', {'data-label': box.t('column_changes')}, changes.length ? changes : '–'),

@@ -105,7 +105,7 @@
             read = function () { return input.val() || null; };
         } else if (spec.kind === 'category') {
             var target = new T.Target(box, 'categories', value);
-            input = target.input;
+            input = target.input.attr('data-setting', spec.name);
             read = function () { return target.value() === '' ? null : Number(target.value()); };
             return {name: spec.name, element: box.field(label, input, help), read: read, ready: target.place};
         } else if (spec.kind === 'rates') {
@@ -234,6 +234,7 @@
             var box = this.box;
             var settings = {api: this.api};
             $.each(this.fields, function (i, one) { settings[one.name] = one.read(); });
+            box.tell(this.message, '', '');
             return box.call('saveSeller', {
                 seller: box.config.seller, name: $.trim(this.name.val()), enabled: this.enabled.prop('checked'), secret: this.secret.val(), username: this.username.val(),
                 settings: settings, etag: this.got.etag, once: T.once()

@@ -345,7 +345,9 @@
             if (typeof value === 'object') {
                 return $.map(value, function (one, key) { return box.word('field_', key) + ': ' + box.value(one); }).join('; ');
             }
-            return String(value);
+            // Descriptions are HTML; a report shows their words, and not all of them.
+            var text = String(value).replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+            return text.length > 160 ? text.slice(0, 150) + '…' : text;
         },
 
         /** Why a run ended as it did, in a place; nothing if all went well. */
