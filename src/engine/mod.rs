@@ -26,7 +26,7 @@
 //! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`api_key`]: who may call; [`audit`]: who did what; [`retention`]: what is old goes
-//! - [`secrets`]: sealing; [`service`]: what the API may ask for
+//! - [`secrets`]: sealing; [`settings`]: reading what a user set; [`service`]: what the API may ask for
 
 pub mod api_key;
 pub mod audit;
@@ -49,6 +49,7 @@ pub mod run;
 pub mod schedule;
 pub mod secrets;
 pub mod service;
+pub mod settings;
 pub mod space;
 pub mod standing;
 pub mod undo;

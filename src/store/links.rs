@@ -25,7 +25,7 @@ use crate::{
     domain::clock,
     engine::{
         audit,
-        model::Link,
+        link::{Link, LinkState, Note, Noted},
         ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
     },
@@ -55,9 +55,7 @@ impl Row {
     fn model(self) -> Result<Link, Fault> {
         let candidates: Vec<crate::engine::model::Candidate> = json("candidates", &self.candidates)?;
         let state = from_word(&self.state)?;
-        let proposed = (state == crate::engine::model::LinkState::Proposed)
-            .then(|| candidates.first().map(|candidate| candidate.target.clone()))
-            .flatten();
+        let proposed = (state == LinkState::Proposed).then(|| candidates.first().map(|candidate| candidate.target.clone())).flatten();
         Ok(Link {
             state,
             candidates,
@@ -79,7 +77,7 @@ impl Row {
 /// Links that have one of these targets by an id that another item carries now (a restored shop gives ids again) let go of it:
 /// their source items then count as deleted in the target.
 fn let_go(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Result<(), Problem> {
-    let linked = links.iter().filter(|link| link.state == crate::engine::model::LinkState::Linked);
+    let linked = links.iter().filter(|link| link.state == LinkState::Linked);
     let targets: HashMap<&str, &Link> = linked.filter_map(|link| Some((link.target.as_deref()?, link))).collect();
     let keys: Vec<String> = targets.keys().map(|target| (*target).to_owned()).collect();
     for (target, holder) in linked_targets(connection, space, &keys)? {
@@ -126,7 +124,7 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for link in batch {
-            let linked = link.state == crate::engine::model::LinkState::Linked;
+            let linked = link.state == LinkState::Linked;
             query = query
                 .bind::<Text, _>(space)
                 .bind::<Text, _>(&link.source)
@@ -229,6 +227,25 @@ fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Lin
         .ok_or_else(|| Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into())
 }
 
+/// The link of an item that was found to be as it should be.
+fn noticed(noted: &Noted, target: &str, run: &str) -> Link {
+    Link {
+        source: noted.source.clone(),
+        name: noted.name.clone(),
+        state: LinkState::Linked,
+        target: Some(target.to_owned()),
+        witness: None,
+        candidates: Vec::new(),
+        origin: "auto".to_owned(),
+        written: Default::default(),
+        source_seen_at: Some(noted.seen_at),
+        undone: Default::default(),
+        run: Some(run.to_owned()),
+        linked_at: None,
+        updated_at: clock::now(),
+    }
+}
+
 #[async_trait]
 impl Links for Store {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
@@ -282,8 +299,7 @@ impl Links for Store {
                         .iter()
                         .filter(|question| {
                             standing.get(&question.source).is_none_or(|link| {
-                                link.state != crate::engine::model::LinkState::Linked
-                                    && (link.state != question.state || link.candidates != question.candidates)
+                                link.state != LinkState::Linked && (link.state != question.state || link.candidates != question.candidates)
                             })
                         })
                         .cloned()
@@ -319,6 +335,44 @@ impl Links for Store {
                         diesel::update(l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq(source)))
                             .set(l::undone.eq(left))
                             .execute(connection)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn note(&self, space: &str, run: &str, notes: Vec<Noted>) -> Result<(), Fault> {
+        use tradesync_links::dsl as l;
+        let (space, run) = (space.to_owned(), run.to_owned());
+        self.pool
+            .call(move |connection| {
+                transact(connection, |connection| {
+                    let sources: Vec<String> = notes.iter().map(|noted| noted.source.clone()).collect();
+                    let mut standing = lock_sources(connection, &space, &sources)?;
+                    let (mut written, mut parted) = (Vec::new(), Vec::new());
+                    for noted in &notes {
+                        let linked = standing.remove(&noted.source).filter(|link| link.state == LinkState::Linked);
+                        match (&noted.note, linked) {
+                            (Note::Linked(target), None) => written.push(noticed(noted, target, &run)),
+                            (Note::Learned(values), Some(mut link)) => {
+                                for (name, value) in values {
+                                    if value.is_null() {
+                                        link.written.remove(name);
+                                    } else {
+                                        link.written.insert(name.clone(), value.clone());
+                                    }
+                                }
+                                written.push(link);
+                            }
+                            (Note::Parted(target), Some(link)) if link.target.as_ref() == Some(target) => parted.push(&noted.source),
+                            (Note::Nothing | Note::Linked(_) | Note::Learned(_) | Note::Parted(_), _) => {}
+                        }
+                    }
+                    upsert(connection, &space, &written)?;
+                    for batch in parted.chunks(1_000) {
+                        let rows = l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq_any(batch.iter().copied()));
+                        diesel::delete(rows.filter(l::state.eq("linked"))).execute(connection)?;
                     }
                     Ok(())
                 })

@@ -182,6 +182,7 @@ table! {
         expires_at -> Nullable<Datetime>,
         approved_at -> Nullable<Datetime>,
         readings -> Text,
+        told -> Nullable<Text>,
     }
 }
 

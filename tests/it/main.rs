@@ -19,6 +19,7 @@ mod explain;
 mod faults;
 mod first_sync;
 mod goods;
+mod kaktus_insales;
 mod linking;
 mod locks;
 mod mapping;

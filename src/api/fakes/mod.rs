@@ -115,6 +115,7 @@ impl Connections for Memory {
         &self,
         connection: Connection,
         streams: Vec<Stream>,
+        _: Vec<crate::engine::schedule::Schedule>,
         key: Option<Idempotency>,
         render: RenderBox<Connection>,
     ) -> Result<Acted<Connection>> {
@@ -364,6 +365,9 @@ impl Links for Memory {
         unused()
     }
     async fn ask(&self, _: &str, _: Vec<Link>, _: Vec<String>) -> Result<()> {
+        unused()
+    }
+    async fn note(&self, _: &str, _: &str, _: Vec<crate::engine::link::Noted>) -> Result<()> {
         unused()
     }
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>> {

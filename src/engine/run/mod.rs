@@ -109,7 +109,7 @@ impl Execution {
             .cloned()
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
-        let opened = Opened::of(&connection, settings, sealer)?;
+        let opened = Opened { hold: Some(hold.clone()), ..Opened::of(&connection, settings, sealer)? };
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         Ok(Self { ports, flow, connection, opened, run, hold, told })
     }
