@@ -2,7 +2,8 @@
 //!
 //! Prints a table and ends with 1 when a figure falls short. `make bench ARGS=memory` leaves the statements out, `ARGS=statements` all else,
 //! `ARGS=pictures` measures nothing but pictures, `ARGS=lists` nothing but lists at 10 million change rows, `ARGS=billz1` nothing but the long
-//! answer of Billz 1. Needs `TRADESYNC_TEST_SERVER`.
+//! answer of Billz 1, `ARGS=matching` nothing but barcodes of Kaktus and InSales, `ARGS=hour` nothing but an hour of theirs (5 minutes long).
+//! Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -11,6 +12,7 @@ mod support;
 
 mod first_import;
 mod lists;
+mod matching;
 mod model_replay;
 mod opencart_write;
 mod pictures;
@@ -49,12 +51,20 @@ impl Row {
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let asked_for = |area: &str| std::env::args().any(|argument| argument == area);
-    let rows = runtime.block_on(async {
+    // Before anything else has taken memory.
+    let matching = if std::env::args().len() <= 1 { matching::run() } else { Vec::new() };
+    let mut rows = runtime.block_on(async {
         if asked_for("lists") {
             return lists::run().await;
         }
         if asked_for("pictures") {
             return pictures::run().await;
+        }
+        if asked_for("matching") {
+            return matching::run();
+        }
+        if asked_for("hour") {
+            return matching::hour().await;
         }
         if asked_for("billz1") {
             return whole_job::billz1().await;
@@ -82,6 +92,7 @@ fn main() -> ExitCode {
         rows.extend(pictures::run().await);
         rows
     });
+    rows.extend(matching);
     let mut table = comfy_table::Table::new();
     table.set_header(["figure", "measured", "asked", ""]);
     for row in &rows {

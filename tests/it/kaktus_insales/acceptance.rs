@@ -117,20 +117,25 @@ async fn a_remote_that_is_down_leaves_shop_and_clock_alone() {
     pair.must_agree(&before, "healed");
 }
 
-/// 429 and, in the older form, 503; both with an empty body.
+/// 429 and, in the older form, 503; both with an empty body. A pause is no failure, and nobody asks meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_of_insales_is_obeyed_and_no_failure() {
-    for old_form in [false, true] {
+    for status in [429, 503] {
         let pair = Pair::new(json!({})).await;
         let before = pair.insales().quantities();
-        pair.insales().set_switches(|switches| switches.limit_503 = old_form);
-        // Six requests in half a minute, which is 1.5 s here; the sweep alone takes more.
-        pair.insales().set_switches(|switches| (switches.limit, switches.window_s, switches.page_cap) = (Some(6), 30, 10));
-        let run = pair.sync().await;
-        assert_eq!(run["state"], "succeeded", "{run}");
+        // 20 s are one here.
+        for route in ["/products.json", "variants_group_update"] {
+            pair.trouble_at_insales(route, 1, Fault::Empty { status, retry_after: Some(20) });
+        }
+        pair.well().await;
         pair.must_agree(&before, "limited");
-        let report = pair.insales().desk().requests();
-        assert!(report.limited <= 6, "refused {} of {}", report.limited, report.total);
+        let entries = pair.insales().desk().requests().requests;
+        let refused: Vec<usize> = entries.iter().enumerate().filter(|(_, entry)| entry.status == status).map(|(place, _)| place).collect();
+        assert_eq!(refused.len(), 2);
+        for place in refused {
+            let pause = entries[place + 1].at_ms - entries[place].at_ms;
+            assert!(pause >= 950.0, "asked again after {pause} ms");
+        }
     }
 }
 
@@ -144,8 +149,15 @@ async fn a_dry_run_makes_no_changing_call_and_says_what_writing_takes() {
     let report = pair.insales().desk().requests();
     assert!(report.routes.keys().all(|route| route.starts_with("GET ")), "{:?}", report.routes.keys());
     let target = &plan["target"];
-    assert_eq!((&target["sweep"], &target["write_calls_needed"]), (&json!("full"), &json!(count(&plan, "updated").div_ceil(100))), "{plan}");
-    assert!(target["budget_limit"] == 500 && target["full_sweep_age_seconds"].is_number() && target["read_calls"].as_u64().unwrap() > 1, "{target}");
+    assert_eq!(
+        (&target["sweep"], &target["write_calls_needed"]),
+        (&json!("full"), &json!(count(&plan, "updated").div_ceil(100))),
+        "{plan}"
+    );
+    assert!(
+        target["budget_limit"] == 500 && target["full_sweep_age_seconds"].is_number() && target["read_calls"].as_u64().unwrap() > 1,
+        "{target}"
+    );
     // Approved, it applies precisely that.
     let id = plan["id"].as_str().unwrap();
     pair.stage.rest.post(&format!("/sync/runs/{id}/approve"), &json!({})).await.ok(202);
@@ -180,7 +192,10 @@ async fn no_secret_is_in_any_log_or_table() {
         let columns = database.cell(&format!(
             "SELECT GROUP_CONCAT(CONCAT('IFNULL(`', column_name, '`, '''')')) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{table}'"
         ));
-        seen.push((table.clone(), database.words(&format!("SELECT CAST(CONCAT_WS('|', {columns}) AS CHAR) AS words FROM {table}")).join("\n")));
+        seen.push((
+            table.clone(),
+            database.words(&format!("SELECT CAST(CONCAT_WS('|', {columns}) AS CHAR) AS words FROM {table}")).join("\n"),
+        ));
     }
     let log = pair.stage.service.output();
     assert!(log.contains("TRACE") && log.len() > 10_000);

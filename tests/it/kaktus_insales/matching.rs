@@ -40,7 +40,10 @@ async fn doubles_are_listed_with_both_sides_names_when_they_begin_change_and_end
     let three = pair.sold("47", 52);
     let bare = pair.insales().add(of_insales("Без штрихкода", &[(None, Some(9)), (Some(""), Some(9))]));
     let run = pair.stage.scheduled(&pair.connection, "stock", "incremental").await;
-    assert_eq!((pair.outcome(&run, "46").await.as_str(), pair.outcome(&run, "47").await.as_str()), ("skipped insales_doubled", "skipped kaktus_doubled"));
+    assert_eq!(
+        (pair.outcome(&run, "46").await.as_str(), pair.outcome(&run, "47").await.as_str()),
+        ("skipped insales_doubled", "skipped kaktus_doubled")
+    );
     let text = |item: Value| item["reason"]["text"].as_str().unwrap().to_owned();
     let (shop, warehouse) = (text(pair.stage.item(&run, "46").await), text(pair.stage.item(&run, "47").await));
     assert!(shop.contains(&one.to_string()) && shop.contains(&two.to_string()) && shop.contains("Товар 46"), "{shop}");
@@ -142,7 +145,10 @@ async fn bundles_and_untracked_stock_are_left_alone_unless_told() {
     let bundle = pair.insales().add(bundle);
     let untracked = pair.insales().add(of_insales("Услуга", &[(Some("47"), None)]));
     let run = pair.well().await;
-    assert_eq!((pair.outcome(&run, "46").await.as_str(), pair.outcome(&run, "47").await.as_str()), ("skipped insales_bundle", "skipped insales_unlimited"));
+    assert_eq!(
+        (pair.outcome(&run, "46").await.as_str(), pair.outcome(&run, "47").await.as_str()),
+        ("skipped insales_bundle", "skipped insales_unlimited")
+    );
     assert_eq!(pair.writes(), 0);
     pair.settings(json!({"bundles": true, "unlimited": true})).await;
     pair.well().await;
@@ -192,7 +198,10 @@ async fn a_connection_comes_with_a_schedule_of_each_minute_that_skips_what_overl
     let connection = stage.rest.post("/connections", &body(&stage, json!({}))).await.ok(201)["id"].as_str().unwrap().to_owned();
     let schedules = stage.rest.all(&format!("/schedules?connection={connection}")).await;
     assert_eq!(schedules.len(), 1, "{schedules:?}");
-    assert_eq!((&schedules[0]["stream"], &schedules[0]["every"], &schedules[0]["enabled"], &schedules[0]["catch_up"]), (&json!("stock"), &json!("1m"), &json!(true), &json!("skip")));
+    assert_eq!(
+        (&schedules[0]["stream"], &schedules[0]["every"], &schedules[0]["enabled"], &schedules[0]["catch_up"]),
+        (&json!("stock"), &json!("1m"), &json!(true), &json!("skip"))
+    );
     let streams = stage.rest.all(&format!("/connections/{connection}/streams")).await;
     assert_eq!((streams.len(), &streams[0]["stream"]), (1, &json!("stock")));
     let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -212,7 +221,10 @@ async fn a_check_says_what_both_sides_say_and_settings_are_checked_by_field() {
     let check = pair.stage.rest.post(&format!("/connections/{}/check", pair.connection), &json!({})).await.ok(200);
     assert_eq!(check["ok"], true, "{check}");
     let names: Vec<&str> = check["checks"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["kaktus.login", "kaktus.products", "kaktus.stock", "kaktus.barcodes", "insales.products", "insales.warehouse", "insales.budget"]);
+    assert_eq!(
+        names,
+        ["kaktus.login", "kaktus.products", "kaktus.stock", "kaktus.barcodes", "insales.products", "insales.warehouse", "insales.budget"]
+    );
     assert_eq!(pair.writes(), 0);
     pair.settings(json!({"kaktus": {"quantity_field": "stock"}})).await;
     let check = pair.stage.rest.post(&format!("/connections/{}/check", pair.connection), &json!({})).await.ok(200);

@@ -217,7 +217,10 @@ pub fn of_kaktus(name: &str, enabled: bool, variants: &[(&[&str], &[(&str, i64)]
     let variants = variants.iter().map(|(barcodes, stock)| kaktus::Variant {
         name: String::new(),
         barcodes: barcodes.iter().map(|barcode| (*barcode).to_owned()).collect(),
-        stock: stock.iter().map(|(warehouse, total)| kaktus::Stock { warehouse: (*warehouse).to_owned(), total: *total, reserved: 0 }).collect(),
+        stock: stock
+            .iter()
+            .map(|(warehouse, total)| kaktus::Stock { warehouse: (*warehouse).to_owned(), total: *total, reserved: 0 })
+            .collect(),
     });
     kaktus::Product { name: name.to_owned(), enabled, variants: variants.collect() }
 }
