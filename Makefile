@@ -13,10 +13,10 @@ with_demo_server := tests/env/with-mariadb.sh demo TRADESYNC_DEMO_SERVER
 with_test_server := tests/env/with-mariadb.sh test TRADESYNC_TEST_SERVER
 with_bench_server := tests/env/with-mariadb.sh bench TRADESYNC_TEST_SERVER
 
-.PHONY: help demo test checks bench sandbox openapi fmt lint package clean
+.PHONY: help demo test checks bench sandbox openapi fmt lint package bridge bridge-lint bridge-test bridge-e2e clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## see it work: shop database, simulated Billz, service, two syncs (ARGS=--once ends by itself)
 	@tests/env/setup.sh demo
@@ -35,6 +35,8 @@ checks:
 	cargo clippy --all-targets -- -D warnings
 	echo '== tests'
 	cargo test
+	echo '== bridge'
+	make bridge-lint bridge-test bridge-e2e
 	echo '== demo'
 	export TRADESYNC_DEMO_SERVER="$$TRADESYNC_TEST_SERVER"
 	make demo ARGS=--once
@@ -58,14 +60,41 @@ openapi: ## write openapi/openapi.json from the code
 fmt: ## format the code
 	@cargo fmt
 
-lint: ## format check and lints
+lint: ## format check and lints, the bridge's too
 	@tests/env/setup.sh test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	make bridge-lint
 
 package: ## the binary to install, without simulators: target/release/tradesync
 	@tests/env/setup.sh demo
 	cargo build --release --no-default-features
+
+bridge: ## the OpenCart module as a package: var/tradesync.ocmod.zip
+	@tests/env/setup.sh bridge
+	mkdir -p var
+	php php-bridge/build.php var/tradesync.ocmod.zip
+
+bridge-lint: ## PHP's own syntax check and PHP_CodeSniffer over the bridge
+	@tests/env/setup.sh bridge
+	find php-bridge -name '*.php' -print0 | xargs -0 -n 1 php -l | { grep -v '^No syntax errors' || true; }
+	cd php-bridge
+	phpcs --standard=phpcs.xml
+
+bridge-test: ## the bridge's PHPUnit tests, against the real service
+	@tests/env/setup.sh bridge
+	cargo build -q
+	exec $(with_test_server) phpunit --configuration php-bridge/tests/phpunit.xml --testsuite bridge $(ARGS)
+
+bridge-e2e: ## a day in a real OpenCart in a real browser (OPENCART_DIR=<unpacked 3.0.3.8>)
+	@if [[ -z "$${OPENCART_DIR:-}" ]]; then
+		echo 'bridge-e2e: skipped, OPENCART_DIR does not name an unpacked OpenCart 3.0.3.8'
+		exit 0
+	fi
+	tests/env/setup.sh bridge
+	cargo build -q
+	make bridge
+	exec $(with_test_server) phpunit --configuration php-bridge/tests/phpunit.xml --testsuite e2e $(ARGS)
 
 clean: ## stop private servers, remove build results and var/
 	@for server in var/mariadb*/; do

@@ -361,11 +361,24 @@ impl Holder {
     }
 }
 
+/// What a source item is linked to, and how fresh that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The target item; `None` when another item has its id by now.
+    pub target: Option<String>,
+    /// The state of the source that was written last.
+    pub source_seen_at: Option<DateTime<Utc>>,
+    /// The run that wrote it.
+    pub run: Option<String>,
+}
+
 /// Links and questions about links.
 #[async_trait]
 pub trait Links: Send + Sync {
     /// By source ids.
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault>;
+    /// Those of these source items that are linked, without what their links remember.
+    async fn holding(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Fault>;
     /// Which of these targets are linked already, in any space of the same target; with the link that has each.
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault>;
     /// How many stand in this space and hold a target.

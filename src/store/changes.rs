@@ -16,7 +16,7 @@ use super::{
     Store, changes_past, changes_record,
     convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
-    runs_queue::hold,
+    runs_queue::still_held,
     schema::{tradesync_changes, tradesync_connections, tradesync_runs},
     transaction::{Problem, transact},
 };
@@ -128,7 +128,7 @@ pub(super) fn of_state(connection: &mut MysqlConnection, run: &str, state: &str,
 
 fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Problem> {
     use tradesync_changes::dsl as c;
-    hold(connection, run, fence)?;
+    still_held(connection, run, fence)?;
     let left = of_state(connection, run, "applying", limit)?;
     if !left.is_empty() {
         return Ok((left.into_iter().map(Row::model).collect::<Result<_, _>>()?, true));
@@ -148,7 +148,7 @@ fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u3
 fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Problem> {
     use tradesync_changes::dsl as c;
     use tradesync_runs::dsl as r;
-    hold(connection, run, fence)?;
+    still_held(connection, run, fence)?;
     // A successor of a deleted connection adopts its links, and so what its runs had begun.
     let of_space: Vec<String> = {
         use tradesync_connections::dsl as k;
@@ -189,7 +189,7 @@ fn is_live(state: &str) -> bool {
 fn withdraw(connection: &mut MysqlConnection, run: &str, fence: u64, changes: &[Change]) -> Result<(), Problem> {
     use tradesync_changes::dsl as c;
     use tradesync_runs::dsl as r;
-    hold(connection, run, fence)?;
+    still_held(connection, run, fence)?;
     let of: BTreeSet<&str> = changes.iter().map(|change| change.run.as_str()).collect();
     let superseded = text(&Reason::new("superseded"))?;
     for other in of {
@@ -215,7 +215,7 @@ impl Changes for Store {
                 // In steps: the run's row is locked meanwhile, and heartbeats must get through.
                 loop {
                     let gone = transact(connection, |connection| {
-                        hold(connection, &run, fence)?;
+                        still_held(connection, &run, fence)?;
                         let first: Vec<u64> =
                             c::tradesync_changes.filter(c::run_id.eq(&run)).select(c::id).limit(2_000).load(connection)?;
                         Ok(diesel::delete(c::tradesync_changes.filter(c::id.eq_any(first))).execute(connection)?)
@@ -233,7 +233,7 @@ impl Changes for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
+                    still_held(connection, &run, fence)?;
                     insert(connection, &run, &changes)
                 })
             })
@@ -287,7 +287,7 @@ impl Changes for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
+                    still_held(connection, &run, fence)?;
                     for change in &changes {
                         diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
                             .set((

@@ -155,26 +155,33 @@ pub(super) fn record(
 ) -> Result<Counts, Problem> {
     use tradesync_runs::dsl as r;
     let held = hold(connection, run, fence)?;
-    let open = still_applying(connection, results)?;
+    let open = still_applying(connection, run, results)?;
     let ends: Vec<(&Change, End)> =
         results.iter().filter(|(change, _)| open.contains(&change.id)).map(|(change, applied)| (change, end(change, applied))).collect();
     store_ends(connection, &ends)?;
     let sources: Vec<String> = ends.iter().map(|(change, _)| change.body.source.clone()).collect();
-    let before = links::lock_sources(connection, space, &sources)?;
+    let before = links::lock_rows(connection, space, &sources)?;
     let wanted: Vec<String> =
         ends.iter().filter(|(change, _)| change.body.link_origin.is_some()).filter_map(|(_, end)| end.target.clone()).collect();
     let holders = links::linked_targets(connection, space, &wanted)?;
-    let changed: Vec<Link> = ends
-        .iter()
-        .filter(|(change, end)| end.state == ChangeState::Applied && change.body.op != Op::None)
-        .filter(|(change, end)| {
-            let held = end.target.as_ref().and_then(|target| holders.get(target));
-            held.is_none_or(|holder| holder.is(space, &change.body.source) || !holder.holds(end.witness.as_deref()))
-        })
-        .filter(|(change, end)| still_as_planned(change, end, before.get(&change.body.source)))
-        .map(|(change, end)| link_after(change, end, before.get(&change.body.source)))
-        .collect();
-    links::upsert(connection, space, &changed)?;
+    let (mut made, mut kept) = (Vec::new(), Vec::new());
+    for (change, end) in ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && change.body.op != Op::None) {
+        let holder = end.target.as_ref().and_then(|target| holders.get(target));
+        let free = holder.is_none_or(|holder| holder.is(space, &change.body.source) || !holder.holds(end.witness.as_deref()));
+        let locked = before.get(&change.body.source);
+        let link = locked.map(|locked| &locked.link);
+        if !free || !still_as_planned(change, end, link) {
+            continue;
+        }
+        let after = link_after(change, end, link);
+        let same = |locked: &&links::Locked| change.run == run && change.body.link_origin.is_none() && locked.link.target == after.target;
+        match locked.filter(same) {
+            Some(locked) => kept.push((locked, after)),
+            None => made.push(after),
+        }
+    }
+    links::upsert(connection, space, &made)?;
+    links::refresh(connection, run, &kept)?;
     let applied = ends.iter().filter(|(_, end)| end.state == ChangeState::Applied);
     pictures::wish(connection, space, applied.map(|(change, end)| (*change, end.target.as_ref(), end.witness.as_ref())))?;
     let not_kept = |end: &End| end.reason.as_ref().is_some_and(|reason| reason.code == Code::ValueNotKept.name());
@@ -191,12 +198,15 @@ pub(super) fn record(
     add_to_counts(connection, run, held.counts, &ends)
 }
 
-/// Which of the rows are open. A row that another run has recorded meanwhile must not count twice.
-fn still_applying(connection: &mut MysqlConnection, results: &[(Change, Applied)]) -> Result<HashSet<u64>, Problem> {
+/// Which of the rows are open. A creation, or a row of another run, may have been recorded by somebody else meanwhile and must not count
+/// twice; nobody else touches the updates of a run that is held.
+fn still_applying(connection: &mut MysqlConnection, run: &str, results: &[(Change, Applied)]) -> Result<HashSet<u64>, Problem> {
     use tradesync_changes::dsl as c;
-    let mut open = HashSet::with_capacity(results.len());
-    for batch in results.chunks(1_000) {
-        let ids: Vec<u64> = batch.iter().map(|(change, _)| change.id).collect();
+    let (mine, shared): (Vec<&Change>, Vec<&Change>) =
+        results.iter().map(|(change, _)| change).partition(|change| change.run == run && change.body.op != Op::Create);
+    let mut open: HashSet<u64> = mine.into_iter().map(|change| change.id).collect();
+    for batch in shared.chunks(1_000) {
+        let ids: Vec<u64> = batch.iter().map(|change| change.id).collect();
         open.extend(c::tradesync_changes.filter(c::id.eq_any(ids)).filter(c::state.eq("applying")).select(c::id).load::<u64>(connection)?);
     }
     Ok(open)

@@ -15,7 +15,7 @@ use super::{
     Store,
     convert::rows,
     fault,
-    runs_queue::hold,
+    runs_queue::still_held,
     schema::tradesync_inbox,
     transaction::{Problem, transact},
 };
@@ -107,7 +107,7 @@ impl Inbox for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
+                    still_held(connection, &run, fence)?;
                     settle(connection, &id, &kind, &span, &waiting)
                 })
             })

@@ -10,14 +10,14 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{Datetime, Nullable, Text},
+    sql_types::{BigInt, Datetime, Nullable, Text, Unsigned},
 };
 
 use super::{
     Store,
     audit::record,
     convert::{cut, from_word, json, listing, number_cursor, rows, text, utc, word},
-    fault,
+    fault, links_note,
     schema::tradesync_links,
     transaction::{Problem, act_once, transact},
 };
@@ -25,8 +25,8 @@ use crate::{
     domain::clock,
     engine::{
         audit,
-        link::{Link, LinkState, Note, Noted},
-        ports::{Acted, Holder, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
+        link::{Link, LinkState, Noted},
+        ports::{Acted, Holder, Holding, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
     },
     fault::{Code, Fault},
@@ -185,14 +185,74 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     Ok(found)
 }
 
-/// The same, locked until the transaction ends: nobody links or unlinks them meanwhile.
-pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+/// A link in its row, which is locked until the transaction ends.
+pub(super) struct Locked {
+    id: u64,
+    /// As it stands.
+    pub(super) link: Link,
+}
+
+/// The same as [`by_sources`], locked until the transaction ends: nobody links or unlinks them meanwhile.
+pub(super) fn lock_rows(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Locked>, Problem> {
     use tradesync_links::dsl as l;
+    let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
         let query = l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch));
-        query.select(l::id).for_update().load::<u64>(connection)?;
+        for row in query.select(Row::as_select()).for_update().load::<Row>(connection)? {
+            let (id, link) = (row.id, row.model()?);
+            found.insert(link.source.clone(), Locked { id, link });
+        }
     }
-    by_sources(connection, space, sources)
+    Ok(found)
+}
+
+pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+    Ok(lock_rows(connection, space, sources)?.into_iter().map(|(source, locked)| (source, locked.link)).collect())
+}
+
+/// Writes what was learned of links that keep their target, by the rows that [`lock_rows`] gave. Thousands of them a run, so that no
+/// column is sent that cannot have changed.
+///
+/// Since the rows are there and locked, each meets its own primary key and nothing is inserted: the form is the one that sets many
+/// rows to values of their own in one statement on every server that we know.
+pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Locked, Link)]) -> Result<(), Problem> {
+    let now = clock::now().naive_utc();
+    for batch in links.chunks(1_000) {
+        let statement = format!(
+            "INSERT INTO tradesync_links (id, space, source_key, state, candidates, origin, updated_at, name, witness, written, source_seen_at, undone) VALUES {} \
+             ON DUPLICATE KEY UPDATE name = VALUES(name), witness = VALUES(witness), candidates = '[]', written = VALUES(written), \
+             source_seen_at = VALUES(source_seen_at), undone = VALUES(undone), run_id = ?, updated_at = ?",
+            vec!["(?,'','','','','',NOW(6),?,?,?,?,?)"; batch.len()].join(",")
+        );
+        let mut query = sql_query(statement).into_boxed::<Mysql>();
+        for (locked, link) in batch {
+            query = query
+                .bind::<Unsigned<BigInt>, _>(locked.id)
+                .bind::<Text, _>(cut(&link.name, 255))
+                .bind::<Nullable<Text>, _>(&link.witness)
+                .bind::<Text, _>(text(&link.written)?)
+                .bind::<Nullable<Datetime>, _>(link.source_seen_at.map(|time| time.naive_utc()))
+                .bind::<Nullable<Text>, _>(if link.undone.is_empty() { None } else { Some(text(&link.undone)?) });
+        }
+        query.bind::<Text, _>(run).bind::<Datetime, _>(now).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Of these sources those that are linked: what a guard needs, without what the links remember.
+fn holding(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Problem> {
+    use tradesync_links::dsl as l;
+    let mut found = HashMap::with_capacity(sources.len());
+    for batch in sources.chunks(2_000) {
+        let rows: Vec<(String, Option<String>, Option<NaiveDateTime>, Option<String>)> = l::tradesync_links
+            .filter(l::space.eq(space))
+            .filter(l::source_key.eq_any(batch))
+            .filter(l::state.eq("linked"))
+            .select((l::source_key, l::target_key, l::source_seen_at, l::run_id))
+            .load(connection)?;
+        found.extend(rows.into_iter().map(|(source, target, seen, run)| (source, Holding { target, source_seen_at: seen.map(utc), run })));
+    }
+    Ok(found)
 }
 
 /// Which of these targets are linked, with the link that has each.
@@ -227,30 +287,16 @@ fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Lin
         .ok_or_else(|| Fault::new(Code::InUse, format!("the target {target} was linked to another source item meanwhile")).into())
 }
 
-/// The link of an item that was found to be as it should be.
-fn noticed(noted: &Noted, target: &str, run: &str) -> Link {
-    Link {
-        source: noted.source.clone(),
-        name: noted.name.clone(),
-        state: LinkState::Linked,
-        target: Some(target.to_owned()),
-        witness: None,
-        candidates: Vec::new(),
-        origin: "auto".to_owned(),
-        written: Default::default(),
-        source_seen_at: Some(noted.seen_at),
-        undone: Default::default(),
-        run: Some(run.to_owned()),
-        linked_at: None,
-        updated_at: clock::now(),
-    }
-}
-
 #[async_trait]
 impl Links for Store {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
         let (space, sources) = (space.to_owned(), sources.to_vec());
         self.pool.call(move |connection| transact(connection, |connection| by_sources(connection, &space, &sources))).await
+    }
+
+    async fn holding(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Fault> {
+        let (space, sources) = (space.to_owned(), sources.to_vec());
+        self.pool.call(move |connection| transact(connection, |connection| holding(connection, &space, &sources))).await
     }
 
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault> {
@@ -343,41 +389,8 @@ impl Links for Store {
     }
 
     async fn note(&self, space: &str, run: &str, notes: Vec<Noted>) -> Result<(), Fault> {
-        use tradesync_links::dsl as l;
         let (space, run) = (space.to_owned(), run.to_owned());
-        self.pool
-            .call(move |connection| {
-                transact(connection, |connection| {
-                    let sources: Vec<String> = notes.iter().map(|noted| noted.source.clone()).collect();
-                    let mut standing = lock_sources(connection, &space, &sources)?;
-                    let (mut written, mut parted) = (Vec::new(), Vec::new());
-                    for noted in &notes {
-                        let linked = standing.remove(&noted.source).filter(|link| link.state == LinkState::Linked);
-                        match (&noted.note, linked) {
-                            (Note::Linked(target), None) => written.push(noticed(noted, target, &run)),
-                            (Note::Learned(values), Some(mut link)) => {
-                                for (name, value) in values {
-                                    if value.is_null() {
-                                        link.written.remove(name);
-                                    } else {
-                                        link.written.insert(name.clone(), value.clone());
-                                    }
-                                }
-                                written.push(link);
-                            }
-                            (Note::Parted(target), Some(link)) if link.target.as_ref() == Some(target) => parted.push(&noted.source),
-                            (Note::Nothing | Note::Linked(_) | Note::Learned(_) | Note::Parted(_), _) => {}
-                        }
-                    }
-                    upsert(connection, &space, &written)?;
-                    for batch in parted.chunks(1_000) {
-                        let rows = l::tradesync_links.filter(l::space.eq(&space)).filter(l::source_key.eq_any(batch.iter().copied()));
-                        diesel::delete(rows.filter(l::state.eq("linked"))).execute(connection)?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        self.pool.call(move |connection| transact(connection, |connection| links_note::note(connection, &space, &run, &notes))).await
     }
 
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault> {

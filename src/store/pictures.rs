@@ -18,7 +18,7 @@ use super::{
     convert::{cut, json, places, rows, text},
     fault,
     leases::micros,
-    runs_queue::hold,
+    runs_queue::{hold, still_held},
     schema::{tradesync_picture_wishes, tradesync_runs},
     transaction::{Problem, transact},
 };
@@ -304,7 +304,7 @@ impl Pictures for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    hold(connection, &run, fence)?;
+                    still_held(connection, &run, fence)?;
                     for (source, ours) in &ours {
                         diesel::update(w::tradesync_picture_wishes.find((&space, source)))
                             .set(w::ours.eq(text(ours)?))

@@ -13,7 +13,7 @@ use diesel::{
 use super::{
     changes,
     convert::{places, text, word},
-    runs_queue::hold,
+    runs_queue::{hold, still_held},
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
 };
@@ -52,7 +52,7 @@ pub(super) fn held_by_brake(connection: &mut MysqlConnection, run: &str) -> Resu
 
 /// What waits stays in its row, so that it keeps its number; what goes on gets a row of its own.
 pub(super) fn hold_changes(connection: &mut MysqlConnection, run: &str, fence: u64, parted: &[(Change, Parted)]) -> Result<u64, Problem> {
-    hold(connection, run, fence)?;
+    still_held(connection, run, fence)?;
     let (whole, split): (Vec<_>, Vec<_>) = parted.iter().partition(|(_, parted)| parted.free.is_empty());
     let free: Vec<NewChange> =
         split.iter().map(|(change, parted)| NewChange { fields: parted.free.clone(), risks: 0, ..change.body.clone() }).collect();

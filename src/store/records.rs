@@ -292,7 +292,7 @@ impl Records for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    super::runs_queue::hold(connection, &run, fence)?;
+                    super::runs_queue::still_held(connection, &run, fence)?;
                     let standing = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null());
                     let gone = diesel::update(standing.filter(r::read_id.ne(&read)))
                         .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))

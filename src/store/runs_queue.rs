@@ -93,6 +93,12 @@ pub(super) fn beat(connection: &mut MysqlConnection, run: &str, fence: u64, leas
 
 /// Locks the run's row and makes sure that it is still this holder's.
 pub(super) fn hold(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<Run, Problem> {
+    still_held(connection, run, fence)?;
+    runs::find(connection, run)?.ok_or_else(|| Fault::new(Code::LeaseLost, "the run is gone").into())
+}
+
+/// The same lock for those who need nothing of the run.
+pub(super) fn still_held(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(), Problem> {
     use tradesync_runs::dsl as r;
     let held: Option<u64> = r::tradesync_runs
         .find(run)
@@ -105,7 +111,7 @@ pub(super) fn hold(connection: &mut MysqlConnection, run: &str, fence: u64) -> R
     if held.is_none() {
         return Err(Fault::new(Code::LeaseLost, "the run was taken over by another worker").into());
     }
-    runs::find(connection, run)?.ok_or_else(|| Fault::new(Code::LeaseLost, "the run is gone").into())
+    Ok(())
 }
 
 pub(super) fn progress(connection: &mut MysqlConnection, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault> {
@@ -126,7 +132,7 @@ pub(super) fn begin(
 ) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
-        hold(connection, run, fence)?;
+        still_held(connection, run, fence)?;
         diesel::update(r::tradesync_runs.find(run).filter(r::settings.is_null()))
             .set((r::settings.eq(Some(settings)), r::cursor_before.eq(cursor_before.map(|time| time.naive_utc()))))
             .execute(connection)?;
@@ -137,7 +143,7 @@ pub(super) fn begin(
 pub(super) fn read_done(connection: &mut MysqlConnection, run: &str, fence: u64, summary: &str, read: u64) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
-        hold(connection, run, fence)?;
+        still_held(connection, run, fence)?;
         diesel::update(r::tradesync_runs.find(run))
             .set((r::read_summary.eq(Some(summary)), r::read_rows.eq(read), r::phase.eq("decide"), r::version.eq(r::version + 1)))
             .execute(connection)?;
@@ -148,7 +154,7 @@ pub(super) fn read_done(connection: &mut MysqlConnection, run: &str, fence: u64,
 pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
-        hold(connection, run, fence)?;
+        still_held(connection, run, fence)?;
         diesel::update(r::tradesync_runs.find(run))
             .set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1)))
             .execute(connection)?;

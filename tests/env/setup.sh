@@ -2,7 +2,8 @@
 # Installs what a fresh machine lacks; silent and quick when all is there.
 #
 #   setup.sh demo    what building and the demo need
-#   setup.sh test    that, and what `make test` needs: Chromium with its driver, rustfmt, clippy
+#   setup.sh bridge  that, and what the OpenCart bridge's package and tests need: PHP, PHPUnit, PHP_CodeSniffer, Chromium
+#   setup.sh test    that, and what `make test` needs: rustfmt, clippy
 #
 # System packages come by apt-get, as root or through sudo. A Rust toolchain is never installed: it is named.
 set -euo pipefail
@@ -12,13 +13,14 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 what=${1:-demo}
 case $what in
-demo | test) ;;
-*) echo "usage: setup.sh [demo|test]" >&2; exit 2 ;;
+demo | bridge | test) ;;
+*) echo "usage: setup.sh [demo|bridge|test]" >&2; exit 2 ;;
 esac
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+have_php() { have php && php -r "exit(extension_loaded('$1') ? 0 : 1);" 2>/dev/null; }
 have_library() { have pkg-config && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null; }
 
 # Package and what it is for; the names of older releases are tried where the first does not exist.
@@ -32,7 +34,13 @@ have cc || need gcc "linking"
 [[ -e /usr/include/stdlib.h ]] || need libc6-dev "linking"
 have pkg-config || need pkg-config "finding libraries"
 have_library || need libmariadb-dev "the database driver"
-if [[ $what == test ]]; then
+if [[ $what != demo ]]; then
+    have php || need php-cli "the OpenCart bridge"
+    for extension in curl:curl mbstring:mbstring xml:xml zip:zip mysqli:mysql gd:gd; do
+        have_php "${extension%%:*}" || need "php-${extension##*:}" "the OpenCart bridge"
+    done
+    have phpunit || need phpunit "the bridge's tests"
+    have phpcs || need php-codesniffer "the bridge's style check"
     have chromium || have chromium-browser || have google-chrome || need chromium "the browser test of the API page"
     have chromedriver || need chromium-driver "driving the browser"
 fi

@@ -345,6 +345,9 @@ impl Links for Memory {
             .filter_map(|source| rows.get(&(space.to_owned(), source.clone())).map(|link| (source.clone(), link.clone())))
             .collect())
     }
+    async fn holding(&self, _: &str, _: &[String]) -> Result<HashMap<String, Holding>> {
+        unused()
+    }
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>> {
         let rows = self.links.lock().unwrap();
         let linked = rows.iter().filter(|((of, _), link)| of == space && link.state == LinkState::Linked);

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         flow::{Apply, Lookup, Rules},
         locks,
-        model::{Applied, Candidate, Change, Counts, LinkState, Op, Outcome, RECREATED, Reason, VANISHED},
+        model::{Applied, Candidate, Change, Counts, Op, Outcome, RECREATED, Reason, VANISHED},
     },
     fault::{Fault, failpoint},
 };
@@ -65,10 +65,10 @@ impl Execution {
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
         let at_once = self.run.attempts <= 1;
         let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
-        let links = self.ports.links.by_sources(&self.connection.link_space, &sources).await?;
+        let links = self.ports.links.holding(&self.connection.link_space, &sources).await?;
         if at_once {
             let relinked = |change: &Change| {
-                let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
+                let link = links.get(&change.body.source);
                 match change.body.link_origin.as_deref() {
                     Some(RECREATED) => link.is_none_or(|link| link.target != change.body.target),
                     Some(_) => link.is_some(),
@@ -84,7 +84,7 @@ impl Execution {
         let twins = if again { HashSet::new() } else { self.twins(target, rules, &batch).await? };
         let back = self.listed_again(&batch).await?;
         let overtaken = |change: &Change| {
-            let link = links.get(&change.body.source).filter(|link| link.state == LinkState::Linked);
+            let link = links.get(&change.body.source);
             match (change.body.op, change.body.link_origin.as_deref()) {
                 _ if back.contains(&change.body.source) => true,
                 (Op::Create, Some(RECREATED)) => {

@@ -114,7 +114,7 @@ async fn a_group_is_sent_as_the_sheet_says_and_both_answers_are_understood() {
     let asked = server.asked().remove(0);
     assert_eq!(
         (asked.line.as_str(), asked.body.as_str()),
-        ("PUT /admin/products/variants_group_update.json", r#"{"variants":[{"quantity":7,"id":2680000001}]}"#)
+        ("PUT /admin/products/variants_group_update.json", r#"{"variants":[{"id":2680000001,"quantity":7}]}"#)
     );
     assert!(asked.head.to_lowercase().contains("content-type: application/json"));
 
