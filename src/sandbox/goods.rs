@@ -58,7 +58,7 @@ pub const fn apart(number: u64) -> bool {
 /// The barcode of a size; every fifth begins with zeros.
 pub fn barcode(number: u64, size: usize) -> String {
     let digits = number * 10 + size as u64;
-    if number % 5 == 0 { format!("00{digits:08}") } else { format!("46{digits:011}") }
+    if number.is_multiple_of(5) { format!("00{digits:08}") } else { format!("46{digits:011}") }
 }
 
 /// The name of a good.

@@ -66,7 +66,7 @@ impl Rules for KaktusInsales {
                 (None, [only]) if decision.op == Op::Update => Decision { link: LinkDecision::Auto(only.clone()), ..decision },
                 _ => decision,
             },
-            Err(left) => left,
+            Err(left) => *left,
         }
     }
 
@@ -90,46 +90,46 @@ impl Rules for KaktusInsales {
 
 impl KaktusInsales {
     /// Why nothing is done, as `Err`, or what is.
-    fn judge(&self, item: &Item<'_>, stocked: &Stocked, linked: Option<&Link>, target: Option<&str>) -> Result<Decision, Decision> {
+    fn judge(&self, item: &Item<'_>, stocked: &Stocked, linked: Option<&Link>, target: Option<&str>) -> Result<Decision, Box<Decision>> {
         let counting = stocked.counting(self.settings.kaktus.inactive);
         let in_kaktus = || stocked.holders.iter().map(Holder::shown).collect::<Vec<_>>().join("; ");
         if let several @ [_, _, ..] = item.candidates
             && linked.is_none()
         {
             let found = several.iter().map(describe).collect::<Vec<_>>().join("; ");
-            return Err(skipped(Reason::new("insales_doubled").with("insales", found).with("kaktus", in_kaktus())));
+            return skip(Reason::new("insales_doubled").with("insales", found).with("kaktus", in_kaktus()));
         }
-        let Some(target) = target else { return Err(skipped(Reason::new("not_in_insales"))) };
+        let Some(target) = target else { return skip(Reason::new("not_in_insales")) };
         let standing = match item.observed.map(Standing::of) {
-            None => return Err(skipped(Reason::new("insales_variant_gone").with("variant", target))),
+            None => return skip(Reason::new("insales_variant_gone").with("variant", target)),
             Some(standing) if standing.barcode != item.key => {
-                return Err(skipped(Reason::new("insales_barcode_moved").with("variant", target).with("barcode", &standing.barcode)));
+                return skip(Reason::new("insales_barcode_moved").with("variant", target).with("barcode", &standing.barcode));
             }
             Some(standing) => standing,
         };
         if !standing.others.is_empty() {
             let found = std::iter::once(&standing.name).chain(&standing.others).cloned().collect::<Vec<_>>().join("; ");
-            return Err(skipped(Reason::new("insales_doubled").with("insales", found).with("kaktus", in_kaktus())));
+            return skip(Reason::new("insales_doubled").with("insales", found).with("kaktus", in_kaktus()));
         }
         let (wanted, rule) = match counting.as_slice() {
             [] if stocked.holders.is_empty() => match self.settings.missing {
                 Missing::Zero => (0, Reason::new("kaktus_missing_zero")),
-                Missing::Leave => return Err(skipped(Reason::new("kaktus_missing_left"))),
+                Missing::Leave => return skip(Reason::new("kaktus_missing_left")),
             },
-            [] => return Err(skipped(Reason::new("kaktus_inactive"))),
+            [] => return skip(Reason::new("kaktus_inactive")),
             [only] => match stock::quantity(only, &self.settings) {
                 Ok(told) => told,
-                Err(Unknown::NotTold(reason)) => return Err(skipped(reason)),
-                Err(Unknown::Unreadable(reason)) => return Err(failed(reason)),
+                Err(Unknown::NotTold(reason)) => return skip(reason),
+                Err(Unknown::Unreadable(reason)) => return fail(reason),
             },
-            _ => return Err(skipped(Reason::new("kaktus_doubled").with("kaktus", in_kaktus()).with("insales", &standing.name))),
+            _ => return skip(Reason::new("kaktus_doubled").with("kaktus", in_kaktus()).with("insales", &standing.name)),
         };
         if standing.bundle && !self.settings.bundles {
-            return Err(skipped(Reason::new("insales_bundle")));
+            return skip(Reason::new("insales_bundle"));
         }
         let stands = match standing.quantity {
-            None => return Err(failed(Reason::new("insales_quantity_unreadable").with("value", standing.unreadable))),
-            Some(Value::Null) if !self.settings.unlimited => return Err(skipped(Reason::new("insales_unlimited"))),
+            None => return fail(Reason::new("insales_quantity_unreadable").with("value", standing.unreadable)),
+            Some(Value::Null) if !self.settings.unlimited => return skip(Reason::new("insales_unlimited")),
             Some(stands) => stands,
         };
         let wanted = Value::from(wanted);
@@ -139,10 +139,10 @@ impl KaktusInsales {
         let change = FieldChange { field: QUANTITY.into(), old: Some(stands.clone()), new: wanted.clone(), rule };
         if let Some(lock) = self.locks.field(item.key, Some(target), QUANTITY) {
             let kept = locks::kept(change, lock);
-            return Err(Decision { fields: vec![kept.clone()], ..skipped(kept.rule) });
+            return Err(Box::new(Decision { fields: vec![kept.clone()], ..skipped(kept.rule) }));
         }
         let tries = match sending::next(linked, &stands, &wanted, standing.seen_at, self.now) {
-            sending::Next::Wait(reason) => return Err(skipped(reason)),
+            sending::Next::Wait(reason) => return skip(reason),
             sending::Next::Send(tries) => tries,
         };
         let sending = Sending { from: stands, tries }.change(linked);
@@ -186,6 +186,16 @@ fn describe(candidate: &Candidate) -> String {
 /// As it should be.
 fn unchanged() -> Decision {
     Decision { outcome: Outcome::Unchanged, ..skipped(Reason::new("unchanged")) }
+}
+
+/// Nothing is done, for a reason.
+fn skip<T>(reason: Reason) -> Result<T, Box<Decision>> {
+    Err(Box::new(skipped(reason)))
+}
+
+/// The barcode fails, for a reason.
+fn fail<T>(reason: Reason) -> Result<T, Box<Decision>> {
+    Err(Box::new(failed(reason)))
 }
 
 /// Left alone, for a reason.

@@ -51,10 +51,14 @@ impl Pair {
 
     /// A connection on this stage, without the schedule that comes with it.
     pub async fn on(stage: Stage, over: Value) -> Self {
-        let connection = stage.rest.post("/connections", &body(&stage, over)).await.ok(201)["id"].as_str().unwrap().to_owned();
+        // Disabled until its schedule is gone, which would start a run within 3 s.
+        let mut disabled = body(&stage, over);
+        disabled["enabled"] = json!(false);
+        let connection = stage.rest.post("/connections", &disabled).await.ok(201)["id"].as_str().unwrap().to_owned();
         for schedule in stage.rest.all(&format!("/schedules?connection={connection}")).await {
             stage.rest.delete(&format!("/schedules/{}", schedule["id"].as_str().unwrap())).await;
         }
+        stage.rest.patch(&format!("/connections/{connection}"), &json!({"enabled": true})).await.ok(200);
         Self { stage, connection }
     }
 

@@ -21,12 +21,12 @@ async fn pair() -> (Pair, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_still_queued_is_waited_for_and_not_sent_twice() {
-    // Time runs slower here, so that several runs fit into one queue's delay; a sent value is given 7.5 s.
-    let stage = Stage::with(Setup { products: 0, goods: 0, time_factor: 4.0, ..Setup::default() }).await;
+    // Time runs slower here, so that several runs fit into one queue's delay; a sent value is given 15 s.
+    let stage = Stage::with(Setup { products: 0, goods: 0, time_factor: 2.0, ..Setup::default() }).await;
     let pair = Pair::on(stage, json!({})).await;
     pair.stocked("46", 7);
     let variant = pair.sold("46", 3);
-    pair.insales().set_switches(|switches| switches.apply_delay_ms = 6_000);
+    pair.insales().set_switches(|switches| switches.apply_delay_ms = 10_000);
     let run = pair.well().await;
     let sending = change_of(&pair.stage.item(&run, "46").await, "sending");
     assert_eq!(sending["new"], json!({"from": 3, "tries": 1}), "{sending}");
@@ -126,7 +126,7 @@ async fn what_people_and_orders_change_follows_kaktus_again() {
     assert_eq!((pair.quantity(variant), change_of(&pair.stage.item(&run, "46").await, "quantity")["old"].clone()), (7, json!(5)));
     // Somebody edits while the value is on its way.
     pair.kaktus().set_stock("46", 8);
-    pair.insales().set_switches(|switches| switches.apply_delay_ms = 300);
+    pair.insales().set_switches(|switches| switches.apply_delay_ms = 4_000);
     pair.well().await;
     pair.insales().edit(variant, |variant| variant.quantities = vec![Some(1)]);
     pair.until("the value arrives", |pair| pair.quantity(variant) == 8).await;
