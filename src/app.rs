@@ -115,8 +115,11 @@ impl Parts {
 
 /// What the OpenAPI document says of each flow's settings.
 pub fn documents() -> Vec<api::FlowDoc> {
-    use flows::billz_opencart;
-    vec![api::FlowDoc::of::<billz_opencart::settings::Settings>(billz_opencart::NAME, billz_opencart::settings::SECRETS)]
+    use flows::{billz_opencart, kaktus_insales};
+    vec![
+        api::FlowDoc::of::<billz_opencart::settings::Settings>(billz_opencart::NAME, billz_opencart::settings::SECRETS),
+        api::FlowDoc::of::<kaktus_insales::settings::Settings>(kaktus_insales::NAME, kaktus_insales::settings::SECRETS),
+    ]
 }
 
 /// A running service.

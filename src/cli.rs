@@ -136,6 +136,15 @@ struct SandboxOptions {
     /// Address and port of Billz 1.
     #[arg(long, default_value = "127.0.0.1:9091")]
     listen_billz1: SocketAddr,
+    /// Address and port of Kaktus.
+    #[arg(long, default_value = "127.0.0.1:9092")]
+    listen_kaktus: SocketAddr,
+    /// Address and port of InSales.
+    #[arg(long, default_value = "127.0.0.1:9093")]
+    listen_insales: SocketAddr,
+    /// Goods that Kaktus and InSales have in common, most of three sizes.
+    #[arg(long, default_value_t = 60)]
+    goods: usize,
     /// Products of the catalogue.
     #[arg(long, default_value_t = 300)]
     products: usize,
@@ -229,6 +238,9 @@ async fn sandbox(config: &Config, options: SandboxOptions) -> Result<(), Fault> 
     let options = crate::sandbox::Options {
         listen: options.listen,
         listen_billz1: options.listen_billz1,
+        listen_kaktus: options.listen_kaktus,
+        listen_insales: options.listen_insales,
+        goods: options.goods,
         products: options.products,
         seed: options.seed,
         secret: options.secret,

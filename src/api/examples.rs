@@ -219,7 +219,7 @@ fn run() -> Value {
         "pictures": {"fetched": 5, "failed": 0, "shown": 2, "waiting": 0}, "cursor_before": "2026-02-01T08:04:12Z",
         "cursor_after": "2026-02-01T09:04:12Z", "whole": true,
         "read": {"mode": "full", "reused": false, "started_at": "2026-02-01T09:05:01Z", "doubt": null, "changed": 17, "missed_by_delta": 3},
-        "cancel_requested": false, "expires_at": null, "approved_at": null, "brakes": [], "error": null,
+        "cancel_requested": false, "expires_at": null, "approved_at": null, "brakes": [], "target": {}, "error": null,
     })
 }
 

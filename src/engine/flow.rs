@@ -16,10 +16,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    link::Note,
     locks::LockSet,
     mapping::{Group, Grouping, Mappings},
     model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
     pictures::Gallery,
+    run::hold::Hold,
     secrets::Sealer,
 };
 use crate::fault::{Fault, FaultView, FieldError};
@@ -44,6 +46,8 @@ pub struct Opened {
     pub settings: Value,
     /// Secrets in the clear.
     pub secrets: Arc<BTreeMap<String, SecretString>>,
+    /// The run that it was opened for, with its leases; absent where somebody only asks.
+    pub hold: Option<Arc<Hold>>,
 }
 
 impl Opened {
@@ -53,7 +57,7 @@ impl Opened {
         for (field, sealed) in &connection.secrets {
             secrets.insert(field.clone(), sealer.open(&connection.id, field, sealed)?);
         }
-        Ok(Self { connection: connection.id.clone(), owner: connection.owner.clone(), settings, secrets: Arc::new(secrets) })
+        Ok(Self { connection: connection.id.clone(), owner: connection.owner.clone(), settings, secrets: Arc::new(secrets), hold: None })
     }
 }
 
@@ -147,6 +151,11 @@ pub trait Flow: Send + Sync {
     /// Fields that can be locked.
     fn lockable(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How often each stream of a new connection runs by itself, such as `1m`; `None` = a person makes the schedules.
+    fn default_schedule(&self) -> Option<&'static str> {
+        None
     }
 
     /// Where pictures come from and go to; `None` when this flow, or this connection, has none.
@@ -256,6 +265,12 @@ pub trait Observe: Send {
     /// earlier run wrote under other settings.
     fn look_at(&mut self, _fields: &BTreeSet<String>) {}
 
+    /// What is remembered of the items that will be looked at next: a target that answers from a copy learns by it of which ones the copy may
+    /// be too old.
+    async fn recall(&mut self, _links: &HashMap<String, Link>) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// What stands there now. Keys without an item are absent from the answer.
     async fn observe(&mut self, targets: &[String]) -> Result<HashMap<String, Observation>, Fault>;
 
@@ -264,6 +279,11 @@ pub trait Observe: Send {
 
     /// Whether the owner has nothing in the target at all: then nothing can match.
     async fn is_empty(&mut self) -> Result<bool, Fault>;
+
+    /// What a run's report says of the target: how it was read, and what so many changes will cost. Empty = nothing worth telling.
+    fn told(&self, _changes: u64) -> Values {
+        Values::new()
+    }
 }
 
 /// Writes into the target.
@@ -371,6 +391,11 @@ pub trait Rules: Send + Sync {
 
     /// What to do with one item.
     fn decide(&self, item: &Item<'_>) -> Decision;
+
+    /// What the link is to know besides, where nothing is done with the item itself.
+    fn note(&self, _item: &Item<'_>, _decision: &Decision) -> Note {
+        Note::Nothing
+    }
 
     /// The groups that an item which was left alone waits for: it goes nowhere until one of them is mapped. One with an empty key stands
     /// for no group at all. Empty = it waits for none.

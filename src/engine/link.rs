@@ -36,6 +36,32 @@ pub struct Candidate {
     pub matched: Vec<String>,
 }
 
+/// What a link is to know although nothing is done with its item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// Nothing new.
+    Nothing,
+    /// The item has this target, as it should be already.
+    Linked(String),
+    /// These values of [`Link::written`]; null takes one away.
+    Learned(BTreeMap<String, Value>),
+    /// It has this target no longer: the pair is recognised anew by the next run.
+    Parted(String),
+}
+
+/// A [`Note`] with the item that it is about.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    /// The source's id.
+    pub source: String,
+    /// A name for people.
+    pub name: String,
+    /// When its state was read.
+    pub seen_at: DateTime<Utc>,
+    /// What is to be known.
+    pub note: Note,
+}
+
 /// Source id <-> target id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {

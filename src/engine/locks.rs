@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Decision, Item, LinkDecision, Lookup, Observation, Rules},
-    link::whole_of,
+    link::{Note, whole_of},
     mapping::Group,
     model::{Change, FieldChange, LinkState, Op, Outcome, Reason},
 };
@@ -174,6 +174,10 @@ impl Rules for Guarded {
             },
             None => self.rules.decide(item),
         }
+    }
+
+    fn note(&self, item: &Item<'_>, decision: &Decision) -> Note {
+        if decision.reason.code == RULE { Note::Nothing } else { self.rules.note(item, decision) }
     }
 
     fn waits_for(&self, payload: &str, decision: &Decision) -> Vec<Group> {

@@ -27,7 +27,7 @@
 //! - [`brakes`]: limits on what one run may change; [`plans`]: what waits for a person
 //! - [`space`]: where links live; [`api_key`]: who may call; [`audit`]: who did what; [`retention`]: what is old goes
 //! - [`alerts`]: words and ports of alerts
-//! - [`secrets`]: sealing; [`service`]: what the API may ask for
+//! - [`secrets`]: sealing; [`settings`]: reading what a user set; [`service`]: what the API may ask for
 
 pub mod alerts;
 pub mod api_key;
@@ -52,6 +52,7 @@ pub mod run;
 pub mod schedule;
 pub mod secrets;
 pub mod service;
+pub mod settings;
 pub mod space;
 pub mod standing;
 pub mod undo;

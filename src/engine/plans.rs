@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     brakes::{Parted, Reading},
-    model::{Change, Counts, Reason},
+    model::{Change, Counts, Reason, Values},
 };
 use crate::fault::Fault;
 
@@ -52,8 +52,8 @@ pub trait Plans: Send + Sync {
     async fn hold(&self, run: &str, fence: u64, changes: Vec<(Change, Parted)>) -> Result<u64, Fault>;
     /// The run has decided: its readings are kept, and, unless it is a dry run, held changes of earlier runs of its stream that it has
     /// decided anew are closed as superseded; a run that has none left is over. A read that an alarm was raised about (`doubtful`)
-    /// does not count for [`Plans::usual_size`] until the run is approved.
-    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Fault>;
+    /// does not count for [`Plans::usual_size`] until the run is approved. `told` is what the target told of the run.
+    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], told: &Values, doubtful: Option<&str>) -> Result<(), Fault>;
     /// One reading more of a run that has decided, in place of an earlier one of the same brake.
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault>;
     /// How many changes of the run a brake holds.

@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use super::api_key::{ApiKey, ApiKeys, Role};
-use super::flow::Discovered;
 use super::model::{
     Applied, Change, ChangeState, Connection, Counts, Link, LinkState, NewChange, NewRun, Outcome, Phase, ReadSummary, Record, Run, State,
     Stream, Trigger,
 };
 use super::queue::{Ask, Caps, Taken, Waiting};
+use super::{flow::Discovered, link::Noted, schedule::Schedule};
 use crate::fault::{Fault, FaultView};
 
 pub use super::retry_list::Retries;
@@ -80,11 +80,12 @@ pub type Render<'a, T> = &'a (dyn Fn(&T) -> StoredAnswer + Send + Sync);
 /// Connections and their streams.
 #[async_trait]
 pub trait Connections: Send + Sync {
-    /// Makes one. `space` names its link space; its fixed streams come with it.
+    /// Makes one. `space` names its link space; its fixed streams and their schedules come with it.
     async fn create(
         &self,
         connection: Connection,
         streams: Vec<Stream>,
+        schedules: Vec<Schedule>,
         key: Option<Idempotency>,
         render: RenderBox<Connection>,
     ) -> Result<Acted<Connection>, Fault>;
@@ -403,6 +404,8 @@ pub trait Links: Send + Sync {
     async fn ask(&self, space: &str, questions: Vec<Link>, closed: Vec<String>) -> Result<(), Fault>;
     /// Ends the marks of undone fields, by source item: nothing is held back there any more.
     async fn release(&self, space: &str, fields: Vec<(String, Vec<String>)>) -> Result<(), Fault>;
+    /// Writes down what was noted beside a run's changes. A link that a person made or took away meanwhile stays as it is.
+    async fn note(&self, space: &str, run: &str, notes: Vec<Noted>) -> Result<(), Fault>;
     /// Newest first.
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault>;
     /// Makes a link by hand, or turns a question into one. `InUse` when another source has the target.

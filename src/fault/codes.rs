@@ -83,6 +83,7 @@ codes! {
     TargetUnavailable, "target-unavailable", Unavailable, 503, "The target database did not answer.", "Nothing is lost: the run is repeated from its last finished step.";
     TargetSchema, "target-schema", Config, 502, "The target database lacks a table or column that we need.", "Check table_prefix and the seller adapter in the settings.";
     BadItem, "bad-item", BadItem, 422, "One item cannot be used as it is.", "Correct it in the source; it is offered again on the next run.";
+    ValueNotKept, "value-not-kept", BadItem, 422, "The target was told a value several times and keeps another one.", "Look at the item in the target: another program may write it, or the target refuses the value without a word.";
     TooManyFailures, "too-many-failures", Config, 422, "Too large a share of the items failed, so nothing was changed.", "Look at the failed items; most have one common cause. max_failed_share sets the limit.";
     LeaseLost, "lease-lost", LeaseLost, 409, "Another worker took this run over.", "Nothing to do: the other worker finishes it.";
     PlanRejected, "plan-rejected", Cancelled, 409, "A person rejected what this run wanted to do.", "Nothing: the next run decides anew.";

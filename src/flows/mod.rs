@@ -3,8 +3,10 @@
 //! | flow | from -> to | folder |
 //! |---|---|---|
 //! | `billz-opencart` | Billz tills -> OpenCart's database | [`billz_opencart`] |
+//! | `kaktus-insales` | Kaktus' warehouse -> InSales' stock | [`kaktus_insales`] |
 
 pub mod billz_opencart;
+pub mod kaktus_insales;
 
 use std::sync::Arc;
 
@@ -32,5 +34,5 @@ pub struct Parts {
 
 /// Every flow of this binary.
 pub fn all(parts: &Parts) -> Vec<Arc<dyn Flow>> {
-    vec![Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone()))]
+    vec![Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone())), Arc::new(kaktus_insales::KaktusInsalesFlow::new(parts.clone()))]
 }

@@ -61,7 +61,13 @@ pub struct Call<'a> {
     pub timeout: Option<Duration>,
     /// Secrets of this call that a remote might echo: masked in faults.
     pub secrets: Vec<SecretString>,
+    /// Asked just before a [`Effect::Write`] leaves, each attempt anew, with the longest it may take: an error keeps it here. A holder of a
+    /// lease sends nothing that may land after another has taken over.
+    pub permit: Option<&'a Permit>,
 }
+
+/// Whether a write that may take so long may be sent now.
+pub type Permit = dyn Fn(Duration) -> Result<(), Fault> + Send + Sync;
 
 impl<'a> Call<'a> {
     /// A call without body, limit and token.
@@ -80,6 +86,7 @@ impl<'a> Call<'a> {
             max_body: MAX_BODY,
             timeout: None,
             secrets: Vec::new(),
+            permit: None,
         }
     }
 
@@ -110,6 +117,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn with_secret(mut self, secret: SecretString) -> Self {
         self.secrets.push(secret);
+        self
+    }
+
+    /// The same, sent only while this permits it.
+    #[must_use]
+    pub fn with_permit(mut self, permit: &'a Permit) -> Self {
+        self.permit = Some(permit);
         self
     }
 

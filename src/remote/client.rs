@@ -227,8 +227,11 @@ impl Http {
         head: Option<usize>,
         stop: &CancellationToken,
     ) -> Result<Result<Arrived, Broken>, Fault> {
+        let timeout = patience(call.timeout.unwrap_or(self.options.timeout));
+        if let (Effect::Write, Some(permit)) = (call.effect, call.permit) {
+            permit(timeout)?;
+        }
         let work = async {
-            let timeout = patience(call.timeout.unwrap_or(self.options.timeout));
             match tokio::time::timeout(timeout, self.transfer(call, token, head)).await {
                 Ok(done) => done,
                 Err(_) => Err(Broken {

@@ -45,7 +45,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, Call, Effect, Limiter};
+pub use call::{Answer, Call, Effect, Limiter, Permit};
 pub use classify::{Class, Reply};
 pub use client::{Http, Options};
 pub use row::BadRow;

@@ -4,7 +4,8 @@
 //! ours outside this folder, not even domain types: a simulator that shares our types shares our mistakes.
 //!
 //! Each system has its own folder and its own listener, since a remote's paths begin at the root of its host. Today: [`billz1`] and
-//! [`billz2`] - start reading there. What their control APIs share is [`control`].
+//! [`billz2`] - start reading there -, [`kaktus`] and [`insales`], which sell the same [`goods`]. What their control APIs share is [`control`]; what
+//! the newer ones share beyond that is [`desk`].
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -30,6 +31,10 @@ use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
 pub mod billz1;
 pub mod billz2;
 pub mod control;
+pub mod desk;
+pub mod goods;
+pub mod insales;
+pub mod kaktus;
 
 /// How to start.
 #[derive(Clone, Debug)]
@@ -52,6 +57,16 @@ pub struct Options {
     pub billz2: billz2::switches::Switches,
     /// The same of Billz 1; its `secret` is overridden too.
     pub billz1: billz1::switches::Switches,
+    /// Where Kaktus listens; port 0 takes a free one.
+    pub listen_kaktus: SocketAddr,
+    /// Where InSales listens; port 0 takes a free one.
+    pub listen_insales: SocketAddr,
+    /// Goods that Kaktus and InSales have in common, most of three sizes each.
+    pub goods: usize,
+    /// All switches of Kaktus.
+    pub kaktus: kaktus::Switches,
+    /// All switches of InSales.
+    pub insales: insales::Switches,
 }
 
 impl Default for Options {
@@ -66,6 +81,11 @@ impl Default for Options {
             rate_limit: Some(2),
             billz2: billz2::switches::Switches::default(),
             billz1: billz1::switches::Switches::default(),
+            listen_kaktus: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen_insales: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            goods: 60,
+            kaktus: kaktus::Switches::default(),
+            insales: insales::Switches::default(),
         }
     }
 }
@@ -80,8 +100,15 @@ pub struct Running {
     pub billz1_url: String,
     /// Drives Billz 1 in process.
     pub billz1: billz1::Handle,
-    server: Server,
-    billz1_server: Server,
+    /// Address of Kaktus, without a slash at the end.
+    pub kaktus_url: String,
+    /// Drives Kaktus in process.
+    pub kaktus: kaktus::Handle,
+    /// Address of InSales, without a slash at the end.
+    pub insales_url: String,
+    /// Drives InSales in process.
+    pub insales: insales::Handle,
+    servers: Vec<Server>,
 }
 
 /// Tells the server to end when it is dropped, so that a failing test leaves nothing behind.
@@ -97,8 +124,9 @@ impl Drop for Server {
 impl Running {
     /// Ends the sandbox: open connections are closed, the port is free when this returns.
     pub async fn stop(self) {
-        self.server.0.stop(false).await;
-        self.billz1_server.0.stop(false).await;
+        for server in self.servers {
+            server.0.stop(false).await;
+        }
     }
 }
 
@@ -122,7 +150,27 @@ pub async fn start(options: Options) -> io::Result<Running> {
         }
     })
     .await?;
-    Ok(Running { url, billz2, billz1_url, billz1, server, billz1_server })
+    let (kaktus, insales) = (kaktus::Handle::new(&options), insales::Handle::new(&options));
+    let (kaktus_url, kaktus_server) = listen(options.listen_kaktus, {
+        let handle = web::Data::new(kaktus.clone());
+        move |app: &mut web::ServiceConfig| {
+            app.app_data(handle.clone())
+                .service(web::scope(kaktus::control::ROOT).default_service(web::to(kaktus::control::front)))
+                .default_service(web::to(kaktus::routes::front));
+        }
+    })
+    .await?;
+    let (insales_url, insales_server) = listen(options.listen_insales, {
+        let handle = web::Data::new(insales.clone());
+        move |app: &mut web::ServiceConfig| {
+            app.app_data(handle.clone())
+                .service(web::scope(insales::control::ROOT).default_service(web::to(insales::control::front)))
+                .default_service(web::to(insales::routes::front));
+        }
+    })
+    .await?;
+    let servers = vec![server, billz1_server, kaktus_server, insales_server];
+    Ok(Running { url, billz2, billz1_url, billz1, kaktus_url, kaktus, insales_url, insales, servers })
 }
 
 /// Serves one system on a thread of its own; its address and the way to end it.
@@ -169,6 +217,24 @@ pub async fn run(options: Options) -> io::Result<()> {
     println!("Control API: {}{}/", running.billz1_url, billz1::control::ROOT);
     for (route, what) in billz1::control::ROUTES {
         println!("  {route:<34} {what}");
+    }
+    let (at_kaktus, at_insales, goods) = (&options.kaktus, &options.insales, options.goods);
+    println!("Kaktus (simulated): {}   login: {}   password: {}   goods: {goods}", running.kaktus_url, at_kaktus.login, at_kaktus.password);
+    println!("Control API: {}{}/", running.kaktus_url, kaktus::control::ROOT);
+    println!(
+        "InSales (simulated): {}   application: {}   password: {}   goods: {goods}",
+        running.insales_url, at_insales.app_id, at_insales.password
+    );
+    println!("Control API: {}{}/", running.insales_url, insales::control::ROOT);
+    println!("  of both:");
+    for (route, what) in desk::ROUTES {
+        println!("  {route:<34} {what}");
+    }
+    for (system, routes) in [("Kaktus", kaktus::control::ROUTES), ("InSales", insales::control::ROUTES)] {
+        println!("  of {system}:");
+        for (route, what) in routes {
+            println!("  {route:<34} {what}");
+        }
     }
     println!("Ctrl-C ends it.");
     tokio::signal::ctrl_c().await?;

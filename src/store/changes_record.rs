@@ -12,7 +12,7 @@ use diesel::{
 
 use super::{
     convert::{places, text, word},
-    links, pictures, runs,
+    events, links, pictures, runs,
     runs_queue::hold,
     schema::{tradesync_changes, tradesync_runs},
     transaction::Problem,
@@ -24,6 +24,7 @@ use crate::{
         model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
         undo,
     },
+    fault::Code,
 };
 
 /// What a row says once its effect is known.
@@ -183,6 +184,9 @@ pub(super) fn record(
     links::refresh(connection, run, &kept)?;
     let applied = ends.iter().filter(|(_, end)| end.state == ChangeState::Applied);
     pictures::wish(connection, space, applied.map(|(change, end)| (*change, end.target.as_ref(), end.witness.as_ref())))?;
+    let not_kept = |end: &End| end.reason.as_ref().is_some_and(|reason| reason.code == Code::ValueNotKept.name());
+    let not_kept: Vec<&str> = ends.iter().filter(|(_, end)| not_kept(end)).map(|(change, _)| change.body.source.as_str()).collect();
+    events::tell_not_kept(connection, &held, &not_kept)?;
     let others: BTreeSet<&str> = ends.iter().map(|(change, _)| change.run.as_str()).filter(|of| *of != run).collect();
     for other in others {
         // A run that somebody else finished tells of it all the same.

@@ -20,6 +20,7 @@ use crate::{
         flow::Discovered,
         model::{Connection, Stream},
         ports::{Acted, ConnectionFilter, Connections, Idempotency, Listing, PageRequest, RenderBox},
+        schedule::Schedule,
     },
     fault::{Code, Fault},
 };
@@ -177,6 +178,7 @@ impl Connections for Store {
         &self,
         new: Connection,
         streams: Vec<Stream>,
+        schedules: Vec<Schedule>,
         key: Option<Idempotency>,
         render: RenderBox<Connection>,
     ) -> Result<Acted<Connection>, Fault> {
@@ -186,6 +188,9 @@ impl Connections for Store {
                     diesel::insert_into(tradesync_connections::table).values(&ConnectionRow::of(&new)?).execute(connection)?;
                     for stream in &streams {
                         insert_stream(connection, stream)?;
+                    }
+                    for schedule in &schedules {
+                        schedules::insert(connection, schedule)?;
                     }
                     succession::adopt(connection, &new)?;
                     record(connection, None, Some(audit::of_connection(&new, None)))?;

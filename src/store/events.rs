@@ -62,6 +62,27 @@ fn known_readings(connection: &mut MysqlConnection, run: &Run) -> Result<Vec<Rea
     Ok(known)
 }
 
+/// Stores that a target keeps other values than it was told, unless that was told within the last hour.
+pub(super) fn tell_not_kept(connection: &mut MysqlConnection, run: &Run, items: &[&str]) -> Result<(), Problem> {
+    use tradesync_events::dsl as e;
+    if items.is_empty() {
+        return Ok(());
+    }
+    let lately = e::tradesync_events.filter(e::connection_id.eq(&run.connection)).filter(e::kind.eq(NOT_KEPT)).filter(diesel::dsl::sql::<
+        diesel::sql_types::Bool,
+    >(
+        "at > UTC_TIMESTAMP(6) - INTERVAL 1 HOUR",
+    ));
+    if lately.select(e::id).first::<u64>(connection).optional()?.is_some() {
+        return Ok(());
+    }
+    let named = items.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    event(connection, NOT_KEPT, run, &Reason::new(NOT_KEPT).with("count", items.len()).with("items", named))
+}
+
+/// Kind of the event of [`tell_not_kept`].
+const NOT_KEPT: &str = "not_kept";
+
 /// Stores that something happened that people should be told of.
 fn event(connection: &mut MysqlConnection, kind: &str, run: &Run, params: &Reason) -> Result<(), Problem> {
     use tradesync_events::dsl as e;

@@ -17,7 +17,7 @@ use super::{
     Store,
     audit::record,
     convert::{batches, cut, from_word, json, listing, number_cursor, rows, text, utc, word},
-    fault,
+    fault, links_note,
     schema::tradesync_links,
     transaction::{Problem, act_once, transact},
 };
@@ -25,8 +25,7 @@ use crate::{
     domain::clock,
     engine::{
         audit,
-        link::whole_of,
-        model::Link,
+        link::{Link, LinkState, Noted, whole_of},
         ports::{Acted, Holder, Holding, Idempotency, LinkFilter, Links, Listing, PageRequest, RenderBox},
         space::target_of_space,
     },
@@ -56,9 +55,7 @@ impl Row {
     fn model(self) -> Result<Link, Fault> {
         let candidates: Vec<crate::engine::model::Candidate> = json("candidates", &self.candidates)?;
         let state = from_word(&self.state)?;
-        let proposed = (state == crate::engine::model::LinkState::Proposed)
-            .then(|| candidates.first().map(|candidate| candidate.target.clone()))
-            .flatten();
+        let proposed = (state == LinkState::Proposed).then(|| candidates.first().map(|candidate| candidate.target.clone())).flatten();
         Ok(Link {
             state,
             candidates,
@@ -80,7 +77,7 @@ impl Row {
 /// Links that have one of these targets by an id that another item carries now (a restored shop gives ids again) let go of it:
 /// their source items then count as deleted in the target.
 fn let_go(connection: &mut MysqlConnection, space: &str, links: &[Link]) -> Result<(), Problem> {
-    let linked = links.iter().filter(|link| link.state == crate::engine::model::LinkState::Linked);
+    let linked = links.iter().filter(|link| link.state == LinkState::Linked);
     let targets: HashMap<&str, &Link> = linked.filter_map(|link| Some((link.target.as_deref()?, link))).collect();
     let keys: Vec<String> = targets.keys().map(|target| (*target).to_owned()).collect();
     for (target, holder) in holders(connection, space, &keys)? {
@@ -147,7 +144,7 @@ pub(super) fn upsert(connection: &mut MysqlConnection, space: &str, links: &[Lin
         );
         let mut query = sql_query(statement).into_boxed::<Mysql>();
         for Written { link, candidates, written, undone } in batch {
-            let linked = link.state == crate::engine::model::LinkState::Linked;
+            let linked = link.state == LinkState::Linked;
             query = query
                 .bind::<Text, _>(space)
                 .bind::<Text, _>(&link.source)
@@ -206,7 +203,7 @@ pub(super) fn lock_rows(connection: &mut MysqlConnection, space: &str, sources: 
     Ok(found)
 }
 
-fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
+pub(super) fn lock_sources(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Problem> {
     Ok(lock_rows(connection, space, sources)?.into_iter().map(|(source, locked)| (source, locked.link)).collect())
 }
 
@@ -243,13 +240,15 @@ pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Lo
     Ok(())
 }
 
+/// Source, target, when its state was seen, the run that wrote it.
+type HoldingRow = (String, Option<String>, Option<NaiveDateTime>, Option<String>);
+
 /// Of these sources those that are linked: what a guard needs, without what the links remember.
 fn holding(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Problem> {
-    type Row = (String, Option<String>, Option<NaiveDateTime>, Option<String>);
     use tradesync_links::dsl as l;
     let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
-        let rows: Vec<Row> = l::tradesync_links
+        let rows: Vec<HoldingRow> = l::tradesync_links
             .filter(l::space.eq(space))
             .filter(l::source_key.eq_any(batch))
             .filter(l::state.eq("linked"))
@@ -390,8 +389,7 @@ impl Links for Store {
                         .iter()
                         .filter(|question| {
                             standing.get(&question.source).is_none_or(|link| {
-                                link.state != crate::engine::model::LinkState::Linked
-                                    && (link.state != question.state || link.candidates != question.candidates)
+                                link.state != LinkState::Linked && (link.state != question.state || link.candidates != question.candidates)
                             })
                         })
                         .cloned()
@@ -432,6 +430,11 @@ impl Links for Store {
                 })
             })
             .await
+    }
+
+    async fn note(&self, space: &str, run: &str, notes: Vec<Noted>) -> Result<(), Fault> {
+        let (space, run) = (space.to_owned(), run.to_owned());
+        self.pool.call(move |connection| transact(connection, |connection| links_note::note(connection, &space, &run, &notes))).await
     }
 
     async fn list(&self, space: &str, filter: LinkFilter, page: PageRequest) -> Result<Listing<Link>, Fault> {

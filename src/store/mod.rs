@@ -27,6 +27,7 @@ pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod links;
+mod links_note;
 pub mod locks;
 pub mod mappings;
 pub mod migrate;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     engine::{
         brakes::{Parted, Plan, Reading, Rule},
-        model::{Change, Counts, ReadSummary, Reason, Run, State},
+        model::{Change, Counts, ReadSummary, Reason, Run, State, Values},
         plans::{LastReadings, Newer, Plans},
     },
     fault::{Code, Fault, FaultView},
@@ -37,6 +37,7 @@ struct Row {
     expires_at: Option<NaiveDateTime>,
     approved_at: Option<NaiveDateTime>,
     readings: String,
+    told: Option<String>,
 }
 
 impl Row {
@@ -46,6 +47,7 @@ impl Row {
             expires_at: self.expires_at.map(utc),
             approved_at: self.approved_at.map(utc),
             readings: json("readings", &self.readings)?,
+            told: self.told.as_deref().map(|told| json("told", told)).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -153,20 +155,28 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem>
     Ok(())
 }
 
-fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Problem> {
+fn decided(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    readings: &[Reading],
+    told: &Values,
+    doubtful: Option<&str>,
+) -> Result<(), Problem> {
     use tradesync_reads::dsl as r;
     let own = hold(connection, run, fence)?;
     if !own.dry_run {
         supersede(connection, &own)?;
     }
     sql_query(
-        "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?) \
-         ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings)",
+        "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings, told) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?, ?) \
+         ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings), told = VALUES(told)",
     )
     .bind::<Text, _>(run)
     .bind::<Text, _>(&own.connection)
     .bind::<Text, _>(&own.stream)
     .bind::<Text, _>(text(&readings)?)
+    .bind::<Nullable<Text>, _>(if told.is_empty() { None } else { Some(text(told)?) })
     .execute(connection)?;
     if let Some(read) = doubtful {
         diesel::update(r::tradesync_reads.find(read)).set(r::plausible.eq(false)).execute(connection)?;
@@ -289,10 +299,12 @@ impl Plans for Store {
         self.pool.call(move |connection| transact(connection, |connection| held::hold_changes(connection, &run, fence, &changes))).await
     }
 
-    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], doubtful: Option<&str>) -> Result<(), Fault> {
-        let (run, readings, doubtful) = (run.to_owned(), readings.to_vec(), doubtful.map(str::to_owned));
+    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], told: &Values, doubtful: Option<&str>) -> Result<(), Fault> {
+        let (run, readings, told, doubtful) = (run.to_owned(), readings.to_vec(), told.clone(), doubtful.map(str::to_owned));
         self.pool
-            .call(move |connection| transact(connection, |connection| decided(connection, &run, fence, &readings, doubtful.as_deref())))
+            .call(move |connection| {
+                transact(connection, |connection| decided(connection, &run, fence, &readings, &told, doubtful.as_deref()))
+            })
             .await
     }
 

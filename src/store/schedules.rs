@@ -115,7 +115,8 @@ fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Schedule, Pro
     find(connection, id)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such schedule").into())
 }
 
-fn insert(connection: &mut MysqlConnection, new: &Schedule) -> Result<Schedule, Problem> {
+/// Makes a schedule of a stream that stands.
+pub(super) fn insert(connection: &mut MysqlConnection, new: &Schedule) -> Result<Schedule, Problem> {
     use tradesync_schedules::dsl as s;
     // Held until the row stands, so that the stream cannot be deleted in between.
     let stream: Option<String> = tradesync_streams::table

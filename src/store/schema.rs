@@ -200,6 +200,7 @@ table! {
         expires_at -> Nullable<Datetime>,
         approved_at -> Nullable<Datetime>,
         readings -> Text,
+        told -> Nullable<Text>,
     }
 }
 

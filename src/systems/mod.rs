@@ -3,4 +3,6 @@
 
 pub mod billz1;
 pub mod billz2;
+pub mod insales;
+pub mod kaktus;
 pub mod opencart;

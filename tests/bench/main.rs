@@ -2,7 +2,7 @@
 //!
 //! Prints a table and ends with 1 when a figure falls short. One part alone: `make bench ARGS=statements` (OpenCart's statements), `apply`
 //! (what durable records cost), `memory` (the whole job without statements), `pictures`, `lists` (at 10 million change rows), `schedules`
-//! (schedules and the queue), `billz1` (its long answer). Needs `TRADESYNC_TEST_SERVER`.
+//! (schedules and the queue), `billz1` (its long answer), `matching` (barcodes of Kaktus and InSales), `hour` (an hour of theirs, 5 minutes long). Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -11,6 +11,7 @@ mod support;
 
 mod first_import;
 mod lists;
+mod matching;
 mod model_replay;
 mod opencart_write;
 mod pictures;
@@ -51,7 +52,9 @@ impl Row {
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let asked_for = |area: &str| std::env::args().any(|argument| argument == area);
-    let rows = runtime.block_on(async {
+    // Before anything else has taken memory.
+    let matching = if std::env::args().len() <= 1 { matching::run() } else { Vec::new() };
+    let mut rows = runtime.block_on(async {
         if asked_for("lists") {
             return lists::run().await;
         }
@@ -60,6 +63,12 @@ fn main() -> ExitCode {
         }
         if asked_for("schedules") {
             return schedules::run().await;
+        }
+        if asked_for("matching") {
+            return matching::run();
+        }
+        if asked_for("hour") {
+            return matching::hour().await;
         }
         if asked_for("billz1") {
             return whole_job::billz1().await;
@@ -91,6 +100,7 @@ fn main() -> ExitCode {
         rows.extend(schedules::run().await);
         rows
     });
+    rows.extend(matching);
     let mut table = comfy_table::Table::new();
     table.set_header(["figure", "measured", "asked", ""]);
     for row in &rows {

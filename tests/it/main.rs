@@ -22,6 +22,7 @@ mod fair;
 mod faults;
 mod first_sync;
 mod goods;
+mod kaktus_insales;
 mod linking;
 mod locks;
 mod mapping;

@@ -287,6 +287,9 @@ pub struct RunView {
     pub approved_at: Option<DateTime<Utc>>,
     /// Brakes that it was over. In a dry run they hold nothing: they say what a real run would hold.
     pub brakes: Vec<RunBrakeView>,
+    /// What the target told of the run: how it was read, what that cost, how many calls writing takes.
+    #[schema(value_type = Object)]
+    pub target: crate::engine::model::Values,
     /// Why it failed, or what is in doubt.
     pub error: Option<ErrorView>,
 }
@@ -349,6 +352,7 @@ impl RunView {
             expires_at: run.plan.expires_at.filter(|_| run.state == State::AwaitingApproval),
             approved_at: run.plan.approved_at,
             brakes: run.plan.readings.iter().filter(|reading| reading.tripped).map(|reading| RunBrakeView::of(reading, lang)).collect(),
+            target: run.plan.told.clone(),
             error: run.error.as_ref().map(ErrorView::from),
         }
     }

@@ -32,7 +32,7 @@ pub use limits::{Limit, Limits};
 pub use part::{Parted, part};
 pub use weigh::{CURRENCY_WRITTEN, Crowd, History, PHONE, Scale, label, pictures};
 
-use super::model::Reason;
+use super::model::{Reason, Values};
 use crate::domain::number;
 
 /// Code of the reason of a held change; its sentence is found by the parameter `rule`.
@@ -180,6 +180,8 @@ pub struct Plan {
     pub approved_at: Option<DateTime<Utc>>,
     /// What the brakes found.
     pub readings: Vec<Reading>,
+    /// What the target told of this run: how it was read, and what writing costs.
+    pub told: Values,
 }
 
 impl Plan {

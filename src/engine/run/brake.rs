@@ -5,7 +5,7 @@ use crate::{
     domain::clock,
     engine::{
         brakes::{self, Crowd, History, Limits, Parted, Reading, Rule, Scale, part},
-        model::{Change, Mode, ReadSummary},
+        model::{Change, Mode, ReadSummary, Values},
         pictures::Tally,
     },
     fault::{Fault, failpoint},
@@ -26,8 +26,8 @@ impl Execution {
     }
 
     /// Reads the scale, holds what is over a limit (never in a dry run: the person sees all of it before anything is done), and
-    /// stores what was found. Returns how many changes wait.
-    pub(super) async fn brake(&self, scale: Scale) -> Result<u64, Fault> {
+    /// stores what was found beside what the target told. Returns how many changes wait.
+    pub(super) async fn brake(&self, scale: Scale, told: &Values) -> Result<u64, Fault> {
         // Where nothing is linked yet everything is new, however often it was tried.
         let scale = if scale.nothing_linked() { scale.under(self.limits(true)) } else { scale };
         let summary = self.run.read_summary.as_ref();
@@ -38,7 +38,7 @@ impl Execution {
         }
         let shrunk = readings.iter().any(|reading| reading.rule == Rule::SourceShrunk && reading.tripped);
         let doubtful = summary.filter(|_| shrunk).map(|summary| summary.read.as_str());
-        self.ports.plans.decided(&self.run.id, self.hold.fence(), &readings, doubtful).await?;
+        self.ports.plans.decided(&self.run.id, self.hold.fence(), &readings, told, doubtful).await?;
         failpoint::hit("after-brakes");
         Ok(held)
     }

@@ -10,6 +10,7 @@ use super::Execution;
 use crate::{
     engine::{
         flow::{Decision, EngineSettings, Gone, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        link::{Note, Noted},
         mapping::{Span, Waiting},
         model::{CREATED, Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
         ports::{Holder, StoredRecord},
@@ -84,6 +85,7 @@ impl Execution {
         let mut counts = Counts::default();
         let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
+        let mut changes = 0;
         loop {
             self.hold.go_on()?;
             let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
@@ -103,11 +105,13 @@ impl Execution {
             let mut waiting = Vec::new();
             let mut released = Vec::new();
             let mut taken_up = Vec::new();
+            let mut noted = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
                 }
-                let Judged { decision, link, released: moved } = decide_one(rules, stored, &chunk, &matches, None);
+                let Judged { decision, link, released: moved, note } = decide_one(rules, stored, &chunk, &matches, None);
+                noted.extend(of_item(stored, note));
                 if !moved.is_empty() {
                     released.push((stored.record.key.clone(), moved));
                 }
@@ -120,6 +124,7 @@ impl Execution {
                     waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
                 }
                 count(&mut counts, decision.outcome, self.run.dry_run);
+                changes += u64::from(decision.op != Op::None);
                 match &decision.link {
                     LinkDecision::Propose(candidate) => {
                         questions.push(question(stored, LinkState::Proposed, vec![candidate.clone()], &self.run.id))
@@ -150,6 +155,7 @@ impl Execution {
             if !self.run.dry_run && !released.is_empty() {
                 self.ports.links.release(&self.connection.link_space, released).await?;
             }
+            self.note(noted).await?;
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
                 failpoint::hit("after-plan");
@@ -160,7 +166,7 @@ impl Execution {
         }
         let refused = too_many_failures(counts, engine.max_failed_share);
         if refused.is_ok() {
-            counts.held += self.brake(scale).await?;
+            counts.held += self.brake(scale, &target.told(changes)).await?;
         }
         let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
         self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
@@ -258,6 +264,7 @@ impl Execution {
             [only] => Some(only.target.clone()),
             _ => None,
         }));
+        target.recall(&links).await?;
         let observed = if targets.is_empty() { HashMap::new() } else { target.observe(&targets).await? };
         let (mut listed, mut standing) = (HashMap::new(), Standing::new());
         if let (Some(first), Some(last)) = (sources.first(), sources.last()) {
@@ -266,6 +273,14 @@ impl Execution {
             standing = self.ports.standing.standing(id, stream, first, last).await?;
         }
         Ok(Chunk { records, links, observed, listed, standing })
+    }
+
+    /// Writes down what the rules noted. A dry run notes nothing.
+    pub(super) async fn note(&self, noted: Vec<Noted>) -> Result<(), Fault> {
+        if self.run.dry_run || noted.is_empty() {
+            return Ok(());
+        }
+        self.ports.links.note(&self.connection.link_space, &self.run.id, noted).await
     }
 
     /// Decides once more over changes that met a conflict: looks again, and keeps the change's row.
@@ -296,6 +311,14 @@ pub(super) struct Judged<'a> {
     pub(super) link: Option<&'a Link>,
     /// Fields that an undo held back until now.
     pub(super) released: Vec<String>,
+    /// What the link is to know besides.
+    pub(super) note: Note,
+}
+
+/// A note with its item, if there is one.
+pub(super) fn of_item(stored: &StoredRecord, note: Note) -> Option<Noted> {
+    let StoredRecord { record, seen_at } = stored;
+    (note != Note::Nothing).then(|| Noted { source: record.key.clone(), name: record.name.clone(), seen_at: *seen_at, note })
 }
 
 pub(super) fn decide_one<'a>(
@@ -323,8 +346,10 @@ pub(super) fn decide_one<'a>(
         seen_at: stored.seen_at,
         gone,
     };
-    let HeldBack { decision, released } = undo::hold_back(rules, rules.decide(&item), link);
-    Judged { decision, link, released }
+    let decision = rules.decide(&item);
+    let note = rules.note(&item, &decision);
+    let HeldBack { decision, released } = undo::hold_back(rules, decision, link);
+    Judged { decision, link, released, note }
 }
 
 pub(super) fn change(rules: &dyn Rules, stored: &StoredRecord, decision: Decision, link: Option<&Link>, chunk: &Chunk) -> NewChange {

@@ -31,6 +31,8 @@ pub struct Hold {
     fence: u64,
     holder: String,
     lease: Duration,
+    /// When it was last known that the leases are ours.
+    good: Mutex<Instant>,
     runs: Arc<dyn Runs>,
     leases: Arc<dyn Leases>,
     stopped: CancellationToken,
@@ -62,6 +64,7 @@ impl Hold {
             // Two runs of one worker are two holders: they must wait for each other like strangers.
             holder: format!("{holder}:{fence}:{}", run.get(20..).unwrap_or(run)),
             lease,
+            good: Mutex::new(Instant::now()),
             runs,
             leases,
             stopped: CancellationToken::new(),
@@ -71,6 +74,24 @@ impl Hold {
 
     fn state(&self) -> MutexGuard<'_, Held> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run that is held.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Whether something that may take so long and cannot be called back may begin now: it must be over before anybody else could take the
+    /// run over.
+    pub fn permits(&self, takes: Duration) -> Result<(), Fault> {
+        let left = self.lease.saturating_sub(self.good.lock().unwrap_or_else(PoisonError::into_inner).elapsed());
+        if self.reason().is_some_and(|reason| reason.code == Code::LeaseLost) || left <= takes {
+            return Err(Fault::new(
+                Code::LeaseLost,
+                format!("only {} ms of the lease are left for {} ms", left.as_millis(), takes.as_millis()),
+            ));
+        }
+        Ok(())
     }
 
     /// The fence that every write of this run carries.
@@ -169,7 +190,6 @@ impl Hold {
     pub async fn beat(self: Arc<Self>, service: CancellationToken) {
         // A cancel must be felt within a second, and a lease renewed thrice within its time.
         let pause = (self.lease / 3).min(Duration::from_millis(500));
-        let mut good = Instant::now();
         loop {
             let stopping = self.stopped.is_cancelled();
             tokio::select! {
@@ -181,10 +201,10 @@ impl Hold {
                 return;
             }
             match self.renew().await {
-                Ok(Beat::Held) => good = Instant::now(),
+                Ok(Beat::Held) => *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now(),
                 Ok(Beat::CancelRequested) => self.stop(Fault::new(Code::Cancelled, "a person cancelled the run")),
                 Ok(Beat::Lost) => self.stop(Fault::new(Code::LeaseLost, "the run was taken over by another worker")),
-                Err(fault) if good.elapsed() >= self.lease => {
+                Err(fault) if self.good.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= self.lease => {
                     self.stop(Fault::new(Code::LeaseLost, "the lease could not be renewed in time").caused_by(fault));
                 }
                 Err(fault) => tracing::warn!(run.id = %self.run, error = %fault, "a heartbeat failed"),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Execution,
-    decide::{CHUNK, Judged, Matches, change, count, decide_one},
+    decide::{CHUNK, Judged, Matches, change, count, decide_one, of_item},
 };
 use crate::{
     engine::{
@@ -80,16 +80,20 @@ impl Execution {
             .map(|record| Gone { since: record.since, lasted: record.lasted, found_now: began.is_some_and(|began| record.since >= began) })
             .collect();
         let chunk = self.chunk(target, records.into_iter().map(|record| record.stored).collect(), &nothing).await?;
-        Ok(chunk
+        let mut noted = Vec::new();
+        let changes = chunk
             .records
             .iter()
             .zip(gone)
             .map(|(stored, gone)| {
                 // What is gone is not looked at field by field: it releases nothing that an undo holds back.
-                let Judged { decision, link, .. } = decide_one(rules, stored, &chunk, &nothing, Some(gone));
+                let Judged { decision, link, note, .. } = decide_one(rules, stored, &chunk, &nothing, Some(gone));
+                noted.extend(of_item(stored, note));
                 let risks = scale.weigh(&decision, link, chunk.observed_for(&decision, link));
                 NewChange { risks, ..change(rules, stored, decision, link, &chunk) }
             })
-            .collect())
+            .collect();
+        self.note(noted).await?;
+        Ok(changes)
     }
 }

@@ -107,7 +107,8 @@ impl Service {
                 names.iter().map(|name| super::streams::fresh(&connection.id, name, name)).collect::<Vec<Stream>>()
             }
         };
-        self.connections.create(connection, streams, key, render).await
+        let schedules = self.first_schedules(flow.default_schedule(), &streams).await?;
+        self.connections.create(connection, streams, schedules, key, render).await
     }
 
     /// Changes a connection by an RFC 7396 patch. `expected` is the version of `If-Match`.

@@ -8,7 +8,7 @@ use super::{CHANGE_ATTEMPTS, Scope, Service, connections::require_version, is_ke
 use crate::{
     domain::{clock, ids},
     engine::{
-        model::{Mode, Run},
+        model::{Mode, Run, Stream},
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox, StoredAnswer},
         schedule::{
             Schedule, ScheduleFilter, Skip,
@@ -94,6 +94,26 @@ fn set<T: Clone>(field: &mut Option<T>, patch: &Option<Option<T>>) {
     }
 }
 
+/// A schedule that was never due.
+fn fresh(connection: String, stream: String, rule: Written, mode: Mode, enabled: bool) -> Schedule {
+    let now = clock::now();
+    Schedule {
+        id: ids::fresh(),
+        connection,
+        stream,
+        rule,
+        mode,
+        enabled,
+        due_at: None,
+        next_at: None,
+        last_run: None,
+        last_skip: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
 /// Sets the due times of a rule from `now` on; none while stopped.
 fn plan(schedule: &mut Schedule, rule: &Rule, now: DateTime<Utc>) {
     schedule.due_at = if schedule.enabled { rule.next(now) } else { None };
@@ -101,6 +121,20 @@ fn plan(schedule: &mut Schedule, rule: &Rule, now: DateTime<Utc>) {
 }
 
 impl Service {
+    /// The schedules that come with new streams, one each; overlapping times are skipped like those of any schedule.
+    pub(super) async fn first_schedules(&self, every: Option<&str>, streams: &[Stream]) -> Result<Vec<Schedule>> {
+        let Some(every) = every.filter(|_| !streams.is_empty()) else { return Ok(Vec::new()) };
+        let rule = Written { every: Some(every.to_owned()), timezone: ZONE.to_owned(), catch_up: CatchUp::Skip, ..Written::default() };
+        let checked = Rule::read(&rule).map_err(Fault::fields)?;
+        let now = self.schedules.now().await?;
+        let schedules = streams.iter().map(|stream| {
+            let mut schedule = fresh(stream.connection.clone(), stream.stream.clone(), rule.clone(), Mode::Incremental, true);
+            plan(&mut schedule, &checked, now);
+            schedule
+        });
+        Ok(schedules.collect())
+    }
+
     /// Makes a schedule for a visible stream.
     pub async fn create_schedule(
         &self,
@@ -120,22 +154,7 @@ impl Service {
             Err(fault) if fault.code == Code::NotFound => return Err(no_such("/stream", "there is no such stream in this connection")),
             found => found?,
         };
-        let now = clock::now();
-        let mut schedule = Schedule {
-            id: ids::fresh(),
-            connection: connection.id,
-            stream: stream.stream,
-            rule,
-            mode: new.mode,
-            enabled: new.enabled,
-            due_at: None,
-            next_at: None,
-            last_run: None,
-            last_skip: None,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        };
+        let mut schedule = fresh(connection.id, stream.stream, rule, new.mode, new.enabled);
         plan(&mut schedule, &checked, self.schedules.now().await?);
         self.schedules.create(schedule, key, render).await
     }

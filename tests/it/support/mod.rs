@@ -35,6 +35,10 @@ pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
 pub const BILLZ_KEY: &str = "billz-integration-key-7f3a9c";
 /// "USERNAME billz" of the simulated Billz 1, as people write it; as secret as the key.
 pub const BILLZ_USERNAME: &str = "Sirdaryo-5521.Ecommerce";
+/// Password in the simulated Kaktus.
+pub const KAKTUS_PASSWORD: &str = "kaktus-password-5d1e77";
+/// Password of the application in the simulated InSales.
+pub const INSALES_PASSWORD: &str = "insales-password-91ab0c";
 /// 32 bytes in base64: a master key for tests only.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Category «Новинки продавцов» of the seed rows.
@@ -66,6 +70,8 @@ pub struct Stage {
 pub struct Setup {
     pub api: Api,
     pub products: usize,
+    /// Goods that Kaktus and InSales have in common.
+    pub goods: usize,
     pub rate_limit: Option<u32>,
     /// How much shorter durations are, in service and sandbox alike.
     pub time_factor: f64,
@@ -74,7 +80,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { api: Api::Billz2, products: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
+        Self { api: Api::Billz2, products: 60, goods: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
     }
 }
 
@@ -89,6 +95,9 @@ impl Stage {
         let database = Database::make(&format!("ts_{}_{number}", std::process::id())).await;
         let options = sandbox::Options {
             products: setup.products,
+            goods: setup.goods,
+            kaktus: sandbox::kaktus::Switches { password: KAKTUS_PASSWORD.to_owned(), ..Default::default() },
+            insales: sandbox::insales::Switches { password: INSALES_PASSWORD.to_owned(), ..Default::default() },
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
             time_factor: setup.time_factor,

@@ -1,12 +1,11 @@
 //! What can be wrong with settings, field by field, with the pointer of each.
 
 use rust_decimal::Decimal;
-use serde_json::{Map, Value};
 
 use super::{Settings, UnmappedCategory, complete, defaults};
 use crate::{
     domain::{clock, name, number},
-    engine::brakes::limits,
+    engine::{brakes::limits, settings::wrong_address},
     fault::FieldError,
     remote::guard::host_form,
     systems::opencart::escape as escape_html,
@@ -29,15 +28,8 @@ impl Settings {
         {
             wrong("/token_issuer", format!("must be a text of 1 to {LONGEST_ISSUER} characters, such as kmall.uz"));
         }
-        if let Some(address) = &self.base_url {
-            match url::Url::parse(address) {
-                // Settings are shown to whoever may read the connection, and such an address is not even quoted.
-                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                    wrong("/base_url", "must hold neither user nor password; what is secret belongs into secrets".into())
-                }
-                Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
-                _ => wrong("/base_url", format!("`{address}` is no address; write for example https://api-admin.billz.ai")),
-            }
+        if let Some(detail) = self.base_url.as_ref().and_then(|address| wrong_address(address, "https://api-admin.billz.ai")) {
+            wrong("/base_url", detail);
         }
         for (pointer, text, word) in [
             ("/full_every", &self.full_every, Some("auto")),
@@ -154,31 +146,4 @@ impl Settings {
             wrong("/opencart/seller/seller_value", "is needed: which seller's products these are".into());
         }
     }
-}
-
-/// What is wrong with one field, taken for itself: unknown, or of a wrong form. Pointers reach into nested objects.
-pub(super) fn wrong_field(name: &str, value: &Value) -> Option<FieldError> {
-    let known = defaults();
-    if known.get(name).is_none() {
-        return Some(FieldError::new(format!("/settings/{}", escape(name)), "there is no such setting"));
-    }
-    let mut alone = Map::new();
-    alone.insert(name.to_owned(), value.clone());
-    let error = serde_path_to_error::deserialize::<_, Settings>(complete(&Value::Object(alone))).err()?;
-    let path: String = error
-        .path()
-        .iter()
-        .filter_map(|segment| match segment {
-            serde_path_to_error::Segment::Seq { index } => Some(format!("/{index}")),
-            serde_path_to_error::Segment::Map { key } => Some(format!("/{}", escape(key))),
-            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => None,
-        })
-        .collect();
-    let path = if path.is_empty() { format!("/{}", escape(name)) } else { path };
-    Some(FieldError::new(format!("/settings{path}"), error.into_inner().to_string()))
-}
-
-/// A JSON pointer's own escapes (RFC 6901).
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

@@ -18,6 +18,7 @@ use crate::{
         clock,
         number::{self, RoundingMode},
     },
+    engine::settings,
     fault::FieldError,
 };
 
@@ -202,48 +203,12 @@ pub fn defaults() -> Value {
     serde_json::from_str(include_str!("defaults.json")).unwrap_or(Value::Null)
 }
 
-/// Lays what the user set over the defaults; objects are merged, `null` keeps a default of `null`.
-fn complete(given: &Value) -> Value {
-    fn merge(base: &mut Value, over: &Value) {
-        match (base, over) {
-            (Value::Object(base), Value::Object(over)) => {
-                for (name, value) in over {
-                    match base.get_mut(name) {
-                        Some(_) if value.is_null() => {}
-                        Some(inner) => merge(inner, value),
-                        None => {
-                            base.insert(name.clone(), value.clone());
-                        }
-                    }
-                }
-            }
-            (base, over) => *base = over.clone(),
-        }
-    }
-    let mut all = defaults();
-    merge(&mut all, given);
-    all
-}
-
 impl Settings {
     /// Reads settings; every wrong field is reported at once, by its pointer below `/settings`.
     pub fn read(given: &Value) -> Result<Self, Vec<FieldError>> {
-        let Value::Object(fields) = given else {
-            return Err(vec![FieldError::new("/settings", "must be an object")]);
-        };
-        let mut errors: Vec<FieldError> = fields.iter().filter_map(|(name, value)| check::wrong_field(name, value)).collect();
-        if errors.is_empty() {
-            match serde_json::from_value::<Self>(complete(given)) {
-                Ok(settings) => {
-                    errors.extend(settings.rules());
-                    if errors.is_empty() {
-                        return Ok(settings);
-                    }
-                }
-                Err(error) => errors.push(FieldError::new("/settings", error.to_string())),
-            }
-        }
-        Err(errors)
+        let settings: Self = settings::read(given, &defaults())?;
+        let errors = settings.rules();
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
     /// Column and value of a key for a new product, if there is a value.

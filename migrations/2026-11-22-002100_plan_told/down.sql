@@ -1,0 +1,1 @@
+ALTER TABLE tradesync_plans DROP COLUMN told;
