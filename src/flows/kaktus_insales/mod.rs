@@ -141,6 +141,10 @@ impl Flow for KaktusInsalesFlow {
         StreamNames::Fixed(&[STREAM])
     }
 
+    fn source_system(&self, _settings: &Value) -> &'static str {
+        kaktus::SYSTEM
+    }
+
     fn secret_names(&self) -> &'static [(&'static str, bool)] {
         SECRETS
     }

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Settings, UnmappedCategory, complete, defaults};
+use super::{Settings, UnmappedCategory};
 use crate::{
     domain::{clock, name, number},
     engine::{brakes::limits, settings::wrong_address},
