@@ -22,11 +22,14 @@ pub fn silent_since(stream: &StreamFacts, schedule: &Scheduled) -> DateTime<Utc>
     [stream.last_success_at, stream.watched_from].into_iter().flatten().fold(schedule.since, DateTime::max)
 }
 
+/// A deadline that was computed: by which version of the rule, from when, and when.
+type Known = (u64, DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// Rules by schedule, read once for each version; and what was computed from them, since a look at thousands of streams must be cheap.
 #[derive(Default)]
 pub struct Deadlines {
     rules: HashMap<String, (u64, Option<Rule>)>,
-    known: HashMap<(String, u32), (u64, DateTime<Utc>, Option<DateTime<Utc>>)>,
+    known: HashMap<(String, u32), Known>,
 }
 
 impl Deadlines {

@@ -211,6 +211,45 @@ async fn no_secret_is_seen_while_all_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_seen_when_alerts_are_set_and_do_not_arrive() {
+    const SIGNING: &str = "c2lnbmluZy1zZWNyZXQtb2YtMjRieXRl";
+    const BOT: &str = "AAE-secret-part-of-a-bots-token";
+    const MAIL: &str = "mail-password-77c1e0";
+    let scene = Scene::new("text").await;
+    let rest = Eye { rest: scene.eye.rest.with_header("If-Match", "*"), seen: Mutex::default() };
+    let body = json!({"rules": {"failures": {"in_row": 1}}, "channels": [
+        {"id": "ops", "kind": "webhook", "url": "http://127.0.0.1:9/x", "secrets": {"secret": format!("whsec_{SIGNING}")}},
+        {"id": "owner", "kind": "telegram", "chat_id": "42", "base_url": "http://127.0.0.1:9", "secrets": {"token": format!("123456:{BOT}")}},
+        {"id": "office", "kind": "email", "host": "127.0.0.1", "port": 9, "username": "u", "from": "a@example.com", "to": ["b@example.com"], "secrets": {"password": MAIL}},
+    ]});
+    rest.send(Method::PUT, "/alerts", Some(body.clone())).await.ok(200);
+    let mut wrong = body.clone();
+    wrong["channels"][0]["url"] = json!(format!("https://u:{MAIL}@example.com"));
+    wrong["channels"][1]["chat_id"] = json!("nobody");
+    rest.send(Method::PUT, "/alerts", Some(wrong)).await.problem(422, "validation-failed");
+    let tested = rest.send(Method::POST, "/alerts/test", Some(json!({}))).await.ok(200);
+    assert_eq!(tested["channels"].as_array().unwrap().iter().filter(|channel| channel["ok"] == false).count(), 3, "{tested}");
+    scene.stage.billz.billz2.set_switches(|switches| switches.secret = "another-key-of-billz".to_owned());
+    assert_eq!(scene.sync().await["state"], "failed");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while scene.stage.database.number("SELECT COUNT(*) AS number FROM tradesync_alert_deliveries WHERE last_error IS NOT NULL") < 3 {
+        assert!(std::time::Instant::now() < deadline, "nothing was tried");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for path in ["/alerts", "/audit", "/metrics"] {
+        scene.eye.send(Method::GET, path, None).await;
+    }
+    let texts: Vec<(String, String)> = rest.seen.lock().unwrap().drain(..).chain(tables(&scene.stage)).collect();
+    let log = scene.stage.service.output();
+    for (what, text) in texts.into_iter().chain([("the log".to_owned(), log)]) {
+        scene.eye.see(&what, text);
+    }
+    let secrets = [("the webhook's secret", SIGNING), ("the bot's token", BOT), ("the mail's password", MAIL)];
+    scene.eye.sees_none_of(&secrets.map(|(name, secret)| (name, secret.to_owned())));
+    scene.sees_no_secret().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_seen_when_a_request_is_wrong() {
     let scene = Scene::new("json").await;
     let body = |settings: Value, secrets: Value| json!({"flow": "billz-opencart", "name": "x", "owner": "seller:42", "settings": settings, "secrets": secrets});

@@ -127,6 +127,9 @@ fn http_address(text: &str, pointer: &str) -> Result<url::Url, FieldError> {
     let wrong =
         || FieldError::new(pointer, "must be an address that begins with https:// (or http://), such as https://example.com/alerts");
     let url = url::Url::parse(text.trim()).map_err(|_| wrong())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(FieldError::new(pointer, "must hold no user and password: addresses are shown"));
+    }
     if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() { Ok(url) } else { Err(wrong()) }
 }
 

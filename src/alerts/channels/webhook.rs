@@ -138,7 +138,7 @@ mod tests {
         let fine = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         assert_eq!(pointers("https://example.com/x", fine), Vec::<String>::new());
         assert_eq!(pointers("http://127.0.0.1:9/x", fine), Vec::<String>::new(), "trusted like a base_url");
-        for url in ["", "example.com", "ftp://example.com", "mailto:a@b.c", "https://"] {
+        for url in ["", "example.com", "ftp://example.com", "mailto:a@b.c", "https://", "https://u:p@example.com"] {
             assert_eq!(pointers(url, fine), ["/url"], "{url}");
         }
         for secret in
