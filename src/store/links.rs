@@ -265,12 +265,15 @@ pub(super) fn refresh(connection: &mut MysqlConnection, run: &str, links: &[(&Lo
     Ok(())
 }
 
+/// Source, target, when the source's state was seen, and the run that wrote.
+type HoldingRow = (String, Option<String>, Option<NaiveDateTime>, Option<String>);
+
 /// Of these sources those that are linked: what a guard needs, without what the links remember.
 fn holding(connection: &mut MysqlConnection, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Problem> {
     use tradesync_links::dsl as l;
     let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
-        let rows: Vec<(String, Option<String>, Option<NaiveDateTime>, Option<String>)> = l::tradesync_links
+        let rows: Vec<HoldingRow> = l::tradesync_links
             .filter(l::space.eq(space))
             .filter(l::source_key.eq_any(batch))
             .filter(l::state.eq("linked"))
