@@ -455,6 +455,8 @@ final class DayTest extends TestCase
         self::$browser->run('window.confirm = function () { return true; };');
         self::$browser->click('#history .btn-danger');
         Stack::until(function () {
+            clearstatcache();
+
             return !is_dir(self::$shop->folder . 'system/library/tradesync');
         }, 'the files to go', 60);
         Stack::until(function () {

@@ -12,7 +12,7 @@ final class Office
     /** Action => whether it changes something (and so needs the right to modify). */
     public const ACTIONS = [
         'connections' => false, 'connection' => false, 'row' => false, 'unmapped' => false, 'mappings' => false, 'links' => false,
-        'retryList' => false, 'audit' => false, 'brakes' => false,
+        'retryList' => false, 'brakes' => false,
         'saveSeller' => true, 'removeSeller' => true, 'check' => true, 'saveBrakes' => true, 'saveMappings' => true,
         'confirmLink' => true, 'setLink' => true, 'removeLink' => true, 'testConnection' => true,
     ];
@@ -263,13 +263,6 @@ final class Office
         $query = ['flow' => Panel::FLOW, 'connection' => $in->id('connection', false), 'cursor' => $in->text('cursor'), 'limit' => 50];
 
         return $this->client()->get('/sync/retry-list', $query)->body;
-    }
-
-    private function audit(Input $in)
-    {
-        $query = ['connection' => $in->id('connection', false), 'cursor' => $in->text('cursor'), 'limit' => 50];
-
-        return $this->client()->get('/audit', $query)->body;
     }
 
     /**
