@@ -216,8 +216,11 @@ pub fn body(stage: &Stage, over: Value) -> Value {
     })
 }
 
-/// A product of Kaktus: barcodes and (warehouse, total) of each variant.
-pub fn of_kaktus(name: &str, enabled: bool, variants: &[(&[&str], &[(&str, i64)])]) -> kaktus::Product {
+/// Barcodes and (warehouse, total) of a variant.
+type OfKaktus<'a> = (&'a [&'a str], &'a [(&'a str, i64)]);
+
+/// A product of Kaktus.
+pub fn of_kaktus(name: &str, enabled: bool, variants: &[OfKaktus<'_>]) -> kaktus::Product {
     let variants = variants.iter().map(|(barcodes, stock)| kaktus::Variant {
         name: String::new(),
         barcodes: barcodes.iter().map(|barcode| (*barcode).to_owned()).collect(),
