@@ -1,6 +1,6 @@
 //! Alerts: what people are to be told of, by whom it is kept, and what is asked of those who tell.
 //!
-//! Here are only the words and the ports. The rules (is a stream stale?), the watch and the channels are `crate::alerts`.
+//! Here are only the words and the ports. The rules (is a stream stale?), the watch and the channels have a layer of their own, the folder `src/alerts`.
 //!
 //! - [`settings`]: what an administrator sets: rules with their thresholds, channels, language
 //! - [`facts`]: what is looked at
