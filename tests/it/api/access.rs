@@ -13,7 +13,7 @@ fn least(method: &str, path: &str) -> usize {
     let open = ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/problems"];
     match (method, path) {
         (_, path) if open.iter().any(|start| path.starts_with(start)) => 0,
-        ("GET", "/audit") | ("PUT", "/connections/{id}/brakes") => 3,
+        ("GET", "/audit") | ("PUT", "/connections/{id}/brakes" | "/alerts") | ("POST", "/alerts/test") => 3,
         ("GET", _) => 1,
         (_, "/connections" | "/connections/{id}" | "/connections/{id}/check") => 3,
         _ => 2,
