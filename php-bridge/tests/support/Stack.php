@@ -220,7 +220,13 @@ final class Stack
         if (!isset($this->processes[$name])) {
             return;
         }
+        // PHP's own server leaves its workers behind when it alone is ended.
+        $pid = proc_get_status($this->processes[$name])['pid'];
+        $children = preg_split('/\s+/', trim((string)@file_get_contents("/proc/$pid/task/$pid/children")), -1, PREG_SPLIT_NO_EMPTY);
         proc_terminate($this->processes[$name]);
+        foreach ($children as $child) {
+            posix_kill((int)$child, SIGTERM);
+        }
         try {
             self::until(function () use ($name) {
                 return !proc_get_status($this->processes[$name])['running'];
