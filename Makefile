@@ -35,7 +35,8 @@ checks:
 	echo '== lints'
 	cargo clippy --all-targets -- -D warnings
 	echo '== tests'
-	cargo test
+	# Most of a scenario is waiting: for a page, a lease, a due time. Twice as many at once as there are cores keep them busy.
+	RUST_TEST_THREADS=$$((2 * $$(nproc))) cargo test
 	echo '== bridge'
 	make bridge-lint bridge-test bridge-e2e
 	echo '== demo'
