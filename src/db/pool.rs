@@ -1,12 +1,6 @@
 //! Shared connections with a time limit on every call.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use diesel::{
     MysqlConnection, RunQueryDsl,
@@ -76,49 +70,34 @@ pub(super) fn kill(options: &Options, id: u64) {
     }
 }
 
-/// A connection of a pool, with what is known of it.
+/// A connection of a pool, with the server's number of it, for KILL.
 struct Pooled {
     connection: MysqlConnection,
-    /// The server's number of it, for KILL.
     id: u64,
-    /// When a call on it last went well, and how many calls of the pool had failed by then.
-    good: (Instant, u64),
-    /// A call on it went wrong: it is not used again.
-    doubtful: bool,
 }
 
-/// Makes connections and tells whether they still stand.
+/// Makes connections and tells whether they still stand. Each is asked before it is used, however short ago it was good: after a break
+/// the very next thing to be written is often that a run goes back into the queue.
 #[derive(Debug)]
-struct Manager {
-    options: Arc<Options>,
-    failures: Arc<AtomicU64>,
-}
-
-/// A connection that was good so short a while ago is used without asking the server first, unless a call on any of the pool's
-/// connections has failed since: a question for each call would be a third of all that is asked.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+struct Manager(Arc<Options>);
 
 impl ManageConnection for Manager {
     type Connection = Pooled;
     type Error = r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, r2d2::Error> {
-        let mut connection = MysqlConnection::establish(self.options.url.expose()).map_err(r2d2::Error::ConnectionError)?;
-        prepare(&mut connection, &self.options.session).map_err(r2d2::Error::QueryError)?;
+        let mut connection = MysqlConnection::establish(self.0.url.expose()).map_err(r2d2::Error::ConnectionError)?;
+        prepare(&mut connection, &self.0.session).map_err(r2d2::Error::QueryError)?;
         let id = connection_id(&mut connection).map_err(r2d2::Error::QueryError)?;
-        Ok(Pooled { connection, id, good: (Instant::now(), self.failures.load(Ordering::SeqCst)), doubtful: false })
+        Ok(Pooled { connection, id })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), r2d2::Error> {
-        let (at, failures) = pooled.good;
-        if at.elapsed() < GOOD_FOR && failures == self.failures.load(Ordering::SeqCst) {
-            return Ok(());
-        }
         pooled.connection.ping().map_err(r2d2::Error::QueryError)
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        pooled.doubtful || std::thread::panicking() || pooled.connection.is_broken()
+        std::thread::panicking() || pooled.connection.is_broken()
     }
 }
 
@@ -127,22 +106,20 @@ impl ManageConnection for Manager {
 pub struct Pool {
     inner: r2d2::Pool<Manager>,
     options: Arc<Options>,
-    failures: Arc<AtomicU64>,
 }
 
 impl Pool {
     /// Opens the pool; connections are made when first needed, so a server that is down shows at the first call.
     pub fn open(options: Options) -> Result<Self, Fault> {
-        let (options, failures) = (Arc::new(options), Arc::<AtomicU64>::default());
-        let manager = Manager { options: options.clone(), failures: failures.clone() };
+        let options = Arc::new(options);
         let inner = r2d2::Pool::builder()
             .max_size(options.size)
             .min_idle(Some(0))
             .test_on_check_out(true)
             .connection_timeout(Duration::from_secs(10))
             .idle_timeout(Some(Duration::from_secs(60)))
-            .build_unchecked(manager);
-        Ok(Self { inner, options, failures })
+            .build_unchecked(Manager(options.clone()));
+        Ok(Self { inner, options })
     }
 
     /// Which database this is.
@@ -158,23 +135,14 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce(&mut MysqlConnection) -> Result<T, Fault> + Send + 'static,
     {
-        let (pool, options, failures) = (self.inner.clone(), self.options.clone(), self.failures.clone());
+        let (pool, options) = (self.inner.clone(), self.options.clone());
         let (tell, told) = tokio::sync::oneshot::channel::<u64>();
         let task = tokio::task::spawn_blocking(move || {
             let mut pooled = pool.get().map_err(|error| {
                 Fault::new(options.unavailable, format!("no connection to {} could be had", options.url.identity())).caused_by(error)
             })?;
             let _ = tell.send(pooled.id);
-            let done = work(&mut pooled.connection);
-            match &done {
-                // What a rule of ours refused says nothing about the connection.
-                Err(fault) if fault.code == options.unavailable || fault.code == Code::Internal => {
-                    failures.fetch_add(1, Ordering::SeqCst);
-                    pooled.doubtful = true;
-                }
-                Ok(_) | Err(_) => pooled.good = (Instant::now(), failures.load(Ordering::SeqCst)),
-            }
-            done
+            work(&mut pooled.connection)
         });
         match tokio::time::timeout(self.options.call_limit, task).await {
             Ok(Ok(answer)) => answer,
