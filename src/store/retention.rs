@@ -64,7 +64,7 @@ const OLD_RUNS: &str = "r.connection_id = ? AND r.stream = ? AND r.state IN ('su
 fn changes(connection: &mut MysqlConnection, id: &str, stream: &str, older: Duration, runs: u32) -> Result<u64, Fault> {
     let boundary = boundary(connection, id, stream, runs)?;
     let old: Vec<Id> = sql_query(format!(
-        "SELECT r.id FROM tradesync_runs r WHERE {OLD_RUNS} AND (r.phase IN ('read', 'decide', 'done') OR (r.phase = 'apply' AND NOT EXISTS \
+        "SELECT r.id FROM tradesync_runs r WHERE {OLD_RUNS} AND (r.phase IN ('read', 'decide', 'pictures', 'done') OR (r.phase = 'apply' AND NOT EXISTS \
          (SELECT 1 FROM tradesync_changes c WHERE c.run_id = r.id AND c.state = 'applying'))) AND NOT EXISTS \
          (SELECT 1 FROM tradesync_runs u WHERE u.connection_id = r.connection_id AND u.started_by = 'undo' AND u.state IN ('queued', 'running', 'awaiting_approval')) \
          LIMIT {RUNS}"

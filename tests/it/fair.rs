@@ -149,7 +149,7 @@ async fn a_run_that_kills_its_worker_each_time_fails_in_the_end() {
     let stage = Stage::without_worker(20).await;
     let (connection, stream) = stage.simple(json!({})).await;
     let deadly = stage.start(&connection, &stream, "full").await;
-    for death in 0..5 {
+    for death in 0..tradesync::engine::queue::MOST_LOSSES {
         let mut worker = stage.worker(&Spawn::failing_at("after-page-read")).await;
         assert!(worker.ended(Duration::from_secs(20)).await && worker.aborted(), "death {death}");
         // Its lease need not be waited for.

@@ -20,8 +20,6 @@ use crate::support::{Process, Proxy, Setup, Spawn, Stage};
 const COPIES: usize = 4;
 /// Sellers, each with a connection of its own.
 const SELLERS: usize = 10;
-/// Streams of each: the shops that Billz has, and others that hold nothing.
-const STREAMS: usize = 50;
 /// Durations are divided by it: leases stay at their least, four seconds.
 const FACTOR: f64 = 100.0;
 /// A period of four seconds after that.
@@ -31,6 +29,8 @@ const PERIOD_US: i64 = 4_000_000;
 struct Plan {
     seed: u64,
     lasts: Duration,
+    /// Streams of each seller: the shops that Billz has, and others that hold nothing.
+    streams: usize,
     /// The folder of the server, which is restarted if it is this test's alone.
     server: Option<String>,
 }
@@ -39,9 +39,11 @@ impl Plan {
     fn of_environment() -> Self {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
         let seed = number("TRADESYNC_SOAK_SEED").unwrap_or_else(|| rand::random_range(0..1_000_000));
+        let soak = number("TRADESYNC_SOAK_SECONDS");
         Self {
             seed,
-            lasts: Duration::from_secs(number("TRADESYNC_SOAK_SECONDS").unwrap_or(12)),
+            lasts: Duration::from_secs(soak.unwrap_or(12)),
+            streams: if soak.is_some() { 50 } else { 20 },
             server: std::env::var("TRADESYNC_SOAK_SERVER").ok(),
         }
     }
@@ -91,7 +93,7 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
         .with("TRADESYNC_LOG", "info")
         .with("DATABASE_URL", through.as_str());
 
-    let (connections, shops, schedules) = prepare(&stage, through.as_str()).await;
+    let (connections, shops, schedules) = prepare(&stage, plan.streams, through.as_str()).await;
     let mut copies = Vec::new();
     for _ in 0..COPIES {
         copies.push(One { process: Some(stage.worker(&copy).await), paused: false });
@@ -167,6 +169,7 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
         }
     }
     println!("soak: seed {}: {happened:?}", plan.seed);
+    until_all_are_told_of(&stage, plan.seed, schedules.len()).await;
     let rest = &stage.rest;
     let stops = schedules.iter().map(|id| async move { rest.post(&format!("/schedules/{id}/stop"), &json!({})).await.ok(200) });
     many(stops).await;
@@ -182,7 +185,7 @@ async fn every_due_time_is_run_once_or_told_whatever_happens_to_the_copies() {
 }
 
 /// Sellers with their streams and schedules; the first runs are through.
-async fn prepare(stage: &Stage, database: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
+async fn prepare(stage: &Stage, streams: usize, database: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let shops: Vec<String> = stage.billz.billz2.shops().iter().take(2).map(|shop| shop.id.to_string()).collect();
     let secrets = {
         let mut secrets = stage.secrets();
@@ -200,7 +203,7 @@ async fn prepare(stage: &Stage, database: &str) -> (Vec<String>, Vec<String>, Ve
     let pairs: Vec<(String, String)> = connections
         .iter()
         .flat_map(|connection| {
-            let others = (shops.len()..STREAMS).map(|number| format!("shop {number}"));
+            let others = (shops.len()..streams).map(|number| format!("shop {number}"));
             shops.iter().cloned().chain(others).map(|stream| (connection.clone(), stream)).collect::<Vec<_>>()
         })
         .collect();
@@ -238,6 +241,16 @@ fn report(stage: &Stage) {
     );
 }
 
+/// With all copies there again no schedule stays silent.
+async fn until_all_are_told_of(stage: &Stage, seed: u64, schedules: usize) {
+    let told = "SELECT COUNT(*) AS number FROM (SELECT schedule_id FROM tradesync_schedule_runs UNION SELECT schedule_id FROM tradesync_schedule_skips) t";
+    let limit = Instant::now() + Duration::from_secs(90);
+    while stage.database.number(told) < i64::try_from(schedules).unwrap() {
+        assert!(Instant::now() < limit, "seed {seed}: {} of {schedules} schedules have run or say why not", stage.database.number(told));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
 /// What must hold.
 fn check(stage: &Stage, seed: u64) {
     let failed = stage.database.words(
@@ -257,8 +270,4 @@ fn check(stage: &Stage, seed: u64) {
              UNION ALL SELECT schedule_id, first_due_at, last_due_at, due_times FROM tradesync_schedule_skips) t GROUP BY schedule_id) s WHERE told <> span"
     ));
     assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
-    let told = stage.database.number(
-        "SELECT COUNT(*) AS number FROM (SELECT schedule_id FROM tradesync_schedule_runs UNION SELECT schedule_id FROM tradesync_schedule_skips) t",
-    );
-    assert_eq!(told, i64::try_from(SELLERS * STREAMS).unwrap(), "seed {seed}: every schedule has run, or says why not");
 }

@@ -196,7 +196,7 @@ pub struct Taken {
 /// How often a worker may fall silent over a run, without a step forward in between, before the run is given up.
 ///
 /// Too low: a few unlucky restarts end a run half way. Too high: a run that kills its process takes others with it for long.
-pub const MOST_LOSSES: u32 = 5;
+pub const MOST_LOSSES: u32 = 12;
 
 /// Where these runs stand among all that wait.
 pub fn standings(waiting: &[Waiting], live: &[Live], caps: Caps, runs: &mut [Run]) {
