@@ -105,6 +105,7 @@ pub async fn run(server: &str) -> Vec<Figure> {
         table_prefix: "oc_".into(),
         store_id: 0,
         cache_dir: None,
+        bridge: None,
         seller: SellerAdapter::default(),
     };
     let mut writer = Writer::open(&options, "bench").await.unwrap();

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tradesync::{
+    alerts::channels::Channels,
     app::Parts,
     engine::{
         queue::watch::watch,
@@ -70,7 +71,8 @@ async fn same_second(count: usize) -> Vec<Row> {
     store.migrate().await.unwrap();
     fill(&database, count, "DATE_ADD(UTC_TIMESTAMP(6), INTERVAL 3 SECOND)");
     let sealer = Arc::new(Sealer::from_text(&fresh_master_key()).unwrap());
-    let parts = Parts { store: store.clone(), sealer: sealer.clone(), flows: vec![Arc::new(ten::Ten)] };
+    let channels = Arc::new(Channels::new(sealer.clone(), None).unwrap());
+    let parts = Parts { store: store.clone(), sealer: sealer.clone(), flows: vec![Arc::new(ten::Ten)], channels };
     let stop = CancellationToken::new();
     let work = [
         tokio::spawn(Worker::new(parts.ports(), parts.flows.clone(), sealer, Options::default()).run(stop.clone())),
