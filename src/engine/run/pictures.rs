@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::{Execution, hold::Hold};
@@ -202,6 +203,8 @@ impl Execution {
         let wishes: Vec<Wish> =
             wishes.into_iter().filter(|wish| !wish.addresses.iter().any(|address| matches!(of(address), Came::NoTime))).collect();
         let comes_later = |address: &String| matches!(of(address), Came::Failed { again: true, .. });
+        let sources: Vec<String> = wishes.iter().filter(|_| tripped.is_some()).map(|wish| wish.source.clone()).collect();
+        let links = if sources.is_empty() { HashMap::new() } else { self.ports.links.holding(&space, &sources).await? };
         let (mut shows, mut report, mut postponed) = (Vec::new(), Vec::new(), BTreeSet::new());
         for wish in &wishes {
             let mut paths: Vec<String> = Vec::new();
@@ -221,7 +224,7 @@ impl Execution {
                 // Who only goes on with pictures asks nobody: the connection's next run meets them, and its plan can be approved.
                 match self.run.trigger {
                     Trigger::Pictures => drop(postponed.insert(wish.source.clone())),
-                    _ => report.push(self.held(wish, reading)),
+                    _ => report.push(self.held(wish, reading, links.get(&wish.source).and_then(|link| link.source_seen_at))),
                 }
                 paths.clear();
             }
@@ -295,9 +298,12 @@ impl Execution {
     }
 
     /// One line for an item whose pictures wait, though some of them are here. Once it is approved, they are wished for anew.
-    fn held(&self, wish: &Wish, reading: &Reading) -> NewChange {
+    ///
+    /// The clock of a remote is known to the second: what this run looked at is no older than what was written before it.
+    fn held(&self, wish: &Wish, reading: &Reading, written: Option<DateTime<Utc>>) -> NewChange {
         let rule = Reason::new("pictures_of_source");
         let seen_at = self.run.read_summary.as_ref().map_or_else(clock::now, |summary| summary.started_at);
+        let seen_at = written.map_or(seen_at, |written| written.max(seen_at));
         NewChange {
             op: Op::Update,
             fields: vec![FieldChange { field: FIELD.into(), old: None, new: wish.addresses.clone().into(), rule }],
