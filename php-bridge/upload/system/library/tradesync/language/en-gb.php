@@ -100,6 +100,7 @@ return [
     'problem_method_not_allowed' => 'The service does not know this request: its version does not fit the module\'s.',
     'problem_stream_busy' => 'This shop is being synchronised already. You see that run.',
     'problem_too_many_streams' => 'This run is followed by too many pages at once. Reload the page in a moment.',
+    'problem_yielded' => 'The synchronisation lets others go first and goes on by itself.',
     'problem_worker_lost' => 'The synchronisation ended its worker again and again and was given up. Tell the administrator.',
     'problem_value_not_kept' => 'InSales was told the number several times and keeps another one. See whether another program writes the stock.',
     'problem_not_awaiting' => 'It has been decided about already, or it goes on still. Look at its state.',

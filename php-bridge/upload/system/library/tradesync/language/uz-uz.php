@@ -100,6 +100,7 @@ return [
     'problem_method_not_allowed' => 'Xizmat bunday soʻrovni bilmaydi: xizmat va modul versiyalari mos emas.',
     'problem_stream_busy' => 'Bu doʻkon allaqachon sinxronlanmoqda. Davom etayotgan jarayon koʻrsatildi.',
     'problem_too_many_streams' => 'Bu jarayonni bir vaqtda juda koʻp sahifa kuzatmoqda. Birozdan soʻng sahifani yangilang.',
+    'problem_yielded' => 'Sinxronlash boshqalarga yoʻl berdi va oʻzi davom etadi.',
     'problem_worker_lost' => 'Sinxronlash xizmat ishini ketma-ket bir necha marta uzdi va toʻxtatildi. Administratorga xabar bering.',
     'problem_value_not_kept' => 'InSalesga son bir necha marta aytildi, lekin u boshqasini saqlayapti. Qoldiqni boshqa dastur yozmayotganini tekshiring.',
     'problem_not_awaiting' => 'Qaror allaqachon qabul qilingan yoki jarayon davom etmoqda. Holatini koʻring.',
