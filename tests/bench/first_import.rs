@@ -50,7 +50,7 @@ fn product(round: u32, number: u32) -> NewProduct {
         identifiers: vec![(Ident::new("sku").unwrap(), format!("SKU-{number}")), (Ident::new("ean").unwrap(), format!("478{number:010}"))],
         quantity: i64::from(number % 90),
         price: rust_decimal::Decimal::from(number + 1_000),
-        special: (number % 3 == 0).then(|| rust_decimal::Decimal::from(number + 900)),
+        special: number.is_multiple_of(3).then(|| rust_decimal::Decimal::from(number + 900)),
         live: true,
         category_ids: vec![33],
         name: format!("Футболка мужская хлопок {number} / L / Белый"),

@@ -11,6 +11,9 @@ use crate::{
 };
 
 /// Rows of the report of one run.
+/// The path to ask for, by the number of the attempt.
+type Question = Box<dyn Fn(usize) -> String>;
+
 const ITEMS: u64 = 1_000;
 /// Runs, of five streams and two owners.
 const RUNS: u64 = 10_000;
@@ -127,7 +130,7 @@ pub async fn run() -> Vec<Row> {
             (run, URL_SAFE_NO_PAD.encode((last - 60).to_string()))
         })
         .collect();
-    let questions: Vec<(&str, Box<dyn Fn(usize) -> String>)> = vec![
+    let questions: Vec<(&str, Question)> = vec![
         ("/sync/runs", Box::new(|_| "/sync/runs?limit=50".to_owned())),
         ("/sync/runs, from the middle on", Box::new(move |_| format!("/sync/runs?limit=50&cursor={cursor}"))),
         ("/sync/runs of a connection", {
