@@ -33,7 +33,9 @@ checks:
 	@echo '== format'
 	cargo fmt --check
 	echo '== lints'
+	# The bench is no test, so that no `--all-targets` looks at it.
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --test bench -- -D warnings
 	echo '== tests'
 	# Most of a scenario is waiting: for a page, a lease, a due time. Twice as many at once as there are cores keep them busy.
 	RUST_TEST_THREADS=$$((2 * $$(nproc))) cargo test
@@ -72,6 +74,7 @@ lint: ## format check and lints, the bridge's too
 	@tests/env/setup.sh test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --test bench -- -D warnings
 	make bridge-lint
 
 package: ## the binary to install, without simulators: target/release/tradesync
