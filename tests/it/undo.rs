@@ -246,28 +246,111 @@ impl Dice {
     }
 }
 
+/// Every field of every good as it stands in the shop.
+pub type State = BTreeMap<String, BTreeMap<&'static str, String>>;
+
+/// Runs and undos of a random history, each with what stood before and after it.
+pub struct History<'a> {
+    stage: &'a Stage,
+    seed: u64,
+    goods: &'a [String],
+    look: &'a dyn Fn() -> State,
+    /// Outcomes of items of which nothing was written.
+    idle: &'static [&'static str],
+    steps: Vec<(Value, State, State)>,
+    /// What was done, for the message of a failure.
+    pub trail: Vec<String>,
+}
+
+impl<'a> History<'a> {
+    /// Begins with the run that created every good: before it they were not to be seen.
+    pub fn begun(
+        stage: &'a Stage,
+        seed: u64,
+        goods: &'a [String],
+        look: &'a dyn Fn() -> State,
+        idle: &'static [&'static str],
+        first: Value,
+    ) -> Self {
+        let mut hidden = look();
+        hidden.values_mut().for_each(|product| drop(product.insert("status", "0".into())));
+        Self { stage, seed, goods, look, idle, steps: vec![(first, hidden, look())], trail: Vec::new() }
+    }
+
+    /// How many runs and undos have written something.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether an undo is among them.
+    pub fn has_undone(&self) -> bool {
+        self.steps.iter().any(|(run, ..)| run["trigger"] == "undo")
+    }
+
+    fn keep(&mut self, run: Value, before: State, after: State) {
+        if run["progress"]["applied"] != 0 {
+            self.steps.push((run, before, after));
+        }
+    }
+
+    /// A run after a change of this good.
+    pub async fn run(&mut self, connection: &str, stream: &str, good: &str) {
+        let before = (self.look)();
+        let run = self.stage.full(connection, stream).await;
+        self.trail.push(format!("run {} after a change of {good}", id(&run)));
+        let after = (self.look)();
+        self.keep(run, before, after);
+    }
+
+    /// Undoes one of them. Each field that it wrote stands as before it where what it wrote still stood, and no other field moves; what was
+    /// left is listed.
+    pub async fn undo(&mut self, which: usize) {
+        let before = (self.look)();
+        let (undone, past, wrote) = self.steps[which].clone();
+        let undo = self.stage.undo(&undone).await;
+        self.trail.push(format!("undo {} of {}", id(&undo), id(&undone)));
+        let written = self.stage.items(&undone).await;
+        let after = (self.look)();
+        let (seed, trail) = (self.seed, self.trail.join("\n"));
+        for good in self.goods {
+            let fields: Vec<&str> = written
+                .iter()
+                .filter(|item| item["key"] == *good && !self.idle.contains(&item["outcome"].as_str().unwrap()))
+                .flat_map(|item| {
+                    let created = item["outcome"] == "created";
+                    let names = item["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap());
+                    names.filter(move |name| !created || *name == "status").collect::<Vec<_>>()
+                })
+                .collect();
+            let mut left = false;
+            for (field, now) in &before[good] {
+                let ours = fields.contains(field) && *now == wrote[good][field];
+                let expected = if ours { &past[good][field] } else { now };
+                left |= fields.contains(field) && *now != wrote[good][field] && *now != past[good][field];
+                assert_eq!(&after[good][field], expected, "seed {seed}: {field} of {good}\n{trail}");
+            }
+            let listed = self.stage.lines(&undo, good).await.contains(&"skipped changed_since".to_owned());
+            assert_eq!(listed, left, "seed {seed}: {good} in the report\n{undo}\n{trail}");
+        }
+        self.keep(undo, before, after);
+    }
+}
+
 /// Over random sequences of runs, hand edits and undos: an undo brings every field that its run wrote back to what stood before the run,
 /// wherever what the run wrote still stands, and touches nothing else; its report lists the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_after_run_is_the_state_before_over_random_histories() {
     const GOODS: usize = 5;
-    type State = BTreeMap<String, BTreeMap<&'static str, String>>;
     for seed in 1..=4u64 {
         let mut dice = Dice(seed);
         let stage = Stage::empty().await;
         let goods: Vec<String> = (0..GOODS).map(|_| stage.good(json!({}))).collect();
         let settings = [json!({}), json!({"specials": "close"}), json!({"specials_scope": "own"}), json!({"linking": "auto"})];
         let (connection, stream) = stage.simple(unbraked(settings[dice.below(settings.len())].clone())).await;
-        let mut history = vec![stage.full(&connection, &stream).await];
+        let first = stage.full(&connection, &stream).await;
         let links = stage.links(&connection).await;
-        let state = || -> State { goods.iter().map(|good| (good.clone(), stage.product_state(links[good]))).collect() };
-        // What stood before and after each run; the first one created everything.
-        let hidden = |mut state: State| {
-            state.values_mut().for_each(|product| drop(product.insert("status", "0".into())));
-            state
-        };
-        let mut around: Vec<(State, State)> = vec![(hidden(state()), state())];
-        let mut trail = Vec::new();
+        let look = || -> State { goods.iter().map(|good| (good.clone(), stage.product_state(links[good]))).collect() };
+        let mut history = History::begun(&stage, seed, &goods, &look, &["skipped"], first);
         for _ in 0..10 {
             let good = goods[dice.below(GOODS)].clone();
             let value = (1 + dice.below(4)) * 100;
@@ -279,7 +362,7 @@ async fn undo_after_run_is_the_state_before_over_random_histories() {
                     let column = ["price", "quantity", "status"][dice.below(3)];
                     let value = if column == "status" { value / 400 } else { value };
                     stage.database.run(&format!("UPDATE oc_product SET {column} = {value} WHERE product_id = {}", links[&good]));
-                    trail.push(format!("hand: {column} = {value} of {good}"));
+                    history.trail.push(format!("hand: {column} = {value} of {good}"));
                     continue;
                 }
                 4 => {
@@ -287,50 +370,16 @@ async fn undo_after_run_is_the_state_before_over_random_histories() {
                         "DELETE FROM oc_product_special WHERE product_id = {0}; INSERT INTO oc_product_special (product_id, customer_group_id, priority, price, date_start, date_end) VALUES ({0}, 1, 2, {value}, '2025-01-01', '2099-01-01')",
                         links[&good]
                     ));
-                    trail.push(format!("hand: special {value} of {good}"));
+                    history.trail.push(format!("hand: special {value} of {good}"));
                     continue;
                 }
                 _ => {}
             }
-            let before = state();
             if dice.below(2) == 0 {
-                let run = stage.full(&connection, &stream).await;
-                trail.push(format!("run {} after a change of {good}", id(&run)));
-                if run["progress"]["applied"] != 0 {
-                    around.push((before, state()));
-                    history.push(run);
-                }
-                continue;
-            }
-            let which = dice.below(history.len());
-            let undo = stage.undo(&history[which]).await;
-            trail.push(format!("undo {} of {}", id(&undo), id(&history[which])));
-            let (past, wrote) = around[which].clone();
-            let written = stage.items(&history[which]).await;
-            let after = state();
-            for good in &goods {
-                let fields: Vec<&str> = written
-                    .iter()
-                    .filter(|item| item["key"] == *good && item["outcome"] != "skipped")
-                    .flat_map(|item| {
-                        let created = item["outcome"] == "created";
-                        let names = item["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap());
-                        names.filter(move |name| !created || *name == "status").collect::<Vec<_>>()
-                    })
-                    .collect();
-                let mut left = false;
-                for (field, now) in &before[good] {
-                    let ours = fields.contains(field) && *now == wrote[good][field];
-                    let expected = if ours { &past[good][field] } else { now };
-                    left |= fields.contains(field) && *now != wrote[good][field] && *now != past[good][field];
-                    assert_eq!(&after[good][field], expected, "seed {seed}: {field} of {good}\n{}", trail.join("\n"));
-                }
-                let listed = stage.lines(&undo, good).await.contains(&"skipped changed_since".to_owned());
-                assert_eq!(listed, left, "seed {seed}: {good} in the report\n{}\n{}", undo, trail.join("\n"));
-            }
-            if undo["progress"]["applied"] != 0 {
-                around.push((before, after));
-                history.push(undo);
+                history.run(&connection, &stream, &good).await;
+            } else {
+                let which = dice.below(history.len());
+                history.undo(which).await;
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     pictures::Shop,
     support::{FIRST, Spawn, Stage, change_of},
-    undo::{Dice, id, unbraked},
+    undo::{Dice, History, State, id, unbraked},
 };
 
 /// Every field that may follow Billz.
@@ -242,7 +242,6 @@ async fn killed_anywhere_an_undo_of_texts_and_pictures_comes_to_the_same_end() {
 /// wherever what the run wrote still stands, and touches nothing else; its report lists the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn over_random_histories_every_field_goes_back_where_it_is_still_ours() {
-    type State = BTreeMap<String, BTreeMap<&'static str, String>>;
     const CATEGORIES: [&str; 2] = ["Футболки", "Смартфоны"];
     const BRANDS: [&str; 4] = ["Artel", "Samo", "Zebo", "Akfa"];
     const PHOTOS: [&str; 4] = ["a.jpg", "c.gif", "d.jpg", "b.png"];
@@ -263,15 +262,10 @@ async fn over_random_histories_every_field_goes_back_where_it_is_still_ours() {
         let plan = stage.rest.post("/sync/billz-opencart", &body).await.ok(202);
         stage.rest.wait(id(&plan)).await;
         stage.map_categories(&connection).await;
-        let mut history = vec![stage.full(&connection, &stream).await];
+        let first = stage.full(&connection, &stream).await;
         let links = stage.links(&connection).await;
-        let state = || -> State { goods.iter().map(|good| (good.clone(), stage.to_the_letter(links[good]))).collect() };
-        let hidden = |mut state: State| {
-            state.values_mut().for_each(|product| drop(product.insert("status", "0".into())));
-            state
-        };
-        let mut around: Vec<(State, State)> = vec![(hidden(state()), state())];
-        let mut trail = Vec::new();
+        let look = || -> State { goods.iter().map(|good| (good.clone(), stage.to_the_letter(links[good]))).collect() };
+        let mut history = History::begun(stage, seed, &goods, &look, &["skipped", "unchanged"], first);
         for _ in 0..14 {
             let good = goods[dice.below(goods.len())].clone();
             let (product, value) = (links[&good], 1 + dice.below(4));
@@ -302,52 +296,18 @@ async fn over_random_histories_every_field_goes_back_where_it_is_still_ours() {
                         ),
                     };
                     stage.database.run(&edit);
-                    trail.push(format!("hand: {edit}"));
+                    history.trail.push(format!("hand: {edit}"));
                     continue;
                 }
                 _ => {}
             }
-            let before = state();
             if dice.below(3) > 0 {
-                let run = stage.full(&connection, &stream).await;
-                trail.push(format!("run {} after a change of {good}", id(&run)));
-                if run["progress"]["applied"] != 0 {
-                    around.push((before, state()));
-                    history.push(run);
-                }
-                continue;
-            }
-            let which = dice.below(history.len());
-            let undo = stage.undo(&history[which]).await;
-            trail.push(format!("undo {} of {}", id(&undo), id(&history[which])));
-            let (past, wrote) = around[which].clone();
-            let written = stage.items(&history[which]).await;
-            let after = state();
-            for good in &goods {
-                let fields: Vec<&str> = written
-                    .iter()
-                    .filter(|item| item["key"] == *good && !matches!(item["outcome"].as_str(), Some("skipped" | "unchanged")))
-                    .flat_map(|item| {
-                        let created = item["outcome"] == "created";
-                        let names = item["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap());
-                        names.filter(move |name| !created || *name == "status").collect::<Vec<_>>()
-                    })
-                    .collect();
-                let mut left = false;
-                for (field, now) in &before[good] {
-                    let ours = fields.contains(field) && *now == wrote[good][field];
-                    let expected = if ours { &past[good][field] } else { now };
-                    left |= fields.contains(field) && *now != wrote[good][field] && *now != past[good][field];
-                    assert_eq!(&after[good][field], expected, "seed {seed}: {field} of {good}\n{}", trail.join("\n"));
-                }
-                let listed = stage.lines(&undo, good).await.contains(&"skipped changed_since".to_owned());
-                assert_eq!(listed, left, "seed {seed}: {good} in the report\n{}\n{}", undo, trail.join("\n"));
-            }
-            if undo["progress"]["applied"] != 0 {
-                around.push((before, after));
-                history.push(undo);
+                history.run(&connection, &stream, &good).await;
+            } else {
+                let which = dice.below(history.len());
+                history.undo(which).await;
             }
         }
-        assert!(history.iter().any(|run| run["trigger"] == "undo"), "seed {seed}: nothing was undone\n{}", trail.join("\n"));
+        assert!(history.has_undone(), "seed {seed}: nothing was undone\n{}", history.trail.join("\n"));
     }
 }
