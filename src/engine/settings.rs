@@ -1,9 +1,11 @@
 //! Reading a connection's settings: what a user set over the defaults, every wrong field reported at once by its pointer below `/settings`.
 
-use serde::de::DeserializeOwned;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use crate::fault::FieldError;
+use crate::{domain::number, fault::FieldError};
 
 /// Lays what the user set over the defaults; objects are merged, null keeps the default.
 fn complete(given: &Value, defaults: &Value) -> Value {
@@ -58,6 +60,28 @@ fn wrong_field<T: DeserializeOwned>(name: &str, value: &Value, defaults: &Value)
         .collect();
     let path = if path.is_empty() { format!("/{}", escape(name)) } else { path };
     Some(FieldError::new(format!("/settings{path}"), error.into_inner().to_string()))
+}
+
+/// A decimal that may be given as text or as a number; kept as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct Text(pub String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            Value::Number(number) => Ok(Self(number.to_string())),
+            other => Err(serde::de::Error::custom(format!("{other} is no decimal; write it as text, for example \"12650.5\""))),
+        }
+    }
+}
+
+impl Text {
+    /// Its value; checked before, so that a missing one is zero.
+    pub fn value(&self) -> Decimal {
+        number::parse_decimal(&self.0).unwrap_or_default()
+    }
 }
 
 /// What is wrong with an address of a remote's API; `None` when it can be used. `example` is shown to who gave something else.

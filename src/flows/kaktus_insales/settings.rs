@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{clock, number},
-    engine::{brakes::limits, settings},
+    engine::{
+        brakes::limits,
+        settings::{self, Text},
+    },
     fault::FieldError,
     systems::kaktus,
 };
@@ -55,7 +58,7 @@ pub struct Settings {
     /// How long old values are kept.
     pub keep_changes: String,
     /// Share of failed items over which nothing is changed.
-    pub max_failed_share: Share,
+    pub max_failed_share: Text,
 }
 
 /// Kaktus.
@@ -96,21 +99,6 @@ pub struct Insales {
     pub warehouse: Option<u8>,
     /// How old the last sweep over the whole catalogue may become where it is too large for one in every run.
     pub full_every: String,
-}
-
-/// A share that may be given as text or as a number; kept as text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(transparent)]
-pub struct Share(pub String);
-
-impl<'de> Deserialize<'de> for Share {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Number(number) => Ok(Self(number.to_string())),
-            other => Err(serde::de::Error::custom(format!("{other} is no decimal; write it as text, for example \"0.2\""))),
-        }
-    }
 }
 
 /// What becomes of barcodes that Kaktus does not list.

@@ -6,7 +6,6 @@ mod words;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -14,11 +13,8 @@ use utoipa::ToSchema;
 pub use words::*;
 
 use crate::{
-    domain::{
-        clock,
-        number::{self, RoundingMode},
-    },
-    engine::settings,
+    domain::{clock, number::RoundingMode},
+    engine::settings::{self, Text},
     fault::FieldError,
 };
 
@@ -108,28 +104,6 @@ pub struct Settings {
     pub keep_changes: String,
     /// Share of failed items over which nothing is changed.
     pub max_failed_share: Text,
-}
-
-/// A decimal that may be given as text or as a number; kept as text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(transparent)]
-pub struct Text(pub String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Number(number) => Ok(Self(number.to_string())),
-            other => Err(serde::de::Error::custom(format!("{other} is no decimal; write it as text, for example \"12650.5\""))),
-        }
-    }
-}
-
-impl Text {
-    /// Its value; checked before, so that a missing one is zero.
-    pub fn value(&self) -> Decimal {
-        number::parse_decimal(&self.0).unwrap_or_default()
-    }
 }
 
 /// How prices are rounded.
