@@ -40,9 +40,14 @@ impl Execution {
             results.extend(self.apply_batch(target, rules, batch, again).await?);
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
             failpoint::hit("after-effect");
+            let hooks = Self::carried_out(&results);
             counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
             self.run.counts = counts;
             failpoint::hit("after-record");
+            if !hooks.is_empty() {
+                failpoint::hit("hooks-not-settled");
+                self.settle_hooks(&hooks).await?;
+            }
             target.recorded().await?;
         }
         // An interrupted run may have written before it came here.
