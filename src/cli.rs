@@ -43,7 +43,7 @@ enum Command {
     Migrate,
     /// Simulate Billz 2, with faults on demand.
     #[cfg(feature = "sandbox")]
-    Sandbox(SandboxOptions),
+    Sandbox(Box<SandboxOptions>),
     /// See the main job work, end to end.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Options),
@@ -142,6 +142,27 @@ struct SandboxOptions {
     /// Address and port of InSales.
     #[arg(long, default_value = "127.0.0.1:9093")]
     listen_insales: SocketAddr,
+    /// Address and port of Bitrix24.
+    #[arg(long, default_value = "127.0.0.1:9094")]
+    listen_bitrix24: SocketAddr,
+    /// Address and port of otmechalka.
+    #[arg(long, default_value = "127.0.0.1:9095")]
+    listen_otmechalka: SocketAddr,
+    /// Address and port of OK Living.
+    #[arg(long, default_value = "127.0.0.1:9096")]
+    listen_okliving: SocketAddr,
+    /// Address and port of OneBox.
+    #[arg(long, default_value = "127.0.0.1:9097")]
+    listen_onebox: SocketAddr,
+    /// Contacts in Bitrix24.
+    #[arg(long, default_value_t = 60)]
+    contacts: usize,
+    /// Deals in Bitrix24.
+    #[arg(long, default_value_t = 60)]
+    deals: usize,
+    /// Orders in OK Living.
+    #[arg(long, default_value_t = 40)]
+    orders: usize,
     /// Goods that Kaktus and InSales have in common, most of three sizes.
     #[arg(long, default_value_t = 60)]
     goods: usize,
@@ -188,7 +209,7 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
         Command::Config { markdown } => print!("{}", if markdown { config::markdown() } else { config::commented_file() }),
         Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref(), &[])?, options).await?,
+        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref(), &[])?, *options).await?,
         #[cfg(feature = "sandbox")]
         Command::Demo(options) => {
             let mut config = Config::load(cli.config.as_ref(), &[])?;
@@ -240,6 +261,13 @@ async fn sandbox(config: &Config, options: SandboxOptions) -> Result<(), Fault> 
         listen_billz1: options.listen_billz1,
         listen_kaktus: options.listen_kaktus,
         listen_insales: options.listen_insales,
+        listen_bitrix24: options.listen_bitrix24,
+        listen_otmechalka: options.listen_otmechalka,
+        listen_okliving: options.listen_okliving,
+        listen_onebox: options.listen_onebox,
+        contacts: options.contacts,
+        deals: options.deals,
+        orders: options.orders,
         goods: options.goods,
         products: options.products,
         seed: options.seed,
