@@ -14,7 +14,7 @@ use crate::{
     domain::clock,
     engine::{
         flow::Flow,
-        queue,
+        hooks, queue,
         retention::{Housekeeper, Keep},
         run::Ports,
         schedule::scheduler::Scheduler,
@@ -54,6 +54,7 @@ impl Parts {
             http: remote::Http::new(remote::Options::default())?,
             limits: Arc::new(store.clone()),
             claims: Arc::new(store.clone()),
+            hooks: Arc::new(store.clone()),
             egress: config.egress.clone(),
             database_url: SecretString::from(url.expose()),
             image_root: config.image_root.clone(),
@@ -78,6 +79,7 @@ impl Parts {
             leases: store.clone(),
             mappings: store.clone(),
             inbox: store.clone(),
+            hooks: store.clone(),
             locks: store,
             bell: self.store.bell(),
         }
@@ -94,6 +96,8 @@ impl Parts {
             changes: store.clone(),
             mappings: store.clone(),
             inbox: store.clone(),
+            hooks: store.clone(),
+            hook_tokens: Default::default(),
             lock_store: store.clone(),
             plans: store.clone(),
             schedules: store.clone(),
@@ -115,10 +119,11 @@ impl Parts {
 
 /// What the OpenAPI document says of each flow's settings.
 pub fn documents() -> Vec<api::FlowDoc> {
-    use flows::{billz_opencart, kaktus_insales};
+    use flows::{billz_opencart, kaktus_insales, okliving_onebox};
     vec![
         api::FlowDoc::of::<billz_opencart::settings::Settings>(billz_opencart::NAME, billz_opencart::settings::SECRETS),
         api::FlowDoc::of::<kaktus_insales::settings::Settings>(kaktus_insales::NAME, kaktus_insales::settings::SECRETS),
+        api::FlowDoc::of::<okliving_onebox::settings::Settings>(okliving_onebox::NAME, okliving_onebox::settings::SECRETS),
     ]
 }
 
@@ -173,6 +178,8 @@ pub async fn start(config: &Config) -> Result<Running, Fault> {
         let worker = Worker::new(parts.ports(), parts.flows.clone(), parts.sealer.clone(), options);
         tasks.push(tokio::spawn(queue::watch::watch(Arc::new(parts.store.clone()), parts.store.bell(), stop.clone())));
         tasks.push(tokio::spawn(worker.run(stop.clone())));
+        let hooks = Arc::new(parts.store.clone());
+        tasks.push(tokio::spawn(hooks::drain(hooks.clone(), hooks, parts.store.bell(), stop.clone())));
         let store = Arc::new(parts.store.clone());
         let keep = Keep { runs: config.keep_runs, runs_per_stream: config.keep_runs_per_stream, audit: config.keep_audit };
         tasks.push(tokio::spawn(Housekeeper::new(store.clone(), store, keep).run(stop.clone())));

@@ -99,6 +99,9 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/sync/retry-list", Needs::Reader),
     ("POST", "/sync/retry-list/{id}/retry", Needs::Operator),
     ("POST", "/sync/retry-list/{id}/dismiss", Needs::Operator),
+    ("POST", "/sync/okliving-onebox/mapping-test", Needs::Operator),
+    ("GET", "/sync/{flow}/hooks/{token}", Needs::Open),
+    ("POST", "/sync/{flow}/hooks/{token}", Needs::Open),
     ("POST", "/sync/{flow}", Needs::Operator),
     ("GET", "/schedules", Needs::Reader),
     ("POST", "/schedules", Needs::Operator),
@@ -112,8 +115,13 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/schedules/{id}/skips", Needs::Reader),
 ];
 
-/// Routes that are asked by POST but change nothing: the audit is silent about them.
-pub const CHANGES_NOTHING: &[&str] = &["/connections/{id}/check", "/connections/{id}/streams/discover"];
+/// Routes that are asked by POST but change nothing, and hooks, which no key sends and which are kept themselves: the audit is silent about them.
+pub const CHANGES_NOTHING: &[&str] = &[
+    "/connections/{id}/check",
+    "/connections/{id}/streams/discover",
+    "/sync/okliving-onebox/mapping-test",
+    "/sync/{flow}/hooks/{token}",
+];
 
 /// Whether a request of this route acts, and so belongs into the audit.
 pub fn acts(method: &str, pattern: &str) -> bool {

@@ -75,6 +75,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Runs", "Executions of streams: start, follow, read the report, cancel, approve."),
     ("Schedules", "When streams run by themselves: period or cron, hours, days, time zone; what they ran and what they let pass."),
     ("Retry list", "Failed items over all runs: they come back by themselves; try them again at once, or dismiss them."),
+    ("Hooks", "What OneBox's automatic action tells us, and the mapping of its orders."),
     ("Alerts", "Who is told when something is not as it should be, over which channels."),
     ("Audit", "Who did what, on whose behalf, with what stood before and after."),
     ("Service", "Health, metrics, documents."),
@@ -95,6 +96,7 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
             ("Only of this stream", text, json!(examples::STREAM))
         }
         "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
+        "token" => ("One of the connection's hook tokens", text, json!("demo-hook-token-0001")),
         "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
         "flow" => ("Only of this flow", text, json!("billz-opencart")),
@@ -187,6 +189,7 @@ fn conflicts(operation: &str) -> &'static [Code] {
             &[Code::StreamBusy, Code::NotAwaiting, Code::ValidationFailed, Code::IdempotencyMismatch, Code::RequestInProgress]
         }
         "dismiss_item" => &[Code::IdempotencyMismatch, Code::RequestInProgress],
+        "get_hook" | "post_hook" => &[Code::NotFound, Code::HookRefused, Code::ValidationFailed, Code::HookQueueFull, Code::TooLarge],
         "readyz" => &[Code::DatabaseUnavailable],
         _ => &[],
     }

@@ -5,7 +5,7 @@
 //!
 //! - [`connections`], [`streams`], [`links`], [`mappings`], [`locks`], [`brakes`], [`sync`], [`runs`] (its report also as [`items_csv`],
 //!   its progress as [`run_events`]), [`explain`],
-//!   [`retry_list`], [`schedules`], [`alerts`], [`audit`], [`health`]: the resources
+//!   [`retry_list`], [`schedules`], [`alerts`], [`hooks`], [`mapping_test`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
@@ -21,12 +21,14 @@ pub mod examples;
 pub mod explain;
 pub mod frame;
 pub mod health;
+pub mod hooks;
 pub mod idempotency;
 pub mod items_csv;
 pub mod json;
 pub mod language;
 pub mod links;
 pub mod locks;
+pub mod mapping_test;
 pub mod mappings;
 pub mod page;
 pub mod problem;
@@ -161,5 +163,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(retry_list::list_retries)
         .service(retry_list::retry_item)
         .service(retry_list::dismiss_item)
+        .service(mapping_test::test_mapping)
+        .service(hooks::get_hook)
+        .service(hooks::post_hook)
         .service(sync::start_sync);
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    hooks::{Given, Heard, Hook},
     link::Note,
     locks::LockSet,
     mapping::{Group, Grouping, Mappings},
@@ -24,7 +25,7 @@ use super::{
     run::hold::Hold,
     secrets::Sealer,
 };
-use crate::fault::{Fault, FaultView, FieldError};
+use crate::fault::{Code, Fault, FaultView, FieldError};
 
 /// What identifies both ends of a connection; links belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub struct Opened {
     pub connection: String,
     /// Its owner.
     pub owner: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The stream of the run that it was opened for; absent where somebody only asks.
+    pub stream: Option<String>,
     /// Settings as stored or as snapshot by the run.
     pub settings: Value,
     /// Secrets in the clear.
@@ -57,7 +62,15 @@ impl Opened {
         for (field, sealed) in &connection.secrets {
             secrets.insert(field.clone(), sealer.open(&connection.id, field, sealed)?);
         }
-        Ok(Self { connection: connection.id.clone(), owner: connection.owner.clone(), settings, secrets: Arc::new(secrets), hold: None })
+        Ok(Self {
+            connection: connection.id.clone(),
+            owner: connection.owner.clone(),
+            created_at: connection.created_at,
+            stream: None,
+            settings,
+            secrets: Arc::new(secrets),
+            hold: None,
+        })
     }
 }
 
@@ -153,6 +166,26 @@ pub trait Flow: Send + Sync {
         &[]
     }
 
+    /// Whether an item that a whole read does not show is gone. Not where a read shows what happened lately, such as orders.
+    fn tells_absence(&self) -> bool {
+        true
+    }
+
+    /// The stream whose items are asked about by hooks.
+    fn hook_stream(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What a hook says; asked before it is stored. An error refuses it: it names nothing that could be dealt with.
+    fn hear(&self, _opened: &Opened, _given: &Given) -> Result<Heard, Fault> {
+        Err(Fault::new(Code::NotFound, "this flow takes no hooks"))
+    }
+
+    /// A stored item through a mapping: each field's value and where it came from. `mapping` replaces what the settings say, where it is given.
+    fn test_mapping(&self, _opened: &Opened, _item: &str, _payload: &str, _mapping: Option<&Value>) -> Result<Value, Fault> {
+        Err(Fault::new(Code::NotFound, "this flow has no mapping of fields"))
+    }
+
     /// How often each stream of a new connection runs by itself, such as `1m`; `None` = a person makes the schedules.
     fn default_schedule(&self) -> Option<&'static str> {
         None
@@ -192,6 +225,8 @@ pub struct Facts {
     pub mappings: Mappings,
     /// Fields that are never touched. Whole items that are locked never come to the rules.
     pub locks: LockSet,
+    /// Open hooks by item, in the order in which they came, for the stream that takes them up.
+    pub hooks: HashMap<String, Vec<Hook>>,
 }
 
 /// A page of what was read.
@@ -383,6 +418,11 @@ pub enum LinkDecision {
 pub trait Rules: Send + Sync {
     /// Key values for finding the item in the target; `None` when it is not to be looked for.
     fn lookup(&self, key: &str, payload: &str) -> Option<Lookup>;
+
+    /// The only items that there is anything to decide about; `None` = all. Items that wait for nothing are not even loaded.
+    fn concerns(&self) -> Option<Vec<String>> {
+        None
+    }
 
     /// Whether linked items whose target was deleted may be created again: then possible targets are looked for before.
     fn recreates(&self) -> bool {

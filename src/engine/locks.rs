@@ -151,6 +151,10 @@ impl Rules for Guarded {
         self.rules.lookup(key, payload)
     }
 
+    fn concerns(&self) -> Option<Vec<String>> {
+        self.rules.concerns()
+    }
+
     fn recreates(&self) -> bool {
         self.rules.recreates()
     }

@@ -18,7 +18,7 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
 //! - [`pictures`]: the second kind of work of a run
-//! - [`claims`]: names of dictionary rows, claimed before they are made
+//! - [`claims`]: names of dictionary rows, claimed before they are made; [`hooks`]: what remotes tell us of their own accord
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`read_summary`]: what a read came to
 //! - [`schedule`]: when streams run by themselves
@@ -36,6 +36,7 @@ pub mod brakes;
 pub mod claims;
 pub mod explain;
 pub mod flow;
+pub mod hooks;
 pub mod link;
 pub mod locks;
 pub mod mapping;

@@ -90,6 +90,13 @@ pub enum Old {
         /// That old.
         age: Duration,
     },
+    /// Hooks of a connection that were dealt with.
+    Hooks {
+        /// The connection.
+        connection: String,
+        /// So long ago.
+        age: Duration,
+    },
     /// Events that belong to no connection any more.
     StrayEvents(Duration),
     /// What schedules have skipped, save the last of each.
@@ -114,6 +121,7 @@ impl Old {
             Self::Runs { .. } => "runs",
             Self::Deleted { .. } => "deleted_connections",
             Self::Events { .. } | Self::StrayEvents(_) => "events",
+            Self::Hooks { .. } => "hooks",
             Self::Skips(_) => "schedule_skips",
             Self::Answers(_) => "idempotency_keys",
             Self::Reads(_) | Self::WholeReads(_) => "reads",
@@ -161,6 +169,7 @@ fn of_connection(kept: &Kept, keep: Keep) -> Vec<Old> {
         all.push(Old::Runs { connection, stream, age: keep.runs.max(age), runs });
     }
     all.push(Old::Events { connection: kept.id.clone(), age });
+    all.push(Old::Hooks { connection: kept.id.clone(), age });
     if kept.deleted {
         all.push(Old::Deleted { connection: kept.id.clone(), age: KEEP_DELETED });
     }

@@ -65,6 +65,8 @@ codes! {
     PreconditionRequired, "precondition-required", Request, 428, "This replaces everything that stands, so it needs If-Match.", "Read the resource, change what you read, and send it with If-Match: its ETag.";
     TooLarge, "too-large", Request, 413, "The body is too large.", "Send less at a time.";
     TooManyStreams, "too-many-streams", Request, 429, "This process follows as many runs as it may.", "Ask for the run itself instead, with If-None-Match; or come again after Retry-After.";
+    HookQueueFull, "hook-queue-full", Request, 429, "Too many hooks wait to be dealt with.", "Find out why they wait (the stream's runs say), and send them again after Retry-After.";
+    HookRefused, "hook-refused", Request, 422, "The hook is stored, but it cannot be carried out as it is.", "Correct what the errors name and send it again; what was sent is kept and shown as held.";
     UnsupportedMediaType, "unsupported-media-type", Request, 415, "The body is of a type we do not read.", "Send Content-Type: application/json.";
 
     // Remote systems.

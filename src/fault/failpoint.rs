@@ -13,6 +13,8 @@ pub const POINTS: &[&str] = &[
     "after-decide",
     "after-intent",
     "mid-batch",
+    "hooks-taken",
+    "hooks-not-settled",
     "name-claimed",
     "shared-row-half-made",
     "creating-product",

@@ -4,14 +4,16 @@
 //! |---|---|---|
 //! | `billz-opencart` | Billz tills -> OpenCart's database | [`billz_opencart`] |
 //! | `kaktus-insales` | Kaktus' warehouse -> InSales' stock | [`kaktus_insales`] |
+//! | `okliving-onebox` | OK Living's orders -> OneBox, and their states back | [`okliving_onebox`] |
 
 pub mod billz_opencart;
 pub mod kaktus_insales;
+pub mod okliving_onebox;
 
 use std::sync::Arc;
 
 use crate::{
-    engine::{claims::Claims, flow::Flow},
+    engine::{claims::Claims, flow::Flow, hooks::Hooks},
     remote::{Http, ports::Limits},
 };
 
@@ -24,6 +26,8 @@ pub struct Parts {
     pub limits: Arc<dyn Limits>,
     /// Names of dictionary rows that are about to be made, shared by all processes.
     pub claims: Arc<dyn Claims>,
+    /// What remotes have told us by hooks.
+    pub hooks: Arc<dyn Hooks>,
     /// Which outgoing address this process has (`TRADESYNC_EGRESS`).
     pub egress: String,
     /// Our own database's address: the shop's database where a connection names none.
@@ -34,5 +38,9 @@ pub struct Parts {
 
 /// Every flow of this binary.
 pub fn all(parts: &Parts) -> Vec<Arc<dyn Flow>> {
-    vec![Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone())), Arc::new(kaktus_insales::KaktusInsalesFlow::new(parts.clone()))]
+    vec![
+        Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone())),
+        Arc::new(kaktus_insales::KaktusInsalesFlow::new(parts.clone())),
+        Arc::new(okliving_onebox::OklivingOneboxFlow::new(parts.clone())),
+    ]
 }

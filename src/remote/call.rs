@@ -64,6 +64,8 @@ pub struct Call<'a> {
     /// Asked just before a [`Effect::Write`] leaves, each attempt anew, with the longest it may take: an error keeps it here. A holder of a
     /// lease sends nothing that may land after another has taken over.
     pub permit: Option<&'a Permit>,
+    /// Answers hold data of people: no sample of one that cannot be read goes to the log.
+    pub private: bool,
 }
 
 /// Whether a write that may take so long may be sent now.
@@ -87,6 +89,7 @@ impl<'a> Call<'a> {
             timeout: None,
             secrets: Vec::new(),
             permit: None,
+            private: false,
         }
     }
 

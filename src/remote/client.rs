@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use super::{
     classify::{Class, Reply},
     redact, retry,
     stream::{self, Rest, Streamed},
-    token::{Token, TokenCache},
+    token::{self, Token, TokenCache},
     wait::{cancelled, unless_stopped, wait},
 };
 use crate::{
@@ -253,7 +253,8 @@ impl Http {
     async fn transfer(&self, call: &Call<'_>, token: Option<&Token>, head: Option<usize>) -> Result<Arrived, Broken> {
         let mut request = self.client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
         if let Some(token) = token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret.expose_secret())).map_err(|_| Broken {
+            let (name, text) = call.login.map_or_else(|| token::bearer(&token.secret), |login| login.present(&token.secret));
+            let mut value = HeaderValue::try_from(text).map_err(|_| Broken {
                 class: "unsent",
                 detail: "the token holds characters that no header can carry".into(),
                 unsent: true,
@@ -261,7 +262,7 @@ impl Http {
                 cause: None,
             })?;
             value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            request = request.header(name, value);
         }
         if let Some(body) = &call.body {
             request = request.body(body.clone());
@@ -377,12 +378,13 @@ fn secrets<'a>(call: &'a Call<'_>, token: Option<&'a Token>) -> Vec<&'a str> {
 
 /// The same for an answer that cannot be read; its beginning goes to the log, once.
 fn unread(call: &Call<'_>, token: Option<&Token>, reply: &Reply, detail: &str, attempts: u32) -> Fault {
+    let sample = if call.private { "not shown: it may hold data of people".to_owned() } else { reply.sample(&secrets(call, token)) };
     tracing::warn!(
         remote.system = call.system,
         remote.route = call.route,
         remote.status = reply.status.as_u16(),
         remote.bytes = reply.body.len(),
-        remote.sample = reply.sample(&secrets(call, token)),
+        remote.sample = sample,
         "beginning of an answer that cannot be read"
     );
     fault(call, token, Code::RemoteProtocol, detail, attempts)

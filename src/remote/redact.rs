@@ -39,6 +39,26 @@ pub fn sensitive(key: &str) -> bool {
     SENSITIVE.iter().any(|part| key.contains(part))
 }
 
+/// Digits in a row from which on a number may be a phone or a waybill.
+const LONG_NUMBER: usize = 7;
+
+/// A remote's words without numbers that may belong to a person: phones, waybills.
+pub fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for letter in text.chars().map(Some).chain([None]) {
+        match letter {
+            Some(digit) if digit.is_ascii_digit() => digits.push(digit),
+            letter => {
+                out.push_str(if digits.len() >= LONG_NUMBER { MASK } else { &digits });
+                digits.clear();
+                out.extend(letter);
+            }
+        }
+    }
+    out
+}
+
 /// A remote's own words for a fault: one line, without what looks like a token, at most [`WORDS`] characters.
 pub fn words(text: &str) -> String {
     let mut out = String::new();
@@ -192,5 +212,11 @@ mod tests {
             let body = format!(r#"{before}{{"password":"{value}","a":1}}"#);
             prop_assert!(!sample(body.as_bytes()).contains(&value));
         }
+    }
+
+    #[test]
+    fn phones_and_waybills_are_left_out() {
+        assert_eq!(without_numbers("order 12 of +380501112233, 20450000000000"), "order 12 of +***, ***");
+        assert_eq!(without_numbers("#12903"), "#12903");
     }
 }

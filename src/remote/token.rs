@@ -5,7 +5,8 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use moka::{future::Cache, ops::compute::Op};
-use secrecy::SecretString;
+use reqwest::header::{AUTHORIZATION, HeaderName};
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -54,6 +55,16 @@ pub trait Login: Send + Sync {
 
     /// Logs in anew. Called by one caller at a time for a key.
     async fn login(&self) -> Result<Token, Fault>;
+
+    /// The header that carries the token, and its text.
+    fn present(&self, token: &SecretString) -> (HeaderName, String) {
+        bearer(token)
+    }
+}
+
+/// `Authorization: Bearer <token>`.
+pub fn bearer(token: &SecretString) -> (HeaderName, String) {
+    (AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
 }
 
 /// Tokens by key of their [`Login`]. Clones share the content.

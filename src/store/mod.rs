@@ -22,6 +22,7 @@ mod claims;
 pub mod connections;
 mod convert;
 mod events;
+pub mod hooks;
 pub mod inbox;
 pub mod keys;
 pub mod leases;

@@ -125,7 +125,7 @@ fn runs(connection: &mut MysqlConnection, id: &str, stream: &str, older: Duratio
 }
 
 /// Tables that hold what was read and noted for a connection.
-const NOTED: &[&str] = &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_stream_health", "tradesync_streams"];
+const NOTED: &[&str] = &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_hooks", "tradesync_stream_health", "tradesync_streams"];
 
 fn deleted(connection: &mut MysqlConnection, id: &str, older: Duration) -> Result<u64, Fault> {
     let long_ago = "deleted_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND";
@@ -172,6 +172,7 @@ fn prune(connection: &mut MysqlConnection, old: &Old) -> Result<u64, Fault> {
         .execute(connection)
         .map(rows)
         .map_err(fault),
+        Old::Hooks { connection: id, age: older } => super::hooks::prune(connection, id, age(*older), ROWS).map(rows),
         Old::StrayEvents(age) => {
             let stray =
                 "DELETE FROM tradesync_events WHERE NOT EXISTS (SELECT 1 FROM tradesync_connections c WHERE c.id = connection_id) AND at";

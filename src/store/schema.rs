@@ -338,6 +338,24 @@ table! {
 }
 
 table! {
+    tradesync_hooks (id) {
+        id -> Unsigned<BigInt>,
+        connection_id -> Text,
+        stream -> Text,
+        source_key -> Nullable<Text>,
+        target_key -> Nullable<Text>,
+        ask -> Text,
+        received_at -> Datetime,
+        fresh -> Bool,
+        settled_at -> Nullable<Datetime>,
+        outcome -> Nullable<Text>,
+        run_id -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(tradesync_hooks, tradesync_records);
+
+table! {
     tradesync_locks (id) {
         id -> Unsigned<BigInt>,
         connection_id -> Text,

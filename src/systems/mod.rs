@@ -5,4 +5,6 @@ pub mod billz1;
 pub mod billz2;
 pub mod insales;
 pub mod kaktus;
+pub mod okliving;
+pub mod onebox;
 pub mod opencart;

@@ -16,6 +16,7 @@ mod audit;
 mod changes;
 mod documents;
 mod flow;
+mod hooks;
 mod keys;
 mod links;
 mod plans;
@@ -265,6 +266,8 @@ pub fn service(memory: &Arc<Memory>) -> Service {
         changes: memory.clone(),
         mappings: memory.clone(),
         inbox: memory.clone(),
+        hooks: memory.clone(),
+        hook_tokens: Default::default(),
         lock_store: memory.clone(),
         plans: memory.clone(),
         schedules: memory.clone(),

@@ -20,6 +20,8 @@ pub struct Bell {
     pub runs: Notify,
     /// A schedule is due.
     pub schedules: Notify,
+    /// A hook has come.
+    pub hooks: Notify,
 }
 
 /// What is due.

@@ -118,7 +118,12 @@ impl Execution {
         results.extend(self.apply_batch(target, rules, batch, again).await?);
         let wrote = results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
         failpoint::hit("after-effect");
+        let hooks = Self::carried_out(&results);
         let counts = self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
+        if !hooks.is_empty() {
+            failpoint::hit("hooks-not-settled");
+            self.settle_hooks(&hooks).await?;
+        }
         Ok((counts, wrote))
     }
 

@@ -6,10 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Execution;
+use super::{Execution, hooked::Walk};
 use crate::{
     engine::{
         flow::{Decision, EngineSettings, Gone, Item, LinkDecision, Lookup, Observation, Observe, Rules},
+        hooks,
         link::{Note, Noted},
         mapping::{Span, Waiting},
         model::{CREATED, Candidate, ChangeState, Counts, Link, LinkState, NewChange, Op, Outcome, Phase, RECREATED, ReadSummary},
@@ -86,9 +87,10 @@ impl Execution {
         let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
         let mut changes = 0;
+        let mut walk = Walk::new(rules.concerns());
         loop {
             self.hold.go_on()?;
-            let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
+            let records = self.next_records(&mut walk).await?;
             let from = after.clone();
             after = records.last().map(|last| last.record.key.clone());
             if after.is_none() {
@@ -106,6 +108,7 @@ impl Execution {
             let mut released = Vec::new();
             let mut taken_up = Vec::new();
             let mut noted = Vec::new();
+            let mut dealt_with = Vec::new();
             for stored in &chunk.records {
                 if only.as_ref().is_some_and(|only| !only.contains(stored.record.key.as_str())) {
                     continue;
@@ -125,6 +128,9 @@ impl Execution {
                 }
                 count(&mut counts, decision.outcome, self.run.dry_run);
                 changes += u64::from(decision.op != Op::None);
+                if decision.op == Op::None {
+                    dealt_with.extend(hooks::named(&decision.fields));
+                }
                 match &decision.link {
                     LinkDecision::Propose(candidate) => {
                         questions.push(question(stored, LinkState::Proposed, vec![candidate.clone()], &self.run.id))
@@ -160,6 +166,7 @@ impl Execution {
                 self.ports.changes.plan(&self.run.id, fence, plan).await?;
                 failpoint::hit("after-plan");
             }
+            self.settle_hooks(&dealt_with).await?;
         }
         if self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
             self.decide_vanished(target, rules, only.as_ref(), &mut counts, &mut scale).await?;
@@ -179,7 +186,7 @@ impl Execution {
         let mut matches = Matches::default();
         let space = &self.connection.link_space;
         // In an empty shop nothing can be found. More must not be concluded from counts: links outlive their products.
-        if target.is_empty().await? {
+        if rules.concerns().is_some() || target.is_empty().await? {
             return Ok(matches);
         }
         let mut after: Option<String> = None;

@@ -5,6 +5,7 @@
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`brake`]: what is over a limit waits for a person
 //! - [`apply`]: changes into the target, batch by batch; [`approved`]: the same for what a person has agreed to
+//! - [`hooked`]: what hooks ask for, and which of them are dealt with
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - [`undo`]: instead of all three, taking back what another run applied
 //! - `pictures`: what the changes wish to be shown, fetched and shown
@@ -17,6 +18,7 @@ pub mod decide;
 pub mod full_every;
 pub mod groups;
 pub mod hold;
+mod hooked;
 pub mod locks;
 mod pictures;
 pub mod read;
@@ -27,6 +29,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     flow::{Facts, Flow, Observe, Opened, Rules},
+    hooks::Hooks,
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
@@ -73,6 +76,8 @@ pub struct Ports {
     pub inbox: Arc<dyn Inbox>,
     /// Locks.
     pub locks: Arc<dyn Locks>,
+    /// Hooks.
+    pub hooks: Arc<dyn Hooks>,
     /// Wakes the worker.
     pub bell: Arc<Bell>,
 }
@@ -119,7 +124,8 @@ impl Execution {
             .cloned()
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
-        let opened = Opened { hold: Some(hold.clone()), ..Opened::of(&connection, settings, sealer)? };
+        let opened =
+            Opened { hold: Some(hold.clone()), stream: Some(run.stream.clone()), ..Opened::of(&connection, settings, sealer)? };
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
         Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })
@@ -251,8 +257,13 @@ impl Execution {
     async fn rules<O: Observe + ?Sized>(&self, target: &mut O, summary: &ReadSummary) -> Result<Box<dyn Rules>, Fault> {
         let streams = self.ports.connections.streams(&self.connection.id).await?;
         let locks = self.ports.locks.locks(&self.connection.id).await?;
-        let facts =
-            Facts { source: summary.facts.clone(), target: target.facts().await?, mappings: self.mappings().await?, locks: locks.clone() };
+        let facts = Facts {
+            source: summary.facts.clone(),
+            target: target.facts().await?,
+            mappings: self.mappings().await?,
+            locks: locks.clone(),
+            hooks: self.open_hooks().await?,
+        };
         let rules = self.flow.rules(&self.opened, &self.run.stream, &streams, facts)?;
         Ok(Box::new(Guarded::new(rules, locks)))
     }

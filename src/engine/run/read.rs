@@ -26,6 +26,7 @@ impl Execution {
     pub(super) async fn read(&mut self, stream: &Stream, engine: EngineSettings) -> Result<ReadSummary, Fault> {
         let lease = read_lease(&self.connection.id);
         self.hold.take(&lease).await?;
+        self.place_hooks().await?;
         let since = if full_every::is_due(self.run.mode, engine, stream, clock::now()) { None } else { stream.cursor };
         let within = clock::scaled(engine.read_reuse);
         let past = self.ports.records.usable_read(&self.connection.id, &self.run.stream, since, within).await?;
@@ -45,6 +46,7 @@ impl Execution {
         self.check_account(source.account().await?).await?;
         let facts: Values = source.facts().await?;
         self.refresh_groups(since.is_none()).await?;
+        let absence = self.flow.tells_absence();
         let (mut pass, mut told) = (0, Stored::default());
         loop {
             pass += 1;
@@ -62,11 +64,11 @@ impl Execution {
                 tracing::info!(run.id = %self.run.id, doubt = %doubt, "the read was not proven whole; it is done once more");
                 continue;
             }
-            if since.is_none() && rows == 0 {
+            if since.is_none() && rows == 0 && absence {
                 self.refuse_sudden_emptiness().await?;
             }
             let mut missed = told.silent;
-            if since.is_none() && end.doubt.is_none() {
+            if since.is_none() && end.doubt.is_none() && absence {
                 missed += self.ports.records.mark_gone(&self.connection.id, &read, &self.run.id, self.hold.fence()).await?;
             }
             self.ports.records.drop_nameless(&self.connection.id, &read).await?;
@@ -80,7 +82,7 @@ impl Execution {
                 rows,
                 started_at: end.started_at,
                 whole: end.doubt.is_none(),
-                empty: since.is_none() && rows == 0,
+                empty: since.is_none() && rows == 0 && absence,
                 doubt: end.doubt.as_ref().map(FaultView::from),
                 changed: told.changed,
                 missed_by_delta: missed,

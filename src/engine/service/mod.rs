@@ -7,6 +7,7 @@
 //! - [`schedules`]: when streams run by themselves
 //! - [`sync`]: start a run, look at runs, cancel, approve, reject; [`follow`] one as it goes; [`undo`]; [`explain`]
 //! - [`alerts`]: who is told of what
+//! - [`hooks`]: what remotes tell us; [`mapping_test`]: a stored item through a mapping of fields
 //! - [`retry_list`]: failed items over all runs: look at them, try them again, dismiss them
 //! - [`merge`]: RFC 7396 on settings, and the rules of secrets
 
@@ -15,8 +16,10 @@ pub mod brakes;
 pub mod connections;
 pub mod explain;
 pub mod follow;
+pub mod hooks;
 pub mod links;
 pub mod locks;
+pub mod mapping_test;
 pub mod mappings;
 pub mod merge;
 pub mod retry_list;
@@ -33,6 +36,7 @@ use super::{
     alerts::{Alerts, Messenger},
     audit::{Audit, AuditFilter, Entry},
     flow::{Flow, Opened},
+    hooks::Hooks,
     locks::Locks,
     mapping::{Inbox, MappingStore},
     model::{Connection, Stream},
@@ -72,6 +76,10 @@ pub struct Service {
     pub mappings: Arc<dyn MappingStore>,
     /// What waits for a mapping.
     pub inbox: Arc<dyn Inbox>,
+    /// What remotes have told us.
+    pub hooks: Arc<dyn Hooks>,
+    /// Which connection a hook's token belongs to.
+    pub hook_tokens: hooks::Tokens,
     /// What is never touched.
     pub lock_store: Arc<dyn Locks>,
     /// What waits for a person.

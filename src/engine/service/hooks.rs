@@ -1,0 +1,151 @@
+//! Hooks: a token names a connection, the flow reads what was given, and it is stored before it is answered.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Scope, Service};
+use crate::{
+    engine::{
+        flow::Flow,
+        hooks::{Given, Hook, NewHook, by_item},
+        model::Connection,
+        ports::{ConnectionFilter, PageRequest},
+        secrets,
+    },
+    fault::{Code, Fault, Result},
+};
+
+/// Name of the secret that holds the tokens of a connection: one or two, comma-separated.
+pub const TOKEN: &str = "hook_token";
+/// The shortest token: what is shorter can be guessed.
+pub const SHORTEST_TOKEN: usize = 16;
+/// A token that is not known is looked for among all connections at most so often: guesses must not cost us the database.
+const REBUILT: Duration = Duration::from_millis(500);
+/// Connections looked at together.
+const PAGE: u32 = 200;
+
+/// Which connection a token belongs to, as far as this process knows. Only a hint: the connection's own secret is asked every time.
+#[derive(Default)]
+pub struct Tokens(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    connections: HashMap<String, String>,
+    built: Option<Instant>,
+}
+
+/// A hook that was stored.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its number.
+    pub id: u64,
+    /// It is stored, but cannot be carried out as it is.
+    pub refused: Option<Fault>,
+}
+
+impl Tokens {
+    fn find(&self, hash: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).connections.get(hash).cloned()
+    }
+
+    /// Whether they may be looked for again; whoever is told so does it.
+    fn may_rebuild(&self) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = known.built.is_none_or(|built| built.elapsed() >= REBUILT);
+        if may {
+            known.built = Some(Instant::now());
+        }
+        may
+    }
+
+    fn replace(&self, connections: HashMap<String, String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).connections = connections;
+    }
+}
+
+/// The tokens of a secret.
+pub fn tokens(secret: &SecretString) -> Vec<SecretString> {
+    secret.expose_secret().split(',').map(str::trim).filter(|token| !token.is_empty()).map(SecretString::from).collect()
+}
+
+impl Service {
+    /// Stores a hook. Not found for a token that no connection of the flow has; the flow's own errors for one that names nothing.
+    pub async fn receive_hook(&self, flow: &str, token: &SecretString, given: &Given) -> Result<Received> {
+        let absent = || Fault::new(Code::NotFound, "no connection of this flow has this hook token");
+        let flow = self.flow(flow).filter(|flow| flow.hook_stream().is_some()).ok_or_else(absent)?;
+        let stream = flow.hook_stream().ok_or_else(absent)?;
+        let connection = self.hooked(&**flow, token).await?.ok_or_else(absent)?;
+        let heard = flow.hear(&self.open(&connection)?, given)?;
+        let refused = heard.refused.clone();
+        let id = self.hooks.receive(NewHook { connection: connection.id, stream: stream.to_owned(), heard }).await?;
+        Ok(Received { id, refused })
+    }
+
+    /// Open hooks of a connection by item, without taking them up.
+    pub(super) async fn open_hooks(&self, connection: &Connection) -> Result<HashMap<String, Vec<Hook>>> {
+        match self.flow_of(connection)?.hook_stream() {
+            Some(stream) => Ok(by_item(self.hooks.open(&connection.id, stream).await?)),
+            None => Ok(HashMap::new()),
+        }
+    }
+
+    async fn hooked(&self, flow: &dyn Flow, token: &SecretString) -> Result<Option<Connection>> {
+        if token.expose_secret().len() < SHORTEST_TOKEN {
+            return Ok(None);
+        }
+        let hash = self.sealer.lookup_hash(token);
+        if self.hook_tokens.find(&hash).is_none() && self.hook_tokens.may_rebuild() {
+            self.rebuild_tokens().await?;
+        }
+        let Some(id) = self.hook_tokens.find(&hash) else { return Ok(None) };
+        let Some(connection) = self.connections.get(&id).await?.filter(|found| found.flow == flow.name()) else { return Ok(None) };
+        // A token may have been taken away since it was last looked for.
+        let own = self.open(&connection)?.secrets.get(TOKEN).is_some_and(|secret| tokens(secret).iter().any(|own| secrets::same(own, token)));
+        Ok(own.then_some(connection))
+    }
+
+    async fn rebuild_tokens(&self) -> Result<()> {
+        let flows: Vec<String> = self.flows.iter().filter(|flow| flow.hook_stream().is_some()).map(|flow| flow.name().to_owned()).collect();
+        let filter = ConnectionFilter { flows: Some(flows), owner: Scope::all().owner };
+        let (mut found, mut cursor) = (HashMap::new(), None);
+        loop {
+            let page = self.connections.list(filter.clone(), PageRequest { limit: PAGE, cursor }).await?;
+            for connection in page.items {
+                // One whose secrets cannot be opened has no hooks; its runs tell of it.
+                let Ok(opened) = self.open(&connection) else { continue };
+                let own = opened.secrets.get(TOKEN).map(tokens).unwrap_or_default();
+                found.extend(own.iter().map(|token| (self.sealer.lookup_hash(token), connection.id.clone())));
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                self.hook_tokens.replace(found);
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_holds_one_token_or_two() {
+        let of = |text: &str| tokens(&SecretString::from(text)).iter().map(|token| token.expose_secret().to_owned()).collect::<Vec<_>>();
+        assert_eq!(of("first-token , second-token,"), ["first-token", "second-token"]);
+        assert!(of(" ,").is_empty());
+    }
+
+    #[test]
+    fn guesses_do_not_read_the_database_again_and_again() {
+        let tokens = Tokens::default();
+        assert!(tokens.may_rebuild() && !tokens.may_rebuild());
+        tokens.replace(HashMap::from([("hash".to_owned(), "connection".to_owned())]));
+        assert_eq!(tokens.find("hash").as_deref(), Some("connection"));
+    }
+}
