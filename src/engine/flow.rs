@@ -21,6 +21,7 @@ use super::{
     locks::LockSet,
     mapping::{Group, Grouping, Mappings},
     model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
+    page::PageFacts,
     pictures::Gallery,
     run::hold::Hold,
     secrets::Sealer,
@@ -179,6 +180,16 @@ pub trait Flow: Send + Sync {
     /// What a hook says; asked before it is stored. An error refuses it: it names nothing that could be dealt with.
     fn hear(&self, _opened: &Opened, _given: &Given) -> Result<Heard, Fault> {
         Err(Fault::new(Code::NotFound, "this flow takes no hooks"))
+    }
+
+    /// The stream that a hook wants to be run, if it wants that and nothing else.
+    fn started_by(&self, _opened: &Opened, _given: &Given) -> Result<Option<&'static str>, Fault> {
+        Ok(None)
+    }
+
+    /// What stands on the page of a connection; not found where the flow has no page.
+    fn page(&self, _opened: &Opened) -> Result<PageFacts, Fault> {
+        Err(Fault::new(Code::NotFound, "this flow has no page"))
     }
 
     /// A stored item through a mapping: each field's value and where it came from. `mapping` replaces what the settings say, where it is given.

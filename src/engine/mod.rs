@@ -41,6 +41,7 @@ pub mod link;
 pub mod locks;
 pub mod mapping;
 pub mod model;
+pub mod page;
 pub mod pictures;
 pub mod plans;
 pub mod ports;

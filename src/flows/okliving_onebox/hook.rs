@@ -72,6 +72,19 @@ pub fn waybill(raw: &str) -> String {
     raw.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, '№' | '\u{a0}' | '\u{202f}')).collect()
 }
 
+/// The action that fetches orders, unless `status_map` means something else by it.
+pub const PULL: &str = "pull";
+
+/// Whether a hook only wants orders to be fetched: it says so, and names no order.
+pub fn is_pull(given: &Given, settings: &Settings) -> bool {
+    let names = &settings.hook_fields;
+    let field = |name: &str| text(given, name, settings.hook_unescape);
+    field(&names.action).as_deref() == Some(PULL)
+        && !settings.status_map.contains_key(PULL)
+        && field(&names.order).is_none()
+        && field(&names.externalid).is_none()
+}
+
 /// What a hook says, before it is stored.
 ///
 /// An error, and nothing is stored: it names no order. `refused`, and it is stored: a waybill of no carrier's form, or an action that the
@@ -86,7 +99,10 @@ pub fn hear(given: &Given, settings: &Settings) -> Result<Heard, Fault> {
     if order.is_none() && item.is_none() {
         return Err(Fault::fields(vec![FieldError::new(
             format!("/{}", names.order),
-            format!("must be OneBox's id of the order; or give `{}`, our key that begins with {}", names.externalid, settings.onebox.externalid_prefix),
+            format!(
+                "must be OneBox's id of the order; or give `{}`, our key that begins with {}",
+                names.externalid, settings.onebox.externalid_prefix
+            ),
         )]));
     }
     let stage = field(&names.stage);
@@ -144,16 +160,20 @@ mod tests {
 
     #[test]
     fn a_fat_hook_brings_everything() {
-        let (item, target, ask) =
-            ask(json!({"orderid": 127901, "externalid": "okl-000045871", "ttn": " 2045 0000 0000 00 ", "do": "ship", "comment": "Їде &amp; скоро &quot;буде&quot;"}));
+        let (item, target, ask) = ask(
+            json!({"orderid": 127901, "externalid": "okl-000045871", "ttn": " 2045 0000 0000 00 ", "do": "ship", "comment": "Їде &amp; скоро &quot;буде&quot;"}),
+        );
         assert_eq!((item.as_deref(), target.as_deref()), (Some("000045871"), Some("127901")));
-        assert_eq!(ask, Ask {
-            action: Some("ship".into()),
-            ttn: Some("20450000000000".into()),
-            bad_ttn: None,
-            comment: Some("Їде & скоро \"буде\"".into()),
-            thin: false
-        });
+        assert_eq!(
+            ask,
+            Ask {
+                action: Some("ship".into()),
+                ttn: Some("20450000000000".into()),
+                bad_ttn: None,
+                comment: Some("Їде & скоро \"буде\"".into()),
+                thin: false
+            }
+        );
     }
 
     #[test]
@@ -161,6 +181,18 @@ mod tests {
         let (item, target, ask) = ask(json!({"orderid": "127901", "do": "ship"}));
         assert_eq!((item, target.as_deref()), (None, Some("127901")));
         assert_eq!(ask, Ask { action: Some("ship".into()), thin: true, ..Ask::default() });
+    }
+
+    #[test]
+    fn a_pull_names_no_order_and_status_map_wins() {
+        let asks = |value: Value, settings: &Settings| is_pull(&given(value), settings);
+        assert!(asks(json!({"do": "pull"}), &with_map()) && asks(json!({"do": "pull", "orderid": "{|$orderid|}"}), &with_map()));
+        assert!(
+            !asks(json!({"do": "pull", "orderid": "7"}), &with_map())
+                && !asks(json!({"do": "ship"}), &with_map())
+                && !asks(json!({}), &with_map())
+        );
+        assert!(!asks(json!({"do": "pull"}), &settings(json!({"status_map": {"pull": {"order": "process"}}}))));
     }
 
     #[test]
@@ -192,7 +224,9 @@ mod tests {
 
     #[test]
     fn who_names_no_order_is_told_which_field_is_missing() {
-        for none in [json!({}), json!({"do": "ship"}), json!({"externalid": "other-1"}), json!({"orderid": "0"}), json!({"orderid": {"a": 1}})] {
+        for none in
+            [json!({}), json!({"do": "ship"}), json!({"externalid": "other-1"}), json!({"orderid": "0"}), json!({"orderid": {"a": 1}})]
+        {
             let fault = hear(&given(none), &with_map()).expect_err("no order");
             assert_eq!(fault.fields.first().map(|field| field.pointer.as_str()), Some("/orderid"));
         }

@@ -8,6 +8,7 @@
 //! | 2. mapping of fields | [`mapping`]; tried by [`mapping_test`] |
 //! | 2. valid data of the recipient | [`recipient`]; buyer and recipient apart: [`process`] |
 //! | 3. waybill, status, comment back | [`hook`] reads what OneBox says, [`updates`] plans, [`machine`] guards, [`back`] decides, [`telling`] sends |
+//! | inside OneBox: what is pasted there | [`recipes`], shown by `api::pages` |
 //! | every setting | [`settings`] |
 //!
 //! Two streams: `orders` (shop -> OneBox) and `updates` (hooks -> shop). One record per order, by the shop's id, and one link to OneBox's: the life
@@ -23,6 +24,7 @@ pub mod mapping;
 pub mod mapping_test;
 pub mod orders;
 pub mod process;
+pub mod recipes;
 pub mod recipient;
 pub mod record;
 pub mod sending;
@@ -50,6 +52,7 @@ use crate::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         hooks::{Given, Heard},
         model::Stream,
+        page::PageFacts,
         service::hooks::{SHORTEST_TOKEN, TOKEN, tokens},
     },
     fault::{Code, Fault, FieldError},
@@ -191,6 +194,15 @@ impl Flow for OklivingOneboxFlow {
         hook::hear(given, &read(opened)?)
     }
 
+    fn started_by(&self, opened: &Opened, given: &Given) -> Result<Option<&'static str>, Fault> {
+        Ok(hook::is_pull(given, &read(opened)?).then_some(ORDERS))
+    }
+
+    fn page(&self, opened: &Opened) -> Result<PageFacts, Fault> {
+        let tokens = opened.secrets.get(TOKEN).map(tokens).unwrap_or_default();
+        recipes::page(&read(opened)?, tokens.first())
+    }
+
     fn test_mapping(&self, opened: &Opened, item: &str, payload: &str, mapping: Option<&Value>) -> Result<Value, Fault> {
         mapping_test::test(&opened.settings, item, payload, mapping)
     }
@@ -217,8 +229,14 @@ impl Flow for OklivingOneboxFlow {
         let own = opened.secrets.get(TOKEN).map(tokens).unwrap_or_default();
         let short = own.iter().any(|token| token.expose_secret().len() < SHORTEST_TOKEN);
         rows.push(match (own.len(), short) {
-            (0, _) => Check { name: "hook_token".into(), ok: false, detail: "OneBox cannot tell us anything: set the secret hook_token.".into() },
-            (_, true) => Check { name: "hook_token".into(), ok: false, detail: format!("a token is shorter than {SHORTEST_TOKEN} characters and is not taken.") },
+            (0, _) => {
+                Check { name: "hook_token".into(), ok: false, detail: "OneBox cannot tell us anything: set the secret hook_token.".into() }
+            }
+            (_, true) => Check {
+                name: "hook_token".into(),
+                ok: false,
+                detail: format!("a token is shorter than {SHORTEST_TOKEN} characters and is not taken."),
+            },
             (count, false) => Check { name: "hook_token".into(), ok: true, detail: format!("{count} hook tokens are taken.") },
         });
         rows

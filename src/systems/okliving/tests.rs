@@ -28,7 +28,9 @@ impl Limits for NoLimits {
 }
 
 async fn shop(orders: usize, switches: Switches) -> Running {
-    sandbox::start(sandbox::Options { products: 0, goods: 0, contacts: 0, deals: 0, orders, okliving: switches, ..Default::default() }).await.unwrap()
+    sandbox::start(sandbox::Options { products: 0, goods: 0, contacts: 0, deals: 0, orders, okliving: switches, ..Default::default() })
+        .await
+        .unwrap()
 }
 
 fn options(running: &Running) -> Options {
@@ -136,7 +138,8 @@ async fn an_update_says_what_became_of_it() {
         order.order = serde_json::from_value(json!("open")).unwrap();
         order.delivery = serde_json::from_value(json!("open")).unwrap();
     });
-    let update = Update { id: id.clone(), tracking_number: Some("20450000000000".into()), delivery: Some("ship".into()), ..Update::default() };
+    let update =
+        Update { id: id.clone(), tracking_number: Some("20450000000000".into()), delivery: Some("ship".into()), ..Update::default() };
     assert_eq!(client.update(&update).await.unwrap(), Updated::Done);
     let now = client.order(&id, always()).await.unwrap().unwrap();
     assert_eq!((&now["tracking_number"], &now["statuses"]["delivery"]), (&json!("20450000000000"), &json!("shipped")));

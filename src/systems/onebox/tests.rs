@@ -31,7 +31,9 @@ impl Limits for NoLimits {
 }
 
 async fn onebox(switches: Switches) -> Running {
-    sandbox::start(sandbox::Options { products: 0, goods: 0, contacts: 0, deals: 0, orders: 0, onebox: switches, ..Default::default() }).await.unwrap()
+    sandbox::start(sandbox::Options { products: 0, goods: 0, contacts: 0, deals: 0, orders: 0, onebox: switches, ..Default::default() })
+        .await
+        .unwrap()
 }
 
 fn client(running: &Running) -> Client {
