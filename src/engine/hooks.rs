@@ -221,7 +221,9 @@ async fn start(runs: &dyn Runs, due: DueStream) {
         Ok(_) => {}
         // Somebody else started one in between, or the connection was disabled.
         Err(fault) if matches!(fault.code, Code::StreamBusy | Code::ValidationFailed) => {}
-        Err(fault) => tracing::warn!(connection.id = %connection, stream, error = %fault, "a run for hooks could not be started; it is tried again"),
+        Err(fault) => {
+            tracing::warn!(connection.id = %connection, stream, error = %fault, "a run for hooks could not be started; it is tried again")
+        }
     }
 }
 

@@ -125,7 +125,8 @@ fn runs(connection: &mut MysqlConnection, id: &str, stream: &str, older: Duratio
 }
 
 /// Tables that hold what was read and noted for a connection.
-const NOTED: &[&str] = &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_hooks", "tradesync_stream_health", "tradesync_streams"];
+const NOTED: &[&str] =
+    &["tradesync_records", "tradesync_retries", "tradesync_standing", "tradesync_hooks", "tradesync_stream_health", "tradesync_streams"];
 
 fn deleted(connection: &mut MysqlConnection, id: &str, older: Duration) -> Result<u64, Fault> {
     let long_ago = "deleted_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND";

@@ -124,8 +124,7 @@ impl Execution {
             .cloned()
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
-        let opened =
-            Opened { hold: Some(hold.clone()), stream: Some(run.stream.clone()), ..Opened::of(&connection, settings, sealer)? };
+        let opened = Opened { hold: Some(hold.clone()), stream: Some(run.stream.clone()), ..Opened::of(&connection, settings, sealer)? };
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
         Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })

@@ -105,7 +105,8 @@ impl Service {
         let Some(id) = self.hook_tokens.find(&hash) else { return Ok(None) };
         let Some(connection) = self.connections.get(&id).await?.filter(|found| found.flow == flow.name()) else { return Ok(None) };
         // A token may have been taken away since it was last looked for.
-        let own = self.open(&connection)?.secrets.get(TOKEN).is_some_and(|secret| tokens(secret).iter().any(|own| secrets::same(own, token)));
+        let own =
+            self.open(&connection)?.secrets.get(TOKEN).is_some_and(|secret| tokens(secret).iter().any(|own| secrets::same(own, token)));
         Ok(own.then_some(connection))
     }
 

@@ -31,11 +31,17 @@ impl Service {
         let (item, payload) = match (trial.item, trial.raw) {
             (Some(item), None) => {
                 let stored = if is_key(&item) { self.records.last(&connection.id, &item).await? } else { None };
-                let stored = stored.ok_or_else(|| no_such("/order", "no order of this id was read yet; give one as `raw`, or start a run first"))?;
+                let stored =
+                    stored.ok_or_else(|| no_such("/order", "no order of this id was read yet; give one as `raw`, or start a run first"))?;
                 (item, stored.stored.record.payload)
             }
             (None, Some(raw)) => (String::new(), raw.to_string()),
-            _ => return Err(Fault::fields(vec![FieldError::new("/order", "give either order (the id of a stored one) or raw, and not both")])),
+            _ => {
+                return Err(Fault::fields(vec![FieldError::new(
+                    "/order",
+                    "give either order (the id of a stored one) or raw, and not both",
+                )]));
+            }
         };
         flow.test_mapping(&self.open(&connection)?, &item, &payload, trial.mapping.as_ref())
     }

@@ -145,7 +145,13 @@ impl Service {
         let rows = self.mappings.mappings(&connection.id, CATEGORY).await?.rows;
         let tree = self.mappings.tree(&connection.id, CATEGORY).await?;
         let mappings = Mappings::new(rows, tree.map(|tree| tree.groups).unwrap_or_default());
-        Ok(Facts { source, target, mappings, locks: self.lock_store.locks(&connection.id).await?, hooks: self.open_hooks(connection).await? })
+        Ok(Facts {
+            source,
+            target,
+            mappings,
+            locks: self.lock_store.locks(&connection.id).await?,
+            hooks: self.open_hooks(connection).await?,
+        })
     }
 
     fn grouping(&self, connection: &Connection) -> Result<(&dyn Grouping, Opened)> {

@@ -36,7 +36,9 @@ pub struct Updates {
 
 /// What OneBox shows, out of an observation.
 pub fn shown(observed: Option<&Observation>) -> Shown {
-    let text = |name: &str| observed.and_then(|seen| seen.values.get(name)).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| {
+        observed.and_then(|seen| seen.values.get(name)).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     let [ttn, stage, comment] = SHOWN;
     Shown { ttn: text(ttn).map(|ttn| super::hook::waybill(&ttn)), stage: text(stage), comment: text(comment) }
 }
@@ -50,7 +52,9 @@ impl Updates {
     fn fields(&self, plan: &Plan, known: &Known) -> Vec<FieldChange> {
         let mut fields = Vec::new();
         let asked = Reason::new("hook_asked");
-        let mut put = |field: &str, old: Option<Value>, new: Value, rule: Reason| fields.push(FieldChange { field: field.to_owned(), old, new, rule });
+        let mut put = |field: &str, old: Option<Value>, new: Value, rule: Reason| {
+            fields.push(FieldChange { field: field.to_owned(), old, new, rule })
+        };
         if let Some(ttn) = plan.calls.iter().find_map(|call| call.tracking_number.as_ref()) {
             put(field::TTN, known.tracking_number.as_ref().map(|old| json!(old)), json!(ttn), asked.clone());
         }
@@ -95,7 +99,14 @@ impl Updates {
         let plan = updates::plan(hooks, &shown(item.observed), &known, &self.settings);
         if !plan.calls.is_empty() {
             let fields = self.fields(&plan, &known);
-            return Decision { outcome: Outcome::Updated, op: Op::Update, reason: Reason::new("hook_asked"), fields, undo: NEVER, ..unchanged() };
+            return Decision {
+                outcome: Outcome::Updated,
+                op: Op::Update,
+                reason: Reason::new("hook_asked"),
+                fields,
+                undo: NEVER,
+                ..unchanged()
+            };
         }
         let fields = vec![hooks::dealt_with(&plan.dealt_with)];
         match plan.held.first() {

@@ -40,7 +40,10 @@ pub async fn okliving(client: Result<okliving::Client, Fault>, settings: &Settin
             let flagged = mapped.iter().filter(|mapped| !mapped.problems.is_empty() || mapped.unusable.is_some()).count();
             let detail = format!("{flagged} of them would be flagged; try one with the mapping test.");
             let fine = flagged == 0 || flagged * 2 < mapped.len();
-            rows.push(row("okliving.mapping", if fine { Ok(detail) } else { Err(Fault::new(Code::ConfigInvalid, format!("mapping: {detail}"))) }));
+            rows.push(row(
+                "okliving.mapping",
+                if fine { Ok(detail) } else { Err(Fault::new(Code::ConfigInvalid, format!("mapping: {detail}"))) },
+            ));
         }
         Err(fault) => rows.push(row("okliving.orders", Err(fault))),
     }
@@ -75,11 +78,20 @@ pub async fn onebox(client: Result<onebox::Client, Fault>, settings: &Settings) 
         }
     });
     rows.push(row("onebox.workflow", workflow));
-    let fields: Vec<&str> =
-        [&settings.onebox.ttn_field, &settings.onebox.stage_field, &settings.onebox.comment_field].into_iter().flatten().map(String::as_str).collect();
+    let fields: Vec<&str> = [&settings.onebox.ttn_field, &settings.onebox.stage_field, &settings.onebox.comment_field]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     let sample = client.sample(&fields).await.map(|orders| {
-        let known: Vec<&str> = fields.iter().copied().filter(|field| orders.iter().any(|order| order.fields.contains_key(*field))).collect();
-        format!("{} orders looked at; of {} they show: {}.", orders.len(), fields.join(", "), if known.is_empty() { "none" } else { "" }.to_owned() + &known.join(", "))
+        let known: Vec<&str> =
+            fields.iter().copied().filter(|field| orders.iter().any(|order| order.fields.contains_key(*field))).collect();
+        format!(
+            "{} orders looked at; of {} they show: {}.",
+            orders.len(),
+            fields.join(", "),
+            if known.is_empty() { "none" } else { "" }.to_owned() + &known.join(", ")
+        )
     });
     rows.push(row("onebox.fields", sample));
     rows

@@ -86,7 +86,10 @@ pub fn hear(given: &Given, settings: &Settings) -> Result<Heard, Fault> {
     if order.is_none() && item.is_none() {
         return Err(Fault::fields(vec![FieldError::new(
             format!("/{}", names.order),
-            format!("must be OneBox's id of the order; or give `{}`, our key that begins with {}", names.externalid, settings.onebox.externalid_prefix),
+            format!(
+                "must be OneBox's id of the order; or give `{}`, our key that begins with {}",
+                names.externalid, settings.onebox.externalid_prefix
+            ),
         )]));
     }
     let stage = field(&names.stage);
@@ -144,16 +147,20 @@ mod tests {
 
     #[test]
     fn a_fat_hook_brings_everything() {
-        let (item, target, ask) =
-            ask(json!({"orderid": 127901, "externalid": "okl-000045871", "ttn": " 2045 0000 0000 00 ", "do": "ship", "comment": "Їде &amp; скоро &quot;буде&quot;"}));
+        let (item, target, ask) = ask(
+            json!({"orderid": 127901, "externalid": "okl-000045871", "ttn": " 2045 0000 0000 00 ", "do": "ship", "comment": "Їде &amp; скоро &quot;буде&quot;"}),
+        );
         assert_eq!((item.as_deref(), target.as_deref()), (Some("000045871"), Some("127901")));
-        assert_eq!(ask, Ask {
-            action: Some("ship".into()),
-            ttn: Some("20450000000000".into()),
-            bad_ttn: None,
-            comment: Some("Їде & скоро \"буде\"".into()),
-            thin: false
-        });
+        assert_eq!(
+            ask,
+            Ask {
+                action: Some("ship".into()),
+                ttn: Some("20450000000000".into()),
+                bad_ttn: None,
+                comment: Some("Їде & скоро \"буде\"".into()),
+                thin: false
+            }
+        );
     }
 
     #[test]
@@ -192,7 +199,9 @@ mod tests {
 
     #[test]
     fn who_names_no_order_is_told_which_field_is_missing() {
-        for none in [json!({}), json!({"do": "ship"}), json!({"externalid": "other-1"}), json!({"orderid": "0"}), json!({"orderid": {"a": 1}})] {
+        for none in
+            [json!({}), json!({"do": "ship"}), json!({"externalid": "other-1"}), json!({"orderid": "0"}), json!({"orderid": {"a": 1}})]
+        {
             let fault = hear(&given(none), &with_map()).expect_err("no order");
             assert_eq!(fault.fields.first().map(|field| field.pointer.as_str()), Some("/orderid"));
         }

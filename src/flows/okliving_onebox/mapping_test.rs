@@ -30,7 +30,8 @@ pub fn test(given: &Value, key: &str, payload: &str, over: Option<&Value>) -> Re
         }
     }
     let settings = Settings::read(&given).map_err(|errors| {
-        let of_mapping = |error: FieldError| FieldError::new(error.pointer.strip_prefix("/settings").unwrap_or(&error.pointer), error.detail);
+        let of_mapping =
+            |error: FieldError| FieldError::new(error.pointer.strip_prefix("/settings").unwrap_or(&error.pointer), error.detail);
         Fault::fields(errors.into_iter().map(of_mapping).collect())
     })?;
     let raw = if key.is_empty() {
@@ -39,16 +40,20 @@ pub fn test(given: &Value, key: &str, payload: &str, over: Option<&Value>) -> Re
         Stored::of_payload(payload).raw
     };
     if !raw.is_object() {
-        let (pointer, detail) = if key.is_empty() { ("/raw", "must be an object: one order as the shop sends it") } else { ("/order", "was named by a hook only; the shop has not shown it yet") };
+        let (pointer, detail) = if key.is_empty() {
+            ("/raw", "must be an object: one order as the shop sends it")
+        } else {
+            ("/order", "was named by a hook only; the shop has not shown it yet")
+        };
         return Err(Fault::field(pointer, detail));
     }
     let mapped = mapping::evaluate(&raw, &settings.mapping, settings.zone());
     let key = if key.is_empty() { mapped.value("order.id").to_owned() } else { key.to_owned() };
     let fields: Vec<Value> = mapped.told.iter().map(|(target, told)| field(target, told)).collect();
-    let problem = |problem: &mapping::Problem| {
-        json!({"field": problem.target, "code": problem.reason.code, "text": sentence(&problem.reason)})
-    };
-    let sent: Vec<Value> = process::fields(&key, &mapped, &settings).iter().filter(|change| process::is_sent(&change.field)).map(shown).collect();
+    let problem =
+        |problem: &mapping::Problem| json!({"field": problem.target, "code": problem.reason.code, "text": sentence(&problem.reason)});
+    let sent: Vec<Value> =
+        process::fields(&key, &mapped, &settings).iter().filter(|change| process::is_sent(&change.field)).map(shown).collect();
     Ok(json!({
         "order": key,
         "fields": fields,
@@ -102,10 +107,17 @@ mod tests {
             fields.into_iter().find(|field| field["target"] == "recipient.phone").unwrap_or_default()
         };
         let usual = of(None);
-        assert_eq!((&phone(&usual)["value"], &phone(&usual)["from"], &phone(&usual)["raw"]), (&json!("380670000001"), &json!("/recipient/phone"), &json!("067 000 00 01")));
+        assert_eq!(
+            (&phone(&usual)["value"], &phone(&usual)["from"], &phone(&usual)["raw"]),
+            (&json!("380670000001"), &json!("/recipient/phone"), &json!("067 000 00 01"))
+        );
         let own = of(Some(json!({"recipient.phone": {"from": ["/tel"]}})));
         assert_eq!((&phone(&own)["value"], &phone(&own)["from"]), (&json!("380501112233"), &json!("/tel")));
-        assert!(own["onebox"].as_array().is_some_and(|sent| sent.iter().any(|field| field["field"] == "clientphone" && field["value"] == "380501112233")));
+        assert!(
+            own["onebox"]
+                .as_array()
+                .is_some_and(|sent| sent.iter().any(|field| field["field"] == "clientphone" && field["value"] == "380501112233"))
+        );
     }
 
     #[test]

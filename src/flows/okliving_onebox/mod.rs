@@ -217,8 +217,14 @@ impl Flow for OklivingOneboxFlow {
         let own = opened.secrets.get(TOKEN).map(tokens).unwrap_or_default();
         let short = own.iter().any(|token| token.expose_secret().len() < SHORTEST_TOKEN);
         rows.push(match (own.len(), short) {
-            (0, _) => Check { name: "hook_token".into(), ok: false, detail: "OneBox cannot tell us anything: set the secret hook_token.".into() },
-            (_, true) => Check { name: "hook_token".into(), ok: false, detail: format!("a token is shorter than {SHORTEST_TOKEN} characters and is not taken.") },
+            (0, _) => {
+                Check { name: "hook_token".into(), ok: false, detail: "OneBox cannot tell us anything: set the secret hook_token.".into() }
+            }
+            (_, true) => Check {
+                name: "hook_token".into(),
+                ok: false,
+                detail: format!("a token is shorter than {SHORTEST_TOKEN} characters and is not taken."),
+            },
             (count, false) => Check { name: "hook_token".into(), ok: true, detail: format!("{count} hook tokens are taken.") },
         });
         rows

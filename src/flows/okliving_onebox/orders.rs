@@ -50,7 +50,11 @@ impl Orders {
         match placed {
             Some(at) if at < self.since => {
                 let since = self.since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-                Err(Box::new(skipped(Reason::new("order_before_since").with("placed", at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)).with("since", since))))
+                Err(Box::new(skipped(
+                    Reason::new("order_before_since")
+                        .with("placed", at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+                        .with("since", since),
+                )))
             }
             _ => Ok(()),
         }
@@ -89,7 +93,8 @@ impl Orders {
             let field = process::beside(field).unwrap_or(field);
             self.locks.field(item.key, target, if field == content { "content" } else { field })
         };
-        let (kept, mut free): (Vec<FieldChange>, Vec<FieldChange>) = changed.into_iter().partition(|change| locked(&change.field).is_some());
+        let (kept, mut free): (Vec<FieldChange>, Vec<FieldChange>) =
+            changed.into_iter().partition(|change| locked(&change.field).is_some());
         let kept: Vec<FieldChange> = kept
             .into_iter()
             .filter(|change| process::beside(&change.field).is_none())
@@ -102,7 +107,14 @@ impl Orders {
             };
         }
         free.extend(kept);
-        Decision { outcome: Outcome::Updated, op: Op::Update, reason: Reason::new("order_changed"), fields: free, undo: NEVER, ..unchanged() }
+        Decision {
+            outcome: Outcome::Updated,
+            op: Op::Update,
+            reason: Reason::new("order_changed"),
+            fields: free,
+            undo: NEVER,
+            ..unchanged()
+        }
     }
 }
 

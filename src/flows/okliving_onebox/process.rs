@@ -52,9 +52,17 @@ pub fn fields(key: &str, mapped: &Mapped, settings: &Settings) -> Vec<FieldChang
     if let Some(source) = &onebox.source_id {
         put("sourceid", number_or_text(&source.0), set());
     }
-    put("name", json!(cut(&onebox.order_name.replace("${number}", mapped.value("order.number")), LONGEST_NAME)), mapped.rule("order.number"));
+    put(
+        "name",
+        json!(cut(&onebox.order_name.replace("${number}", mapped.value("order.number")), LONGEST_NAME)),
+        mapped.rule("order.number"),
+    );
     if let Some(at) = mapped.fine("order.created_at").and_then(|at| at.parse::<DateTime<Utc>>().ok()) {
-        put("date", json!(at.with_timezone(&settings.onebox_zone()).format("%Y-%m-%d %H:%M:%S").to_string()), mapped.rule("order.created_at"));
+        put(
+            "date",
+            json!(at.with_timezone(&settings.onebox_zone()).format("%Y-%m-%d %H:%M:%S").to_string()),
+            mapped.rule("order.created_at"),
+        );
     }
     put("sum", mapped.fine("order.total").map(decimal).unwrap_or_default(), mapped.rule("order.total"));
     if let Some(currency) = &onebox.currency_id {
@@ -237,7 +245,9 @@ fn content(mapped: &Mapped, settings: &Settings) -> String {
     let lang = settings.onebox.language.lang();
     let block = mapped.parcel_block();
     let sentence = |reason: &Reason| text::reason_text(lang, &reason.code, &reason.params);
-    let word = |name: &str, value: String| (!value.trim().is_empty()).then(|| text::reason_text(lang, name, &[("value".to_owned(), value)].into()));
+    let word = |name: &str, value: String| {
+        (!value.trim().is_empty()).then(|| text::reason_text(lang, name, &[("value".to_owned(), value)].into()))
+    };
     let raw = |targets: &[String]| {
         let raws = targets.iter().filter_map(|target| mapped.told.get(target)).map(|told| told.raw.as_str()).filter(|raw| !raw.is_empty());
         raws.collect::<Vec<_>>().join(" ")

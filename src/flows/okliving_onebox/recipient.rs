@@ -36,9 +36,9 @@ impl Checked {
 
 /// Codes behind 380 that are in use: mobile operators and regions. An unknown one is told, not refused.
 const CODES: &[&str] = &[
-    "31", "32", "33", "34", "35", "36", "37", "38", "39", "41", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55",
-    "56", "57", "61", "62", "63", "64", "65", "66", "67", "68", "69", "73", "75", "77", "80", "89", "90", "91", "92", "93", "94", "95", "96",
-    "97", "98", "99",
+    "31", "32", "33", "34", "35", "36", "37", "38", "39", "41", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54",
+    "55", "56", "57", "61", "62", "63", "64", "65", "66", "67", "68", "69", "73", "75", "77", "80", "89", "90", "91", "92", "93", "94",
+    "95", "96", "97", "98", "99",
 ];
 
 /// A Ukrainian phone as `380XXXXXXXXX`. A foreign or broken one stays as it is written.
@@ -104,7 +104,8 @@ fn is_cyrillic(letter: char) -> bool {
 }
 
 fn is_ukrainian(letter: char) -> bool {
-    matches!(letter, 'А'..='Я' | 'а'..='я' | 'Ґ' | 'ґ' | 'Є' | 'є' | 'І' | 'і' | 'Ї' | 'ї') && !matches!(letter, 'Ы' | 'ы' | 'Э' | 'э' | 'Ё' | 'ё' | 'Ъ' | 'ъ')
+    matches!(letter, 'А'..='Я' | 'а'..='я' | 'Ґ' | 'ґ' | 'Є' | 'є' | 'І' | 'і' | 'Ї' | 'ї')
+        && !matches!(letter, 'Ы' | 'ы' | 'Э' | 'э' | 'Ё' | 'ё' | 'Ъ' | 'ъ')
 }
 
 /// NFC, single spaces, one kind of apostrophe and hyphen.
@@ -194,7 +195,8 @@ pub fn is_locker(text: &str) -> bool {
 pub fn reference(raw: &str) -> Checked {
     let text = raw.trim().to_ascii_lowercase();
     let parts: Vec<&str> = text.split('-').collect();
-    let form = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit());
+    let form =
+        parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit());
     if form { Checked::fine(text) } else { Checked::bad(raw, Reason::new("np_ref_unreadable").with("value", raw.trim())) }
 }
 
@@ -227,7 +229,14 @@ mod tests {
         let short = phone("500000002");
         assert_eq!((short.value.as_str(), short.fine, codes(&short)), ("380500000002", true, vec!["phone_without_code"]));
         assert_eq!(codes(&phone("0300000002")), ["phone_operator_unknown"]);
-        for (raw, code) in [("+48 601 234 567", "phone_foreign"), ("12345", "phone_unreadable"), ("0500000002, 0670000001", "phone_unreadable"), ("050000000", "phone_unreadable"), ("", "phone_unreadable"), ("050 000 00 02 дод. 5", "phone_unreadable")] {
+        for (raw, code) in [
+            ("+48 601 234 567", "phone_foreign"),
+            ("12345", "phone_unreadable"),
+            ("0500000002, 0670000001", "phone_unreadable"),
+            ("050000000", "phone_unreadable"),
+            ("", "phone_unreadable"),
+            ("050 000 00 02 дод. 5", "phone_unreadable"),
+        ] {
             let checked = phone(raw);
             assert_eq!(codes(&checked).first(), Some(&code), "{raw}");
         }
@@ -283,7 +292,14 @@ mod tests {
 
     #[test]
     fn cities_are_compared_without_their_kind_and_region() {
-        for (raw, name) in [("м. Львів", "Львів"), ("Львів (Львівська обл.)", "Львів"), ("смт Брюховичі", "Брюховичі"), ("с.Зимна Вода", "Зимна Вода"), ("Суми", "Суми"), ("Мукачево", "Мукачево")] {
+        for (raw, name) in [
+            ("м. Львів", "Львів"),
+            ("Львів (Львівська обл.)", "Львів"),
+            ("смт Брюховичі", "Брюховичі"),
+            ("с.Зимна Вода", "Зимна Вода"),
+            ("Суми", "Суми"),
+            ("Мукачево", "Мукачево"),
+        ] {
             assert_eq!(city(raw).value, name, "{raw}");
         }
     }

@@ -47,7 +47,12 @@ pub fn of_order(raw: Value, settings: &Settings) -> Record {
         let key = digest.iter().take(16).fold(WITHOUT_ID.to_owned(), |key, byte| key + &format!("{byte:02x}"));
         let name = mapped.value("order.number").to_owned();
         let stored = Stored { raw, unusable: Some("order.id".into()) };
-        return Record { name: if name.is_empty() { key.clone() } else { name }, key, payload: stored.to_payload(), source_changed_at: changed_at };
+        return Record {
+            name: if name.is_empty() { key.clone() } else { name },
+            key,
+            payload: stored.to_payload(),
+            source_changed_at: changed_at,
+        };
     }
     let number = mapped.value("order.number");
     Record {

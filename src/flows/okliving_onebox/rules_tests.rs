@@ -96,7 +96,10 @@ fn names(decision: &Decision) -> Vec<&str> {
 #[test]
 fn a_new_order_is_made_with_the_recipient_in_its_block_and_the_buyer_on_his_card() {
     let decision = decide(&orders(json!({})), &payload(&order(|_| {})), None, None, &[]);
-    assert_eq!((decision.op, decision.outcome, decision.reason.code.as_str(), &decision.link), (Op::Send, Outcome::Created, "order_new", &LinkDecision::Created));
+    assert_eq!(
+        (decision.op, decision.outcome, decision.reason.code.as_str(), &decision.link),
+        (Op::Send, Outcome::Created, "order_new", &LinkDecision::Created)
+    );
     assert!(decision.undo.starts_with("never:"));
     for (field, expected) in [
         ("externalid", json!("okl-000045871")),
@@ -108,8 +111,11 @@ fn a_new_order_is_made_with_the_recipient_in_its_block_and_the_buyer_on_his_card
         ("clientphone", json!("380670000001")),
         ("clientaddress", json!("Львів (Львівська), Відділення №12: вул. Прикладна, 1")),
         ("phone", json!("380670000001")),
-        ("client", json!({"namelast": "Тестовий", "name": "Покупець", "phones": ["380500000002"], "email": "buyer@example.com",
-            "externalid": "okl-c-5521", "findbyArray": ["externalid", "phone"], "addnewphone": false})),
+        (
+            "client",
+            json!({"namelast": "Тестовий", "name": "Покупець", "phones": ["380500000002"], "email": "buyer@example.com",
+            "externalid": "okl-c-5521", "findbyArray": ["externalid", "phone"], "addnewphone": false}),
+        ),
     ] {
         assert_eq!(value(&decision, field), &expected, "{field}");
     }
@@ -182,7 +188,8 @@ fn what_a_person_keeps_is_not_sent() {
     let moved = payload(&order(|order| order["shipping"]["city"] = json!("Суми")));
     rules.locks = LockSet { version: 1, rows: vec![lock(&["clientaddress"])] };
     let decision = decide(&rules, &moved, Some(&made), None, &[]);
-    let free: Vec<&str> = decision.fields.iter().filter(|field| !crate::engine::locks::is_kept(field)).map(|field| field.field.as_str()).collect();
+    let free: Vec<&str> =
+        decision.fields.iter().filter(|field| !crate::engine::locks::is_kept(field)).map(|field| field.field.as_str()).collect();
     assert!(!free.iter().any(|field| field.starts_with("clientaddress")) && free.contains(&"content"), "{free:?}");
     rules.locks = LockSet { version: 1, rows: vec![lock(&["clientaddress", "content"])] };
     assert_eq!(decide(&rules, &moved, Some(&made), None, &[]).outcome, Outcome::Skipped);
@@ -203,7 +210,16 @@ fn an_order_without_an_id_is_kept_and_never_sent() {
     let record = record::of_order(order(|order| order["id"] = Value::Null), &settings(json!({})));
     assert!(record.key.starts_with(record::WITHOUT_ID));
     let rules = orders(json!({}));
-    let item = Item { key: &record.key, payload: &record.payload, link: None, observed: None, candidates: &[], contested: false, seen_at: clock::now(), gone: None };
+    let item = Item {
+        key: &record.key,
+        payload: &record.payload,
+        link: None,
+        observed: None,
+        candidates: &[],
+        contested: false,
+        seen_at: clock::now(),
+        gone: None,
+    };
     let decision = rules.decide(&item);
     assert_eq!((decision.outcome, decision.op, decision.reason.code.as_str()), (Outcome::Failed, Op::None, "order_without_id"));
     assert!(rules.lookup(&record.key, &record.payload).is_none());
@@ -214,7 +230,16 @@ fn an_order_that_onebox_has_is_linked_and_not_sent() {
     let rules = orders(json!({}));
     let found = Candidate { target: "127901".into(), name: "OK Living".into(), matched: vec!["externalid=okl-000045871".into()] };
     let body = payload(&order(|_| {}));
-    let item = Item { key: KEY, payload: &body, link: None, observed: None, candidates: std::slice::from_ref(&found), contested: false, seen_at: clock::now(), gone: None };
+    let item = Item {
+        key: KEY,
+        payload: &body,
+        link: None,
+        observed: None,
+        candidates: std::slice::from_ref(&found),
+        contested: false,
+        seen_at: clock::now(),
+        gone: None,
+    };
     let decision = rules.decide(&item);
     assert_eq!((decision.outcome, decision.op), (Outcome::Unchanged, Op::None));
     assert_eq!(rules.note(&item, &decision), Note::Linked("127901".into()));
@@ -253,7 +278,10 @@ fn a_hook_becomes_one_change_with_what_stood_and_what_is_to_stand() {
     let linked = link(Values::new());
     let decision = decide(&rules, &payload(&order(|_| {})), Some(&linked), None, &[]);
     assert_eq!((decision.op, decision.outcome), (Op::Update, Outcome::Updated));
-    assert_eq!((value(&decision, field::TTN), value(&decision, field::ORDER), value(&decision, field::DELIVERY)), (&json!(TTN), &json!("in_progress"), &json!("shipped")));
+    assert_eq!(
+        (value(&decision, field::TTN), value(&decision, field::ORDER), value(&decision, field::DELIVERY)),
+        (&json!(TTN), &json!("in_progress"), &json!("shipped"))
+    );
     assert_eq!(hooks::named(&decision.fields), [1]);
     assert_eq!(rules.concerns(), Some(vec![KEY.to_owned()]));
     // The same again, once it was carried out: nothing is to be done, and the hook is dealt with.
@@ -265,7 +293,8 @@ fn a_hook_becomes_one_change_with_what_stood_and_what_is_to_stand() {
 fn a_hook_of_an_order_that_is_not_linked_yet_waits_and_links_it() {
     let rules = updates(&[json!({"action": "ship"})]);
     let body = payload(&order(|_| {}));
-    let item = Item { key: KEY, payload: &body, link: None, observed: None, candidates: &[], contested: false, seen_at: clock::now(), gone: None };
+    let item =
+        Item { key: KEY, payload: &body, link: None, observed: None, candidates: &[], contested: false, seen_at: clock::now(), gone: None };
     let decision = rules.decide(&item);
     assert_eq!((decision.outcome, decision.reason.code.as_str()), (Outcome::Held, "hook_waits_for_order"));
     assert_eq!(rules.note(&item, &decision), Note::Linked("127901".into()));

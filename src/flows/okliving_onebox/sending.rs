@@ -37,7 +37,12 @@ pub async fn send(onebox: &Writer, batch: &[Change], settings: &Settings) -> Res
 }
 
 /// Orders of one buyer go one after another: their card is found or made with the first.
-async fn send_part(onebox: &Writer, part: &[Change], standing: &HashMap<String, Found>, settings: &Settings) -> Result<Vec<Applied>, Fault> {
+async fn send_part(
+    onebox: &Writer,
+    part: &[Change],
+    standing: &HashMap<String, Found>,
+    settings: &Settings,
+) -> Result<Vec<Applied>, Fault> {
     let parallel = u64::from(settings.onebox.parallel.max(1));
     let mut lanes: Vec<Vec<(usize, &Change)>> = vec![Vec::new(); usize::try_from(parallel).unwrap_or(1)];
     for (place, change) in part.iter().enumerate() {
@@ -61,7 +66,12 @@ async fn send_part(onebox: &Writer, part: &[Change], standing: &HashMap<String, 
     Ok(all.into_iter().map(|(_, answer)| answer).collect())
 }
 
-async fn send_lane(onebox: &Writer, lane: Vec<(usize, &Change)>, standing: &HashMap<String, Found>, settings: &Settings) -> Result<Vec<(usize, Applied)>, Fault> {
+async fn send_lane(
+    onebox: &Writer,
+    lane: Vec<(usize, &Change)>,
+    standing: &HashMap<String, Found>,
+    settings: &Settings,
+) -> Result<Vec<(usize, Applied)>, Fault> {
     let mut answers = Vec::with_capacity(lane.len());
     for (place, change) in lane {
         let key = process::external_id(&change.body.source, settings);
@@ -101,7 +111,10 @@ async fn create(onebox: &Writer, change: &Change, settings: &Settings) -> Result
         Ok(Stored::Refused(words) | Stored::PhoneTaken(words)) => Ok(refused(&words)),
         Ok(Stored::Unproven) => match look(onebox, key, settings).await? {
             Some(found) => Ok(done(&found)),
-            None => Ok(failed(Fault::new(Code::ValueNotKept, "OneBox said that the order is stored, and does not show it; the next run looks again"))),
+            None => Ok(failed(Fault::new(
+                Code::ValueNotKept,
+                "OneBox said that the order is stored, and does not show it; the next run looks again",
+            ))),
         },
         Err(fault) if is_lost(&fault) => match look(onebox, key, settings).await {
             Ok(Some(found)) => Ok(done(&found)),

@@ -12,13 +12,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{
-    UPDATES, back, hook,
-    orders::EXTERNAL_ID,
-    process, sending,
-    settings::Settings,
-    telling,
-};
+use super::{UPDATES, back, hook, orders::EXTERNAL_ID, process, sending, settings::Settings, telling};
 use crate::{
     engine::{
         flow::{Apply, Lookup, Observation, Observe, Opened},

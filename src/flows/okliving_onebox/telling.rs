@@ -39,7 +39,10 @@ pub async fn tell(shop: &Client, batch: &[Change], again: bool, settings: &Setti
 fn calls(change: &Change) -> Result<Vec<Call>, Fault> {
     let calls = change.body.fields.iter().find(|field| field.field == memory::CALLS);
     let calls = calls.map(|field| serde_json::from_value(field.new.clone()));
-    calls.transpose().map(Option::unwrap_or_default).map_err(|error| Fault::internal("the calls of a change cannot be read back").caused_by(error))
+    calls
+        .transpose()
+        .map(Option::unwrap_or_default)
+        .map_err(|error| Fault::internal("the calls of a change cannot be read back").caused_by(error))
 }
 
 async fn one(shop: &Client, change: &Change, again: bool, settings: &Settings) -> Result<(), Fault> {
@@ -125,7 +128,13 @@ async fn look(shop: &Client, id: &str, settings: &Settings) -> Result<Option<Now
     let mapped = settings.map(&order);
     // What we sent ourselves does not count here: the shop is asked.
     let read_at: DateTime<Utc> = to;
-    let known = Known::of((mapped.value("order.status"), mapped.value("order.delivery")), mapped.value("order.tracking_number"), read_at, None, settings);
+    let known = Known::of(
+        (mapped.value("order.status"), mapped.value("order.delivery")),
+        mapped.value("order.tracking_number"),
+        read_at,
+        None,
+        settings,
+    );
     let note = mapped.told.get("order.note").map(|told| told.raw.clone()).unwrap_or_default();
     let note = if note.is_empty() { order.get("note").and_then(Value::as_str).unwrap_or_default().to_owned() } else { note };
     Ok(Some(Now { known, note }))

@@ -127,12 +127,12 @@ impl Known {
             let sent = text(name).and_then(|state| machine.state(state));
             if ours { sent.or(read) } else { read.or(sent) }
         };
-        let (order, delivery) =
-            (stands(Machine::Order, statuses.0, field::ORDER), stands(Machine::Delivery, statuses.1, field::DELIVERY));
+        let (order, delivery) = (stands(Machine::Order, statuses.0, field::ORDER), stands(Machine::Delivery, statuses.1, field::DELIVERY));
         let read_ttn = Some(ttn).filter(|ttn| !ttn.is_empty());
         let sent_ttn = text(field::TTN);
         let tracking_number = if ours { sent_ttn.or(read_ttn) } else { read_ttn.or(sent_ttn) }.map(str::to_owned);
-        let list = |name: &str| text(name).unwrap_or_default().split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let list =
+            |name: &str| text(name).unwrap_or_default().split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let did = list(memory::DID).into_iter().collect();
         let told = list(memory::TOLD).iter().filter_map(|id| id.parse().ok()).collect();
         Self { order, delivery, tracking_number, note: text(memory::NOTE).map(str::to_owned), did, told }
@@ -181,7 +181,8 @@ pub fn plan(hooks: &[Hook], shown: &Shown, known: &Known, settings: &Settings) -
     let asks: Vec<(u64, Ask)> = hooks.iter().map(|hook| (hook.id, Ask::of(&hook.ask))).collect();
     // A waybill that was given right later mends a bad one before it.
     let good_after = |place: usize| asks.iter().skip(place + 1).any(|(_, ask)| ask.ttn.is_some());
-    let mut parts: Vec<Part> = asks.iter().enumerate().map(|(place, (id, ask))| part(*id, ask, good_after(place), shown, settings)).collect();
+    let mut parts: Vec<Part> =
+        asks.iter().enumerate().map(|(place, (id, ask))| part(*id, ask, good_after(place), shown, settings)).collect();
     for part in parts.iter_mut().filter(|part| known.told.contains(&part.id)) {
         (part.ttn, part.note) = (None, None);
     }

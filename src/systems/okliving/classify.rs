@@ -47,7 +47,10 @@ pub fn judge_login<T>(reply: &Reply, read: impl FnOnce(&[u8]) -> Result<T, Strin
     let told = words(reply);
     match reply.status.as_u16() {
         400 | 401 => Class::Auth(told.unwrap_or_else(|| "the login was refused".to_owned())),
-        429 => Class::RateLimited { retry_after: reply.retry_after().or_else(|| seconds(reply)), detail: "the token endpoint throttles".to_owned() },
+        429 => Class::RateLimited {
+            retry_after: reply.retry_after().or_else(|| seconds(reply)),
+            detail: "the token endpoint throttles".to_owned(),
+        },
         _ => judge(reply, read),
     }
 }
@@ -165,7 +168,8 @@ mod tests {
             assert_eq!(judged(200, body), Class::Good(None), "{body}");
         }
         assert_eq!(judged(204, ""), Class::Good(None));
-        let illegal = r#"{"errors":[{"code":"SYSTEM__ILLEGAL_STATE_TRANSITION","status":"400","title":"Bad Request","detail":"possible: process"}]}"#;
+        let illegal =
+            r#"{"errors":[{"code":"SYSTEM__ILLEGAL_STATE_TRANSITION","status":"400","title":"Bad Request","detail":"possible: process"}]}"#;
         match judged(400, illegal) {
             Class::Good(Some(refusal)) => assert!(refusal.illegal && refusal.words.contains("possible: process"), "{refusal:?}"),
             other => panic!("{other:?}"),
@@ -182,8 +186,11 @@ mod tests {
         assert_eq!(login(401, &[], "{}").name(), "auth");
         assert_eq!(login(400, &[], "").name(), "auth");
         assert_eq!(login(500, &[], "").name(), "unavailable");
-        let throttled = r#"{"errors":[{"code":"FRAMEWORK__AUTH_THROTTLED","status":"429","title":"Too Many","detail":"try again in 30 seconds"}]}"#;
+        let throttled =
+            r#"{"errors":[{"code":"FRAMEWORK__AUTH_THROTTLED","status":"429","title":"Too Many","detail":"try again in 30 seconds"}]}"#;
         assert!(matches!(login(429, &[], throttled), Class::RateLimited { retry_after: Some(pause), .. } if pause.as_secs() == 30));
-        assert!(matches!(login(429, &[("retry-after", "5")], throttled), Class::RateLimited { retry_after: Some(pause), .. } if pause.as_secs() == 5));
+        assert!(
+            matches!(login(429, &[("retry-after", "5")], throttled), Class::RateLimited { retry_after: Some(pause), .. } if pause.as_secs() == 5)
+        );
     }
 }

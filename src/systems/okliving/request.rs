@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn names_become_values_and_numbers_stay_numbers() {
-        let template = json!({"args": {"filters": {"from": "${from}", "to": "${to}"}, "page": "${page}", "order": "id-${id}", "next": ["${cursor}"]}});
+        let template =
+            json!({"args": {"filters": {"from": "${from}", "to": "${to}"}, "page": "${page}", "order": "id-${id}", "next": ["${cursor}"]}});
         // The clocks go forward in between: 02:30 and 04:30.
         let filled = filling().fill(&template);
         assert_eq!(

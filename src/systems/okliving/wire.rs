@@ -73,7 +73,8 @@ fn is_order(members: &Map<String, Value>) -> bool {
 }
 
 fn is_keyed(members: &Map<String, Value>) -> bool {
-    !members.is_empty() && members.values().all(|value| value.as_object().is_some_and(|order| !order.is_empty()))
+    !members.is_empty()
+        && members.values().all(|value| value.as_object().is_some_and(|order| !order.is_empty()))
         && !members.contains_key("errors")
 }
 
@@ -120,18 +121,19 @@ mod tests {
         for body in ["[]", "{}", r#"{"orders":[]}"#, r#"{"orders":{}}"#, r#"{"data":{"orders":[]}}"#] {
             assert_eq!(ids(body), Ok(Vec::new()), "{body}");
         }
-        for body in ["null", r#"{"orders":null}"#, r#"{"data":null}"#, r#"{"total":0}"#, r#"{"orders":"none"}"#, r#"{"orders":[1]}"#, "<html>", "7"] {
+        for body in
+            ["null", r#"{"orders":null}"#, r#"{"data":null}"#, r#"{"total":0}"#, r#"{"orders":"none"}"#, r#"{"orders":[1]}"#, "<html>", "7"]
+        {
             assert!(ids(body).is_err(), "{body}");
         }
     }
 
     #[test]
     fn ids_keep_their_zeros_and_numbers_their_digits() {
-        assert_eq!(ids(r#"[{"id":"000123"},{"id":"0123456789abcdef0123456789abcdef"},{"id":100000000000000000001}]"#).unwrap_or_default(), [
-            "000123",
-            "0123456789abcdef0123456789abcdef",
-            "100000000000000000001"
-        ]);
+        assert_eq!(
+            ids(r#"[{"id":"000123"},{"id":"0123456789abcdef0123456789abcdef"},{"id":100000000000000000001}]"#).unwrap_or_default(),
+            ["000123", "0123456789abcdef0123456789abcdef", "100000000000000000001"]
+        );
     }
 
     #[test]

@@ -105,9 +105,10 @@ fn told(errors: &Value) -> String {
         Value::Array(items) => items.iter().map(told).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
         Value::Object(members) => {
             let word = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
-            word("message").or_else(|| word("error")).or_else(|| word("text")).unwrap_or_else(|| {
-                members.iter().map(|(field, text)| format!("{field}: {}", told(text))).collect::<Vec<_>>().join("; ")
-            })
+            word("message")
+                .or_else(|| word("error"))
+                .or_else(|| word("text"))
+                .unwrap_or_else(|| members.iter().map(|(field, text)| format!("{field}: {}", told(text))).collect::<Vec<_>>().join("; "))
         }
         other => other.to_string(),
     }
@@ -124,7 +125,9 @@ fn ids(data: &Value) -> Vec<String> {
         Value::Object(row) => row.get("id").and_then(|id| scalar(&id.to_string())),
         other => scalar(&other.to_string()),
     };
-    let of = |values: Vec<&Value>| values.into_iter().filter_map(id).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty() && id != "0").collect();
+    let of = |values: Vec<&Value>| {
+        values.into_iter().filter_map(id).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty() && id != "0").collect()
+    };
     match data {
         Value::Array(items) => of(items.iter().collect()),
         Value::Object(members) if members.contains_key("id") => of(vec![data]),
@@ -159,7 +162,8 @@ mod tests {
 
     #[test]
     fn success_is_a_status_of_one_inside_a_success() {
-        for body in [r#"{"status":1,"dataArray":[]}"#, r#"{"status":"1","dataArray":[]}"#, r#"{"status":1,"dataArray":[],"errorArray":[]}"#] {
+        for body in [r#"{"status":1,"dataArray":[]}"#, r#"{"status":"1","dataArray":[]}"#, r#"{"status":1,"dataArray":[],"errorArray":[]}"#]
+        {
             assert_eq!(read(200, body), "good", "{body}");
         }
         for (status, body, name) in [
@@ -190,7 +194,10 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(matches!(set(r#"{"status":0,"errorArray":["First element of processes array missing"]}"#), Class::Good(Err(Refusal::WrongRoot(_)))));
+        assert!(matches!(
+            set(r#"{"status":0,"errorArray":["First element of processes array missing"]}"#),
+            Class::Good(Err(Refusal::WrongRoot(_)))
+        ));
         assert!(matches!(set(r#"{"status":0,"errorArray":["duplicate product article"]}"#), Class::Good(Err(Refusal::Other(_)))));
     }
 

@@ -76,10 +76,10 @@ mod tests {
     fn orders_are_read_with_ids_of_both_kinds() {
         let data = json!([{"id": 127901, "externalid": "okl-1", "statusid": "54", "deliverynote": null}, {"id": "127902", "externalid": "okl-2", "statusid": 55}]);
         let found = orders(data, &["statusid", "deliverynote"]).unwrap_or_default();
-        assert_eq!(found.iter().map(|order| (order.id.as_str(), order.fields.get("statusid").map(String::as_str))).collect::<Vec<_>>(), [
-            ("127901", Some("54")),
-            ("127902", Some("55"))
-        ]);
+        assert_eq!(
+            found.iter().map(|order| (order.id.as_str(), order.fields.get("statusid").map(String::as_str))).collect::<Vec<_>>(),
+            [("127901", Some("54")), ("127902", Some("55"))]
+        );
         assert!(found.iter().all(|order| !order.fields.contains_key("deliverynote")));
         assert!(orders(Value::Null, &[]).is_err() && orders(json!("x"), &[]).is_err());
         assert_eq!(orders(json!([]), &[]), Ok(Vec::new()));

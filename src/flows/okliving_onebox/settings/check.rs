@@ -51,7 +51,9 @@ fn addresses(settings: &Settings, found: &mut Found) {
     }
     let example = "https://example.crm-onebox.com";
     match wrong_address(&settings.onebox.base_url, example) {
-        _ if settings.onebox.base_url.is_empty() => found.wrong("/onebox/base_url", format!("is required: the box's address, such as {example}")),
+        _ if settings.onebox.base_url.is_empty() => {
+            found.wrong("/onebox/base_url", format!("is required: the box's address, such as {example}"))
+        }
         Some(detail) => found.wrong("/onebox/base_url", detail),
         None => {}
     }
@@ -69,7 +71,11 @@ fn texts(settings: &Settings, found: &mut Found) {
             found.wrong(pointer, format!("is required: {what}"));
         }
     }
-    let optional = [("/onebox/ttn_field", &onebox.ttn_field), ("/onebox/stage_field", &onebox.stage_field), ("/onebox/comment_field", &onebox.comment_field)];
+    let optional = [
+        ("/onebox/ttn_field", &onebox.ttn_field),
+        ("/onebox/stage_field", &onebox.stage_field),
+        ("/onebox/comment_field", &onebox.comment_field),
+    ];
     let given = optional.iter().filter_map(|(pointer, text)| Some((*pointer, text.as_ref()?)));
     let required = [
         ("/okliving/token_path", &shop.token_path),
@@ -91,7 +97,10 @@ fn texts(settings: &Settings, found: &mut Found) {
     let prefix = &onebox.externalid_prefix;
     let plain = prefix.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'));
     if prefix.is_empty() || prefix.len() > LONGEST_PREFIX || !plain {
-        found.wrong("/onebox/externalid_prefix", format!("must be 1 to {LONGEST_PREFIX} letters, digits, - _ . : it tells our orders from all others"));
+        found.wrong(
+            "/onebox/externalid_prefix",
+            format!("must be 1 to {LONGEST_PREFIX} letters, digits, - _ . : it tells our orders from all others"),
+        );
     }
     for (pointer, zone) in [("/okliving/timezone", &shop.timezone), ("/onebox/timezone", &onebox.timezone)] {
         if Tz::from_str(zone).is_err() {
@@ -127,7 +136,10 @@ fn template(settings: &Settings, found: &mut Found) {
     }
     for (word, state) in &shop.states {
         if Machine::Order.state(state).is_none() && Machine::Delivery.state(state).is_none() {
-            found.wrong(format!("/okliving/states/{}", escape(word)), format!("`{state}` is no state of an order or delivery, such as open or shipped"));
+            found.wrong(
+                format!("/okliving/states/{}", escape(word)),
+                format!("`{state}` is no state of an order or delivery, such as open or shipped"),
+            );
         }
     }
 }
@@ -148,7 +160,10 @@ fn mapping(settings: &Settings, found: &mut Found) {
                 None => from.starts_with('/') && from.len() <= LONGEST,
             };
             if !fine {
-                found.wrong(format!("{at}/from/{place}"), format!("`{from}` is neither a JSON pointer such as /recipient/phone nor another target such as =order.id"));
+                found.wrong(
+                    format!("{at}/from/{place}"),
+                    format!("`{from}` is neither a JSON pointer such as /recipient/phone nor another target such as =order.id"),
+                );
             }
         }
         if field.from.is_empty() && field.default.is_none() {

@@ -49,31 +49,31 @@ fn every_wrong_field_is_named() {
     assert_eq!(pointers(json!({"colour": 1})), ["/settings/colour"]);
     assert_eq!(pointers(json!({"onebox": {"workflow": 1}})), ["/settings/onebox/workflow"]);
     assert_eq!(pointers(json!({"mapping": {"recipient.tel": {"from": ["/a"]}}})), ["/settings/mapping/recipient.tel"]);
-    assert_eq!(pointers(json!({"mapping": {"recipient.phone": {"from": ["phone", "=lines", "=np.city"]}}})), [
-        "/settings/mapping/recipient.phone/from/0",
-        "/settings/mapping/recipient.phone/from/1"
-    ]);
-    assert_eq!(pointers(json!({"mapping": {"recipient.phone": {"transform": ["phone"]}}})), ["/settings/mapping/recipient.phone/transform/0"]);
-    assert_eq!(pointers(json!({"carriers": {"nova_poshta": "[0-9"}, "status_map": {"ship": {}}})), [
-        "/settings/carriers/nova_poshta",
-        "/settings/status_map/ship"
-    ]);
+    assert_eq!(
+        pointers(json!({"mapping": {"recipient.phone": {"from": ["phone", "=lines", "=np.city"]}}})),
+        ["/settings/mapping/recipient.phone/from/0", "/settings/mapping/recipient.phone/from/1"]
+    );
+    assert_eq!(
+        pointers(json!({"mapping": {"recipient.phone": {"transform": ["phone"]}}})),
+        ["/settings/mapping/recipient.phone/transform/0"]
+    );
+    assert_eq!(
+        pointers(json!({"carriers": {"nova_poshta": "[0-9"}, "status_map": {"ship": {}}})),
+        ["/settings/carriers/nova_poshta", "/settings/status_map/ship"]
+    );
     assert_eq!(pointers(json!({"status_map": {"ship": {"delivery": "send"}}})), ["/settings/status_map/ship/delivery"]);
-    assert_eq!(pointers(json!({"okliving": {"paging": "page", "request": {"args": {"p": "${pages}"}}, "timezone": "Kyiv"}})), [
-        "/settings/okliving/timezone",
-        "/settings/okliving/request",
-        "/settings/okliving/request"
-    ]);
-    assert_eq!(pointers(json!({"okliving": {"order_request": {"id": "${from}"}, "overlap": "soon", "states": {"1": "new"}}})), [
-        "/settings/okliving/order_request",
-        "/settings/okliving/states/1",
-        "/settings/okliving/overlap"
-    ]);
-    assert_eq!(pointers(json!({"onebox": {"externalid_prefix": "", "parallel": 0, "custom_fields": {"Np": "np.town"}}})), [
-        "/settings/onebox/externalid_prefix",
-        "/settings/onebox/custom_fields/Np",
-        "/settings/onebox/parallel"
-    ]);
+    assert_eq!(
+        pointers(json!({"okliving": {"paging": "page", "request": {"args": {"p": "${pages}"}}, "timezone": "Kyiv"}})),
+        ["/settings/okliving/timezone", "/settings/okliving/request", "/settings/okliving/request"]
+    );
+    assert_eq!(
+        pointers(json!({"okliving": {"order_request": {"id": "${from}"}, "overlap": "soon", "states": {"1": "new"}}})),
+        ["/settings/okliving/order_request", "/settings/okliving/states/1", "/settings/okliving/overlap"]
+    );
+    assert_eq!(
+        pointers(json!({"onebox": {"externalid_prefix": "", "parallel": 0, "custom_fields": {"Np": "np.town"}}})),
+        ["/settings/onebox/externalid_prefix", "/settings/onebox/custom_fields/Np", "/settings/onebox/parallel"]
+    );
     assert_eq!(pointers(json!({"orders_since": "yesterday"})), ["/settings/orders_since"]);
     assert_eq!(pointers(json!({"onebox": {"base_url": "https://bot:secret@box.example"}})), ["/settings/onebox/base_url"]);
 }
@@ -82,7 +82,11 @@ fn every_wrong_field_is_named() {
 fn one_target_of_the_mapping_may_be_changed_alone() {
     let settings = settings(json!({"mapping": {"recipient.phone": {"from": ["/tel"]}}}));
     let field = &settings.mapping["recipient.phone"];
-    assert_eq!((field.from.as_slice(), field.required, field.transform.len()), (&["/tel".to_owned()][..], true, 1), "the rest keeps its default");
+    assert_eq!(
+        (field.from.as_slice(), field.required, field.transform.len()),
+        (&["/tel".to_owned()][..], true, 1),
+        "the rest keeps its default"
+    );
     assert!(settings.mapping.contains_key("order.id"));
 }
 

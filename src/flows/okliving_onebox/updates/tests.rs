@@ -42,7 +42,15 @@ const TTN: &str = "20450000000000";
 #[test]
 fn waybill_status_and_note_go_in_one_call_and_nothing_else_is_in_it() {
     let plan = planned(&[json!({"ttn": TTN, "action": "ship", "comment": "Їде"})], &open());
-    assert_eq!(plan.calls, [Call { tracking_number: Some(TTN.into()), delivery: Some("ship".into()), order: Some("process".into()), note: Some("Їде".into()) }]);
+    assert_eq!(
+        plan.calls,
+        [Call {
+            tracking_number: Some(TTN.into()),
+            delivery: Some("ship".into()),
+            order: Some("process".into()),
+            note: Some("Їде".into())
+        }]
+    );
     assert_eq!((plan.after.order, plan.after.delivery, plan.dealt_with), (Some("in_progress"), Some("shipped"), vec![1]));
     let plan = planned(&[json!({"comment": "Їде"})], &open());
     assert_eq!(plan.calls, [Call { note: Some("Їде".into()), ..Call::default() }]);
@@ -52,14 +60,21 @@ fn waybill_status_and_note_go_in_one_call_and_nothing_else_is_in_it() {
 fn hooks_that_wait_are_merged_in_their_order() {
     let plan = planned(&[json!({"ttn": "20450000000009"}), do_("ship"), json!({"ttn": TTN}), json!({"comment": "Їде"})], &open());
     assert_eq!(plan.calls.len(), 1);
-    assert_eq!((plan.calls[0].tracking_number.as_deref(), plan.calls[0].note.as_deref()), (Some(TTN), Some("Їде")), "the later waybill counts");
+    assert_eq!(
+        (plan.calls[0].tracking_number.as_deref(), plan.calls[0].note.as_deref()),
+        (Some(TTN), Some("Їде")),
+        "the later waybill counts"
+    );
     assert_eq!(plan.dealt_with, [1, 2, 3, 4]);
     // Two steps of one machine need two calls; two notes as well.
     let plan = planned(&[do_("ship"), do_("complete"), json!({"comment": "перше"}), json!({"comment": "друге"})], &open());
-    assert_eq!(plan.calls, [
-        Call { delivery: Some("ship".into()), order: Some("process".into()), note: Some("перше".into()), ..Call::default() },
-        Call { order: Some("complete".into()), note: Some("друге".into()), ..Call::default() },
-    ]);
+    assert_eq!(
+        plan.calls,
+        [
+            Call { delivery: Some("ship".into()), order: Some("process".into()), note: Some("перше".into()), ..Call::default() },
+            Call { order: Some("complete".into()), note: Some("друге".into()), ..Call::default() },
+        ]
+    );
 }
 
 #[test]
@@ -98,7 +113,10 @@ fn a_bad_waybill_holds_its_hook_until_a_good_one_comes() {
     let plan = planned(&[bad.clone()], &open());
     assert_eq!((plan.calls.len(), plan.held[0].1.code.as_str()), (0, "bad_ttn"));
     let plan = planned(&[bad, json!({"ttn": TTN})], &open());
-    assert_eq!((plan.calls.len(), plan.calls[0].tracking_number.as_deref(), plan.calls[0].delivery.as_deref()), (1, Some(TTN), Some("ship")));
+    assert_eq!(
+        (plan.calls.len(), plan.calls[0].tracking_number.as_deref(), plan.calls[0].delivery.as_deref()),
+        (1, Some(TTN), Some("ship"))
+    );
     assert_eq!((plan.dealt_with, plan.held.len()), (vec![1, 2], 0));
 }
 
@@ -110,10 +128,13 @@ fn a_hook_that_waits_for_its_action_says_the_rest_once() {
     assert_eq!((first.held[0].1.code.as_str(), first.dealt_with.len()), (NOT_POSSIBLE, 0));
     // Its action becomes possible; its older waybill and its note are not said again.
     let second = planned(&asks, &first.after);
-    assert_eq!(second.calls, [
-        Call { tracking_number: Some(TTN.into()), order: Some("process".into()), ..Call::default() },
-        Call { order: Some("complete".into()), ..Call::default() },
-    ]);
+    assert_eq!(
+        second.calls,
+        [
+            Call { tracking_number: Some(TTN.into()), order: Some("process".into()), ..Call::default() },
+            Call { order: Some("complete".into()), ..Call::default() },
+        ]
+    );
     assert_eq!(second.dealt_with, [1, 2]);
 }
 
@@ -142,11 +163,14 @@ fn an_unknown_action_is_held_and_an_unmapped_stage_is_not() {
 fn the_shop_may_be_told_part_by_part() {
     let settings = settings(json!({"okliving": {"split_update": true}, "status_map": {"ship": {"delivery": "ship", "order": "process"}}}));
     let plan = plan(&hooks(&[json!({"ttn": TTN, "action": "ship"})]), &Shown::default(), &open(), &settings);
-    assert_eq!(plan.calls, [
-        Call { tracking_number: Some(TTN.into()), ..Call::default() },
-        Call { delivery: Some("ship".into()), ..Call::default() },
-        Call { order: Some("process".into()), ..Call::default() },
-    ]);
+    assert_eq!(
+        plan.calls,
+        [
+            Call { tracking_number: Some(TTN.into()), ..Call::default() },
+            Call { delivery: Some("ship".into()), ..Call::default() },
+            Call { order: Some("process".into()), ..Call::default() },
+        ]
+    );
 }
 
 #[test]
@@ -181,7 +205,10 @@ fn what_we_sent_is_believed_until_the_order_was_read_after_it() {
 
 #[test]
 fn what_stands_already_is_dropped_and_the_rest_sent() {
-    let call = Call { tracking_number: Some(TTN.into()), delivery: Some("ship".into()), order: Some("complete".into()), note: Some("Їде".into()) };
+    let call =
+        Call {
+            tracking_number: Some(TTN.into()), delivery: Some("ship".into()), order: Some("complete".into()), note: Some("Їде".into())
+        };
     let stands = Known { order: Some("open"), delivery: Some("shipped"), tracking_number: Some(TTN.into()), ..Known::default() };
     assert_eq!(left(&call, &stands, true), (Call::default(), Some((Machine::Order, "open"))));
     let stands = Known { order: Some("in_progress"), ..stands };
