@@ -96,8 +96,14 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
             ("Only of this stream", text, json!(examples::STREAM))
         }
         "stream" => ("Key of the stream; percent-encode what a path cannot hold", text, json!(examples::STREAM)),
-        "token" => ("One of the connection's hook tokens", text, json!("demo-hook-token-0001")),
+        "token" => ("One of the connection's hook tokens", text, json!(examples::HOOK_TOKEN)),
         "source" => ("The source item's id; percent-encode what a path cannot hold", text, json!(examples::SOURCE)),
+        "flow" if path.contains("/hooks/") => ("Name of the flow", text, json!("okliving-onebox")),
+        "orderid" => ("OneBox's id of the order; by another name if `hook_fields` says so, like the others", text, json!("127901")),
+        "externalid" => ("Our key of the order, instead of or beside OneBox's id", text, json!("okl-100045871")),
+        "ttn" => ("Waybill", text, json!("20450000000000")),
+        "do" => ("What is to be done: a key of `status_map`", text, Value::Null),
+        "comment" => ("Text for the order in the shop", text, json!("On its way")),
         "flow" if path.starts_with("/sync/{flow}") => ("Name of the flow", text, json!("billz-opencart")),
         "flow" => ("Only of this flow", text, json!("billz-opencart")),
         "code" if path == "/sync/retry-list" => ("Only items that failed for this reason", text, json!("price_unreadable")),
@@ -152,6 +158,7 @@ fn query(operation: &str) -> &'static [&'static str] {
         "list_items" => &["outcome", "limit", "cursor"],
         "list_items_csv" => &["outcome"],
         "explain" => &["connection", "item", "target"],
+        "get_hook" => &["orderid", "externalid", "ttn", "do", "comment"],
         "list_audit" => &["connection", "run", "owner", "key", "action", "limit", "cursor"],
         "list_retries" => &["flow", "connection", "stream", "owner", "class", "code", "state", "limit", "cursor"],
         _ => &[],
@@ -317,6 +324,10 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             operation.insert("security".to_owned(), json!([]));
             "Needs no key."
         }
+        Needs::Token => {
+            operation.insert("security".to_owned(), json!([]));
+            "Needs no key: the token in the path is the right to call it."
+        }
         Needs::Reader => "Needs the role `reader`.",
         Needs::Operator => "Needs the role `operator`.",
         Needs::Admin => "Needs the role `admin`.",
@@ -360,7 +371,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
         .chain(query(id).iter().map(|name| (*name, "query")))
         .map(|(name, place)| {
             let (description, schema, example) = parameter(name, path);
-            let mut made = json!({"name": name, "in": place, "required": place == "path" || (path == EXPLAIN && name == "connection"), "description": description, "schema": schema});
+            let mut made = json!({"name": name, "in": place, "required": place == "path" || (path == EXPLAIN && name == "connection") || name == "orderid", "description": description, "schema": schema});
             if let (false, Some(members)) = (example.is_null(), made.as_object_mut()) {
                 members.insert("example".to_owned(), example);
             }
@@ -370,7 +381,7 @@ fn parameters(path: &str, method: &str, id: &str, needs: Needs) -> Vec<Value> {
     let mut header = |name: &str, description: &str| {
         all.push(json!({"name": name, "in": "header", "required": false, "description": description, "schema": {"type": "string"}}));
     };
-    if needs != Needs::Open {
+    if !matches!(needs, Needs::Open | Needs::Token) {
         header("X-On-Behalf-Of", "Narrows the key to one owner, such as `seller:42`. Required for keys that act for sellers.");
     }
     if takes_key(id) {
@@ -424,7 +435,7 @@ fn problems(path: &str, id: &str, needs: Needs, has_body: bool) -> std::collecti
     if !query(id).is_empty() {
         codes.push(Code::InvalidQuery);
     }
-    if needs != Needs::Open {
+    if !matches!(needs, Needs::Open | Needs::Token) {
         codes.extend([Code::InvalidHeader, Code::Unauthenticated, Code::Forbidden, Code::OnBehalfOfRequired, Code::Internal]);
     }
     if path.contains('{') {

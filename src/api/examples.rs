@@ -18,6 +18,10 @@ pub const STREAM: &str = "b6d1c0d1-7f0e-4f0a-9a57-0a3f5c1e2d10";
 pub const SOURCE: &str = "5f7d3c1a-2b4e-4c6d-8e9f-001122334455";
 /// Stands for a category of the source.
 pub const CATEGORY: &str = "7c1e0b52-90d4-4f0f-8a64-3d2b5a9c7e11";
+/// Stands for the id of a connection of `okliving-onebox`.
+pub const ORDERS_CONNECTION: &str = "019aa0b2c3d47e5f8a9b0c1d2e3f4a70";
+/// Stands for one of its hook tokens.
+pub const HOOK_TOKEN: &str = "a-hook-token-of-the-connection";
 /// Stands for a target item.
 pub const TARGET: &str = "50";
 
@@ -63,6 +67,15 @@ pub fn request(operation: &str) -> Option<Value> {
             ],
         }),
         "test_alerts" => json!({"channel": "monitoring"}),
+        "post_hook" => json!({"orderid": "127901", "ttn": "20450000000000", "comment": "On its way"}),
+        "test_mapping" => json!({
+            "connection": ORDERS_CONNECTION,
+            "raw": {
+                "id": "100045871", "created_at": "2026-03-14 11:32:07", "recipient": {"last_name": "Тестова", "first_name": "Олена", "phone": "067 000 00 01"},
+                "shipping": {"city": "Львів", "warehouse": "Відділення №12"}, "products": [{"id": "881", "name": "Плед", "price": "799.50", "quantity": 1}],
+            },
+            "mapping": {"recipient.phone": {"from": ["/recipient/phone", "/shipping/phone"]}},
+        }),
         "start_sync" => json!({"connection": CONNECTION, "stream": STREAM, "mode": "incremental", "dry_run": true}),
         _ => return None,
     })
@@ -95,6 +108,19 @@ pub fn response(operation: &str) -> Option<Value> {
             {"channel": "monitoring", "kind": "webhook", "ok": false, "detail": "webhook POST alert: could not connect: Connection refused (os error 111)"},
         ]}),
         "start_sync" | "cancel_run" | "approve_run" | "reject_run" | "get_run" => run(),
+        "get_hook" | "post_hook" => json!({"id": "17", "stored": true}),
+        "test_mapping" => json!({
+            "order": "100045871",
+            "fields": [{
+                "target": "recipient.phone", "value": "380670000001", "from": "/recipient/phone", "raw": "067 000 00 01", "transforms": ["phone_ua"], "fine": true,
+                "notes": [],
+            }],
+            "lines": [{"id": "881", "sku": "", "name": "Плед", "quantity": "1", "price": "799.5"}],
+            "recipient": "recipient",
+            "problems": [{"field": "np.region", "code": "order_field_missing", "text": "The shop’s order has no “np.region”."}],
+            "unusable": null,
+            "onebox": [{"field": "clientphone", "value": "380670000001"}],
+        }),
         "list_schedules" => page(schedule()),
         "create_schedule" | "get_schedule" | "patch_schedule" | "start_schedule" | "stop_schedule" => schedule(),
         "next_of_schedule" => json!({"items": ["2026-02-02T04:00:00Z", "2026-02-02T04:05:00Z", "2026-02-02T04:10:00Z"]}),

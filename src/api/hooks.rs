@@ -101,9 +101,8 @@ async fn from_body(media: &str, body: &[u8]) -> Result<Given, Fault> {
     if trimmed.is_empty() {
         return Ok(Map::new());
     }
-    let media = media.to_ascii_lowercase();
-    if media.starts_with("multipart/form-data") {
-        return from_multipart(&media, body).await;
+    if media.get(..19).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data")) {
+        return from_multipart(media, body).await;
     }
     if trimmed.starts_with(b"{") || trimmed.starts_with(b"[") {
         return match serde_json::from_slice::<Value>(trimmed) {
@@ -111,7 +110,7 @@ async fn from_body(media: &str, body: &[u8]) -> Result<Given, Fault> {
             Err(error) => Err(Fault::new(Code::InvalidJson, format!("the body is not readable JSON: {error}"))),
         };
     }
-    if media.contains("json") {
+    if media.to_ascii_lowercase().contains("json") {
         return Err(Fault::new(Code::InvalidJson, "the body is no JSON object"));
     }
     Ok(pairs(trimmed))

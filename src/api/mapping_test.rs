@@ -122,7 +122,6 @@ pub struct SentField {
     /// Its name in OneBox.
     pub field: String,
     /// Its value.
-    #[schema(value_type = Object)]
     pub value: Value,
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Decision, Observation, Rules},
+    hooks::PastHook,
     model::{ChangeState, Link, LinkState, Op, Reason},
     ports::{LastSeen, PastChange},
     retry_list::RetryItem,
@@ -122,6 +123,8 @@ pub struct Explanation {
     pub decisions: Vec<StreamDecision>,
     /// Its places in the retry list.
     pub waiting: Vec<RetryItem>,
+    /// What remotes have told us about it by hooks, newest first.
+    pub hooks: Vec<PastHook>,
     /// Its last changes, newest first.
     pub changes: Vec<PastChange>,
 }

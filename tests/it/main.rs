@@ -26,6 +26,7 @@ mod kaktus_insales;
 mod linking;
 mod locks;
 mod mapping;
+mod okliving_onebox;
 mod openapi;
 mod packets;
 mod pictures;

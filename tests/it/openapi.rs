@@ -35,6 +35,9 @@ const SERVED: &[(&str, &str)] = &[
     ("get", "/connections/{id}/brakes"),
     ("put", "/connections/{id}/brakes"),
     ("post", "/sync/{flow}"),
+    ("get", "/sync/{flow}/hooks/{token}"),
+    ("post", "/sync/{flow}/hooks/{token}"),
+    ("post", "/sync/okliving-onebox/mapping-test"),
     ("get", "/sync/runs"),
     ("get", "/sync/runs/{id}"),
     ("get", "/sync/runs/{id}/items"),
@@ -328,6 +331,22 @@ impl Prepared {
         stage.rest.post("/schedules", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
     }
 
+    /// A connection of orders, which takes hooks; made once.
+    async fn of_orders(&self) -> String {
+        if let Some(made) = self.stage.rest.all("/connections?flow=okliving-onebox").await.first() {
+            return made["id"].as_str().unwrap().to_owned();
+        }
+        let body = json!({
+            "flow": "okliving-onebox", "name": "Orders",
+            "settings": {
+                "okliving": {"base_url": self.stage.billz.okliving_url, "client_id": "demo-client"},
+                "onebox": {"base_url": self.stage.billz.onebox_url, "login": "okl-bot", "workflow_id": 9, "status_id": 54},
+            },
+            "secrets": {"okliving_client_secret": "x", "onebox_password": "x", "hook_token": examples::HOOK_TOKEN},
+        });
+        self.stage.rest.post("/connections", &body).await.ok(201)["id"].as_str().unwrap().to_owned()
+    }
+
     /// Real ids by placeholder, for one operation.
     async fn ids(&mut self, operation: &str) -> BTreeMap<&'static str, String> {
         let mut ids = BTreeMap::from([
@@ -352,6 +371,7 @@ impl Prepared {
                 let (source, target) = self.proposed.pop().unwrap();
                 ids.extend([(examples::SOURCE, source), (examples::TARGET, target)]);
             }
+            "test_mapping" | "get_hook" | "post_hook" => drop(ids.insert(examples::ORDERS_CONNECTION, self.of_orders().await)),
             "retry_item" | "dismiss_item" => drop(ids.insert(examples::RETRY, self.failed.pop().unwrap())),
             "cancel_run" | "approve_run" | "reject_run" => drop(ids.insert(examples::RUN, self.waiting_run().await)),
             _ => {}

@@ -78,8 +78,11 @@ async fn respond(api: &Api, flow: &str, request: &HttpRequest, fields: &Fields, 
     let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let lang = fields.get("lang").and_then(Lang::of_tag).unwrap_or_else(|| Lang::negotiate(accepted));
     let link = SecretString::from(fields.get("link").unwrap_or_default());
+    if link.expose_secret().is_empty() {
+        return Err(Fault::new(Code::NotFound, "pages are opened by a signed link: POST /connections/{id}/page-links makes one").into());
+    }
     let Some(visit) = api.service.visit(flow, &link).await? else {
-        return Ok(page(StatusCode::FORBIDDEN, None, view::closed(lang, "page_link_unknown")));
+        return Ok(page(StatusCode::NOT_FOUND, None, view::closed(lang, "page_link_unknown")));
     };
     if visit.expired {
         return Ok(page(StatusCode::FORBIDDEN, visit.facts.framed_by.as_deref(), view::closed(lang, "page_link_expired")));

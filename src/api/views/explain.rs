@@ -16,6 +16,7 @@ use crate::{
     domain::text::{Lang, reason_text},
     engine::{
         explain::{Author, Explanation, FieldStory, Standing, StreamDecision},
+        hooks::PastHook,
         model::{ChangeState, FieldChange, Link, Reason},
         ports::{LastSeen, PastChange},
     },
@@ -96,6 +97,33 @@ pub struct SourceView {
     /// Since when a whole read has not shown it.
     #[serde(serialize_with = "super::maybe_time")]
     pub gone_at: Option<DateTime<Utc>>,
+}
+
+/// A hook that was about the item.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PastHook)]
+pub struct HookView {
+    /// Its number.
+    pub id: String,
+    /// When it came.
+    #[serde(serialize_with = "super::time")]
+    pub received_at: DateTime<Utc>,
+    /// What it asked for, in the flow's own form.
+    pub asked: Value,
+    /// When it was dealt with; null = it is open.
+    #[serde(serialize_with = "super::maybe_time")]
+    pub settled_at: Option<DateTime<Utc>>,
+    /// How: `dealt_with`, `foreign`, `expired`.
+    pub outcome: Option<String>,
+    /// The run that dealt with it.
+    pub run: Option<String>,
+}
+
+impl From<PastHook> for HookView {
+    fn from(past: PastHook) -> Self {
+        let PastHook { hook, settled_at, outcome, run } = past;
+        Self { id: hook.id.to_string(), received_at: hook.received_at, asked: hook.ask, settled_at, outcome, run }
+    }
 }
 
 /// Its link, or the question about it.
@@ -221,6 +249,8 @@ pub struct ExplanationView {
     pub decisions: Vec<StreamDecisionView>,
     /// Its places in the retry list.
     pub waiting: Vec<RetryItemView>,
+    /// What remotes have told us about it by hooks, newest first.
+    pub hooks: Vec<HookView>,
     /// Its last changes, newest first.
     pub changes: Vec<PastChangeView>,
 }
@@ -342,6 +372,7 @@ impl ExplanationView {
             },
             decisions: explanation.decisions.into_iter().map(|of| decision(of, lang)).collect(),
             waiting: explanation.waiting.into_iter().map(|row| RetryItemView::of(row, lang)).collect(),
+            hooks: explanation.hooks.into_iter().map(HookView::from).collect(),
             changes: explanation.changes.into_iter().take(CHANGES).map(|row| past(row, lang)).collect(),
             connection: explanation.connection,
             item: explanation.item,

@@ -14,6 +14,8 @@ use crate::{
     fault::{Code, Fault, FaultView, Result},
 };
 
+/// Hooks that are told.
+const HOOKS: u32 = 50;
 /// Past changes that are looked through for who wrote what.
 const CHANGES: u32 = 100;
 /// Runs of a stream that are looked through for what the source told about itself.
@@ -103,6 +105,10 @@ impl Service {
             fields: linked.map(|link| explain::authors(rules.as_deref(), link, values.as_ref(), &changes)).unwrap_or_default(),
             made: linked.and_then(|link| explain::made(link, &changes)),
             waiting: self.retries.of_item(&connection.id, &item).await?,
+            hooks: match self.flow_of(&connection)?.hook_stream() {
+                Some(_) => self.hooks.of_item(&connection.id, &item, HOOKS).await?,
+                None => Vec::new(),
+            },
             connection: connection.id,
             item,
             source,

@@ -39,6 +39,10 @@ pub const BILLZ_USERNAME: &str = "Sirdaryo-5521.Ecommerce";
 pub const KAKTUS_PASSWORD: &str = "kaktus-password-5d1e77";
 /// Password of the application in the simulated InSales.
 pub const INSALES_PASSWORD: &str = "insales-password-91ab0c";
+/// Secret of the integration in the simulated OK Living.
+pub const OKLIVING_SECRET: &str = "okliving-secret-4c8f21";
+/// REST password in the simulated OneBox.
+pub const ONEBOX_PASSWORD: &str = "onebox-password-6b2e90";
 /// 32 bytes in base64: a master key for tests only.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Category «Новинки продавцов» of the seed rows.
@@ -72,6 +76,8 @@ pub struct Setup {
     pub products: usize,
     /// Goods that Kaktus and InSales have in common.
     pub goods: usize,
+    /// Orders that OK Living has from long ago.
+    pub orders: usize,
     pub rate_limit: Option<u32>,
     /// How much shorter durations are, in service and sandbox alike.
     pub time_factor: f64,
@@ -80,7 +86,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { api: Api::Billz2, products: 60, goods: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
+        Self { api: Api::Billz2, products: 60, goods: 60, orders: 0, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
     }
 }
 
@@ -96,6 +102,9 @@ impl Stage {
         let options = sandbox::Options {
             products: setup.products,
             goods: setup.goods,
+            orders: setup.orders,
+            okliving: sandbox::okliving::Switches { client_secret: OKLIVING_SECRET.to_owned(), ..Default::default() },
+            onebox: sandbox::onebox::Switches { password: ONEBOX_PASSWORD.to_owned(), ..Default::default() },
             kaktus: sandbox::kaktus::Switches { password: KAKTUS_PASSWORD.to_owned(), ..Default::default() },
             insales: sandbox::insales::Switches { password: INSALES_PASSWORD.to_owned(), ..Default::default() },
             rate_limit: setup.rate_limit,

@@ -89,5 +89,5 @@ fn line(place: usize, row: &Value, mapping: &Mapping, zone: Tz, problems: &mut V
             reason: Reason::new("order_field_missing").with("field", format!("lines.{place}.price")),
         });
     }
-    Line { name: if name.is_empty() { sku.clone() } else { name }, id, sku, quantity: one, price: price.unwrap_or_default() }
+    Line { name: if name.is_empty() { sku.clone() } else { name }, id, sku, quantity: one, price: price.unwrap_or_default().normalize() }
 }

@@ -228,7 +228,8 @@ impl Settings {
 
     /// From when on orders are sent; `made` is when the connection was.
     pub fn since(&self, made: DateTime<Utc>) -> DateTime<Utc> {
-        self.orders_since.unwrap_or(made)
+        // Shops write whole seconds.
+        chrono::SubsecRound::trunc_subsecs(self.orders_since.unwrap_or(made), 0)
     }
 
     /// Length of `okliving.overlap`, as it is to be waited.
