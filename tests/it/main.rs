@@ -27,6 +27,7 @@ mod linking;
 mod locks;
 mod mapping;
 mod okliving_onebox;
+mod onebox_page;
 mod openapi;
 mod packets;
 mod pictures;

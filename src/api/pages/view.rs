@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     domain::text::{self, Lang},
     engine::{page::Recipe, service::page_links::Visit},
-    fault::Fault,
+    fault::{Code, Fault},
 };
 
 /// Names of the languages, as their speakers write them.
@@ -202,7 +202,7 @@ pub fn page(shown: &Shown) -> String {
         }
         h1 { (title) ": " (shown.name) }
         @if !shown.enabled { p .bad { (shown.say("page_disabled")) } }
-        @if let Some(fault) = &shown.fault { (failure(fault)) }
+        @if let Some(fault) = &shown.fault { (failure(shown.lang, fault)) }
         (recipes(shown))
         (tester(shown))
         (mapping(shown))
@@ -211,10 +211,10 @@ pub fn page(shown: &Shown) -> String {
     document(shown.lang, &title, &body)
 }
 
-fn failure(fault: &Fault) -> Markup {
+fn failure(lang: Lang, fault: &Fault) -> Markup {
     html! {
         div .bad #fault {
-            p { (fault.detail) }
+            p { @if fault.code == Code::PreconditionFailed { (say(lang, "page_changed")) } @else { (fault.detail) } }
             @if !fault.fields.is_empty() {
                 ul { @for field in &fault.fields { li { code { (field.pointer) } " " (field.detail) } } }
             }

@@ -253,12 +253,13 @@ async fn every_example_can_be_read() {
             "patch_schedule" => reads::<SchedulePatchBody>(id, example),
             "start_sync" => reads::<SyncBody>(id, example),
             "test_mapping" => reads::<crate::api::mapping_test::MappingTestBody>(id, example),
+            "create_page_link" => reads::<crate::api::page_links::PageLinkBody>(id, example),
             // Whatever stands in it: its fields are named by the connection.
             "post_hook" => assert!(example.is_object()),
             other => panic!("{other} has a body without an example test"),
         }
     }
-    assert_eq!(found, 16);
+    assert_eq!(found, 17);
 }
 
 #[actix_web::test]

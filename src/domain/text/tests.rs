@@ -265,6 +265,22 @@ fn languages_are_negotiated_as_browsers_ask() {
 }
 
 #[test]
+fn pages_have_their_words_in_every_language() {
+    let words = |lang: Lang| {
+        let file = format!("{}/src/domain/text/locales/{}/pages.ftl", env!("CARGO_MANIFEST_DIR"), lang.tag());
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines()
+            .filter_map(|line| line.split_once(" = ").map(|(name, words)| (name.to_owned(), words.contains("{ $"))))
+            .collect::<Vec<_>>()
+    };
+    for lang in Lang::ALL {
+        assert_eq!(words(lang), words(Lang::En), "{}", lang.tag());
+        assert!(words(lang).iter().all(|(name, _)| !sentence(lang, name, &BTreeMap::new()).starts_with("page_")));
+    }
+    assert_eq!(sentence(Lang::Uk, "page_pull", &BTreeMap::new()), "Завантажити замовлення зараз");
+}
+
+#[test]
 fn a_report_as_a_table_has_its_titles_in_every_language() {
     let titles = |lang: Lang| {
         let file = format!("{}/src/domain/text/locales/{}/report.ftl", env!("CARGO_MANIFEST_DIR"), lang.tag());

@@ -24,6 +24,7 @@ page_draft = Other mapping (JSON), if it is to be tried
 page_try_button = Try
 page_save = Save as the mapping
 page_saved = Saved. The next run works with it.
+page_changed = Somebody has changed the connection since this page was opened. Look at the mapping below, which stands now, and save again.
 page_try_fine = Every check is passed.
 page_target = Field
 page_value = Value

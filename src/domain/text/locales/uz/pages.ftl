@@ -24,6 +24,7 @@ page_draft = Boshqa moslik (JSON), agar uni sinash kerak boʻlsa
 page_try_button = Sinash
 page_save = Moslik sifatida saqlash
 page_saved = Saqlandi. Keyingi ishga tushirish shu bilan ishlaydi.
+page_changed = Sahifa ochiq turganda ulanishni boshqa kishi oʻzgartirgan. Quyidagi moslikka qarang — u endi yangi — va yana saqlang.
 page_try_fine = Barcha tekshiruvlardan oʻtdi.
 page_target = Maydon
 page_value = Qiymat
