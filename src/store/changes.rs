@@ -210,13 +210,15 @@ fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, 
     }
     let ended: Vec<&str> = others.iter().filter(|other| !is_live(&other.state)).map(|other| other.id.as_str()).collect();
     let superseded = text(&Reason::new("superseded"))?;
-    diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(ended)).filter(c::state.eq("applying")).filter(c::op.ne("create")))
+    // What makes something in the target is either made or not: that is found out. Everything else is decided anew.
+    let makes = || c::op.eq("create").or(c::op.eq("send").and(c::link_origin.is_not_null()));
+    diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(ended)).filter(c::state.eq("applying")).filter(diesel::dsl::not(makes())))
         .set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(superseded)))
         .execute(connection)?;
     let rows: Vec<Row> = c::tradesync_changes
         .filter(c::run_id.eq_any(others.iter().map(|other| other.id.as_str())))
         .filter(c::state.eq("applying"))
-        .filter(c::op.eq("create"))
+        .filter(makes())
         .order(c::id.asc())
         .limit(i64::from(limit))
         .select(Row::as_select())

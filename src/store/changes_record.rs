@@ -198,12 +198,17 @@ pub(super) fn record(
     add_to_counts(connection, run, held.counts, &ends)
 }
 
+/// Whether a change makes something in the target, so that whoever comes next finds out whether it did.
+fn makes(change: &Change) -> bool {
+    change.body.op == Op::Create || (change.body.op == Op::Send && change.body.link_origin.is_some())
+}
+
 /// Which of the rows are open. A creation, or a row of another run, may have been recorded by somebody else meanwhile and must not count
 /// twice; nobody else touches the updates of a run that is held.
 fn still_applying(connection: &mut MysqlConnection, run: &str, results: &[(Change, Applied)]) -> Result<HashSet<u64>, Problem> {
     use tradesync_changes::dsl as c;
     let (mine, shared): (Vec<&Change>, Vec<&Change>) =
-        results.iter().map(|(change, _)| change).partition(|change| change.run == run && change.body.op != Op::Create);
+        results.iter().map(|(change, _)| change).partition(|change| change.run == run && !makes(change));
     let mut open: HashSet<u64> = mine.into_iter().map(|change| change.id).collect();
     for batch in shared.chunks(1_000) {
         let ids: Vec<u64> = batch.iter().map(|change| change.id).collect();

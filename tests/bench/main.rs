@@ -2,7 +2,8 @@
 //!
 //! Prints a table and ends with 1 when a figure falls short. One part alone: `make bench ARGS=statements` (OpenCart's statements), `apply`
 //! (what durable records cost), `memory` (the whole job without statements), `pictures`, `lists` (at 10 million change rows), `schedules`
-//! (schedules and the queue), `billz1` (its long answer), `matching` (barcodes of Kaktus and InSales), `hour` (an hour of theirs, 5 minutes long). Needs `TRADESYNC_TEST_SERVER`.
+//! (schedules and the queue), `billz1` (its long answer), `matching` (barcodes of Kaktus and InSales), `hour` (an hour of theirs, 5 minutes long), `orders` (OK Living and OneBox).
+//! Needs `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
@@ -14,6 +15,7 @@ mod lists;
 mod matching;
 mod model_replay;
 mod opencart_write;
+mod orders;
 mod pictures;
 mod schedules;
 mod ten;
@@ -66,6 +68,9 @@ fn main() -> ExitCode {
         }
         if asked_for("matching") {
             return matching::run();
+        }
+        if asked_for("orders") {
+            return orders::run().await;
         }
         if asked_for("hour") {
             return matching::hour().await;

@@ -113,6 +113,8 @@ return [
     'problem_precondition_failed' => 'Somebody else has saved meanwhile. Load the page anew and repeat your change.',
     'problem_precondition_required' => 'Load the page anew and repeat your change.',
     'problem_too_large' => 'This is too much at once.',
+    'problem_hook_queue_full' => 'Too many notices wait to be dealt with. Try again later.',
+    'problem_hook_refused' => 'The notice is stored, but it cannot be carried out as it is.',
     'problem_unsupported_media_type' => 'The service could not read the request.',
     'problem_remote_unavailable' => 'Billz does not answer. Nothing is lost: the next run begins where this one began.',
     'problem_remote_rate_limited' => 'Billz asks to slow down. The run goes on by itself after a pause.',

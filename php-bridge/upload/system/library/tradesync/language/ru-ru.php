@@ -113,6 +113,8 @@ return [
     'problem_precondition_failed' => 'Кто-то сохранил раньше вас. Обновите страницу и повторите изменение.',
     'problem_precondition_required' => 'Обновите страницу и повторите изменение.',
     'problem_too_large' => 'Слишком много за один раз.',
+    'problem_hook_queue_full' => 'Слишком много вызовов ждут обработки. Повторите позже.',
+    'problem_hook_refused' => 'Вызов сохранён, но выполнить его в таком виде нельзя.',
     'problem_unsupported_media_type' => 'Сервис не смог прочитать запрос.',
     'problem_remote_unavailable' => 'Billz не отвечает. Ничего не потеряно: следующий запуск начнёт с того же места.',
     'problem_remote_rate_limited' => 'Billz просит подождать. После паузы запуск продолжится сам.',

@@ -113,6 +113,8 @@ return [
     'problem_precondition_failed' => 'Boshqa odam sizdan oldin saqlagan. Sahifani yangilab, oʻzgartirishni takrorlang.',
     'problem_precondition_required' => 'Sahifani yangilab, oʻzgartirishni takrorlang.',
     'problem_too_large' => 'Bir martada juda koʻp.',
+    'problem_hook_queue_full' => 'Juda koʻp chaqiruv navbatda turibdi. Keyinroq takrorlang.',
+    'problem_hook_refused' => 'Chaqiruv saqlandi, lekin uni bu holda bajarib boʻlmaydi.',
     'problem_unsupported_media_type' => 'Xizmat soʻrovni oʻqiy olmadi.',
     'problem_remote_unavailable' => 'Billz javob bermayapti. Hech narsa yoʻqolmadi: keyingi ishga tushirish shu joydan boshlanadi.',
     'problem_remote_rate_limited' => 'Billz sekinlashtirishni soʻradi. Tanaffusdan keyin jarayon oʻzi davom etadi.',
