@@ -122,8 +122,7 @@ async fn what_stands_on_the_page_works_when_it_is_pasted_into_onebox() {
     let pasted = |number: usize, key: &str, get: bool| {
         let (_, address, post, body) = &actions[number];
         let fields = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect::<Vec<_>>();
-        let (url, method, body, fields) =
-            if get { (address, "GET", Form::Query, Vec::new()) } else { (post, "POST", Form::Form, fields) };
+        let (url, method, body, fields) = if get { (address, "GET", Form::Query, Vec::new()) } else { (post, "POST", Form::Form, fields) };
         Action { key: key.to_owned(), stage: None, url: url.clone(), method: method.to_owned(), body, fields }
     };
     desk.onebox().set_actions(vec![pasted(0, "pull", true), pasted(1, "ttn", true), pasted(6, "ship", false), pasted(8, "comment", false)]);
@@ -154,7 +153,10 @@ async fn nobody_else_may_frame_it_and_a_link_is_worth_what_it_says() {
     let (show, change) = (link(&desk, json!({"days": 1})).await, link(&desk, json!({"may_change": true})).await);
     let page = nobody.get(&path(&desk, &show)).await;
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.ends_with(&format!("frame-ancestors {}", desk.stage.billz.onebox_url)) && policy.contains("default-src 'none'"), "{policy}");
+    assert!(
+        policy.ends_with(&format!("frame-ancestors {}", desk.stage.billz.onebox_url)) && policy.contains("default-src 'none'"),
+        "{policy}"
+    );
     assert_eq!((page.status, page.header("x-frame-options"), page.header("referrer-policy").as_deref()), (200, None, Some("no-referrer")));
     assert!(page.text.contains(TOKEN) && !page.text.contains("id=\"save\""), "it shows what is pasted, and no button to save");
     for secret in [crate::support::OKLIVING_SECRET, crate::support::ONEBOX_PASSWORD] {
@@ -169,11 +171,17 @@ async fn nobody_else_may_frame_it_and_a_link_is_worth_what_it_says() {
     assert!(saved.status == 403 && saved.text.contains("changes nothing"), "{}", saved.text);
     let forged = change.replace(".change.", ".show.");
     let closed = nobody.get(&path(&desk, &forged)).await;
-    assert!(closed.status == 404 && !closed.text.contains(TOKEN) && closed.header("content-security-policy").unwrap().ends_with("frame-ancestors 'none'"));
+    assert!(
+        closed.status == 404
+            && !closed.text.contains(TOKEN)
+            && closed.header("content-security-policy").unwrap().ends_with("frame-ancestors 'none'")
+    );
     nobody.get("/pages/okliving-onebox").await.problem(404, "not-found");
     // A wrong mapping is told by its place, and nothing is saved.
     let version = page.text.split_once("name=\"version\" value=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
-    let wrong = |version: &str| form(&change, "save", &format!("&version={version}&mapping=%7B%22recipient.tel%22%3A%7B%22from%22%3A%5B%22%2Fa%22%5D%7D%7D"));
+    let wrong = |version: &str| {
+        form(&change, "save", &format!("&version={version}&mapping=%7B%22recipient.tel%22%3A%7B%22from%22%3A%5B%22%2Fa%22%5D%7D%7D"))
+    };
     let refused = nobody.send(reqwest::Method::POST, "/pages/okliving-onebox", Some(wrong(&version))).await;
     assert!(refused.status == 422 && refused.text.contains("/settings/mapping/recipient.tel"), "{} {}", refused.status, refused.text);
     let late = nobody.send(reqwest::Method::POST, "/pages/okliving-onebox", Some(wrong("1"))).await;
