@@ -73,7 +73,7 @@ pub fn fields(key: &str, mapped: &Mapped, settings: &Settings) -> Vec<FieldChang
     let phone = format!("{block}.phone");
     put("clientphone", json!(onebox_phone(mapped.fine(&phone), settings)), mapped.rule(&phone));
     put("clientaddress", json!(address(mapped)), mapped.rule("np.branch"));
-    put(onebox.content_field.name(), json!(content(mapped, settings)), Reason::new("order_text"));
+    put(onebox.content_field.name(), json!(content(mapped, settings, true)), Reason::new("order_text"));
     for (name, target) in &onebox.custom_fields {
         put(&format!("{CUSTOM}{name}"), json!(mapped.value(target)), mapped.rule(target));
     }
@@ -82,20 +82,28 @@ pub fn fields(key: &str, mapped: &Mapped, settings: &Settings) -> Vec<FieldChang
     put("client", buyer(mapped, settings), mapped.rule("buyer.phone"));
     // Not sent: by it a burst of one phone is seen, in whatever form OneBox is given it.
     put(PHONE, json!(mapped.fine(&phone).or(mapped.fine("buyer.phone")).unwrap_or_default()), mapped.rule(&phone));
-    let long: Vec<FieldChange> = fields.iter().filter_map(fingerprint).collect();
-    fields.extend(long);
+    // The shop's note comes back with what we told it ourselves: by it alone no text is written again.
+    let without_note = content(mapped, settings, false);
+    let content_field = onebox.content_field.name();
+    let prints: Vec<FieldChange> = fields
+        .iter()
+        .filter_map(|field| fingerprint(&field.field, if field.field == content_field { &without_note } else { field.new.as_str()? }))
+        .collect();
+    fields.extend(prints);
     fields
 }
 
 /// Which of these fields the shop has changed since they were last written; empty = none. A link without any memory has none to compare with.
 pub fn changed(fields: Vec<FieldChange>, link: &Link) -> Vec<FieldChange> {
+    let prints: Vec<(&str, &Value)> =
+        fields.iter().filter_map(|field| Some((field.field.strip_suffix(FINGERPRINT)?, &field.new))).collect();
     let moved = |field: &FieldChange| {
         let name = field.field.as_str();
         if OF_CREATION.contains(&name) || name.ends_with(FINGERPRINT) {
             return false;
         }
-        match fingerprint(field) {
-            Some(print) => link.written.get(&print.field) != Some(&print.new),
+        match prints.iter().find(|(of, _)| *of == name) {
+            Some((_, print)) => link.written.get(&format!("{name}{FINGERPRINT}")) != Some(print),
             None => link.written.get(name) != Some(&remembered(&field.new)),
         }
     };
@@ -112,7 +120,8 @@ pub fn changed(fields: Vec<FieldChange>, link: &Link) -> Vec<FieldChange> {
 
 /// What the link of an order is to know that was found in OneBox: nothing of it is sent again until the shop changes it.
 pub fn memory(fields: &[FieldChange]) -> std::collections::BTreeMap<String, Value> {
-    let known = fields.iter().filter(|field| !OF_CREATION.contains(&field.field.as_str()) && fingerprint(field).is_none());
+    let printed = |name: &str| fields.iter().any(|field| field.field.strip_suffix(FINGERPRINT) == Some(name));
+    let known = fields.iter().filter(|field| !OF_CREATION.contains(&field.field.as_str()) && !printed(&field.field));
     known.map(|field| (field.field.clone(), remembered(&field.new))).collect()
 }
 
@@ -173,11 +182,12 @@ pub fn of_external_id<'a>(external: &'a str, settings: &Settings) -> Option<&'a 
 }
 
 /// Texts that may be longer than what a link remembers are compared by their fingerprints.
-fn fingerprint(field: &FieldChange) -> Option<FieldChange> {
-    let long = |text: &&str| LONG_TEXTS.contains(&field.field.as_str()) || text.len() > REMEMBERED;
-    let text = field.new.as_str().filter(long)?;
+fn fingerprint(name: &str, text: &str) -> Option<FieldChange> {
+    if !is_sent(name) || (!LONG_TEXTS.contains(&name) && text.len() <= REMEMBERED) {
+        return None;
+    }
     Some(FieldChange {
-        field: format!("{}{FINGERPRINT}", field.field),
+        field: format!("{name}{FINGERPRINT}"),
         old: None,
         new: remembered(&json!([text])),
         rule: Reason::new("order_fingerprint"),
@@ -241,7 +251,7 @@ fn address(mapped: &Mapped) -> String {
 }
 
 /// The order's text: who takes the parcel and how, as the shop wrote it, and what a person should look at.
-fn content(mapped: &Mapped, settings: &Settings) -> String {
+fn content(mapped: &Mapped, settings: &Settings, with_note: bool) -> String {
     let lang = settings.onebox.language.lang();
     let block = mapped.parcel_block();
     let sentence = |reason: &Reason| text::reason_text(lang, &reason.code, &reason.params);
@@ -275,7 +285,9 @@ fn content(mapped: &Mapped, settings: &Settings) -> String {
         rows.extend(word("order_text_buyer", buyer));
     }
     rows.extend(word("order_text_payment", mapped.value("order.payment").to_owned()));
-    rows.extend(word("order_text_note", mapped.value("order.note").to_owned()));
+    if with_note {
+        rows.extend(word("order_text_note", mapped.value("order.note").to_owned()));
+    }
     rows.join("\n")
 }
 

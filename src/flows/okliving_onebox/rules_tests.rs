@@ -163,6 +163,7 @@ fn a_second_run_changes_nothing_and_only_what_the_shop_changed_is_sent() {
         order["updated_at"] = json!("2026-03-14 12:00:00");
         order["statuses"] = json!({"order": "in_progress", "delivery": "shipped"});
         order["tracking_number"] = json!(TTN);
+        order["note"] = json!("Їде");
     });
     assert_eq!(decide(&rules, &payload(&ours), Some(&made), None, &[]).outcome, Outcome::Unchanged);
     let moved = order(|order| order["recipient"]["phone"] = json!("0671112233"));

@@ -28,9 +28,6 @@ pub mod request;
 pub mod session;
 pub mod wire;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use secrecy::SecretString;

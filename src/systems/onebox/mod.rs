@@ -28,9 +28,6 @@ pub mod session;
 pub mod wire;
 pub mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use secrecy::SecretString;

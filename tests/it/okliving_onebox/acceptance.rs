@@ -168,8 +168,10 @@ async fn limits_are_obeyed_and_no_failure() {
     desk.must_agree("limited");
     for entries in [desk.shop().desk().requests().requests, desk.onebox().desk().requests().requests] {
         let place = entries.iter().position(|entry| entry.status == 429).unwrap();
-        let pause = entries[place + 1..].iter().map(|entry| entry.at_ms).fold(f64::MAX, f64::min) - entries[place].at_ms;
-        assert!(pause >= 0.0, "asked again after {pause} ms");
+        let soon = entries[place + 1..].iter().filter(|entry| entry.at_ms - entries[place].at_ms < 900.0).count();
+        // Those that were under way to OneBox already.
+        assert!(soon <= 3, "{soon} requests during the pause");
+        assert!(entries.len() > place + 1, "nothing was asked after the pause");
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Settings {
     pub locks: Vec<UpdateField>,
     /// How long a plan may be approved.
     pub plan_expiry: String,
-    /// How long reports, hooks and read orders are kept.
+    /// How long reports and hooks are kept.
     pub keep_changes: String,
     /// Share of failed items over which nothing is sent.
     pub max_failed_share: Text,

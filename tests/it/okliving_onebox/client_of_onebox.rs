@@ -8,14 +8,14 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{BodyRoot, Client, Options, PasswordForm, Stored, Writer};
-use crate::{
+use tradesync::{
     fault::{Code, Fault},
     remote::{self, Http, ports::Limits},
     sandbox::{
         self, Running,
         onebox::{BodyRoot as Wanted, Switches},
     },
+    systems::onebox::{self, BodyRoot, Client, Options, PasswordForm, Stored, Writer},
 };
 
 struct NoLimits;
@@ -30,7 +30,7 @@ impl Limits for NoLimits {
     }
 }
 
-async fn onebox(switches: Switches) -> Running {
+async fn simulated(switches: Switches) -> Running {
     sandbox::start(sandbox::Options { products: 0, goods: 0, contacts: 0, deals: 0, orders: 0, onebox: switches, ..Default::default() })
         .await
         .unwrap()
@@ -42,7 +42,7 @@ fn client(running: &Running) -> Client {
         login: SecretString::from("okl-bot"),
         password: SecretString::from("demo-onebox-password"),
         password_form: PasswordForm::Plain,
-        token_life: super::TOKEN_LIFE,
+        token_life: onebox::TOKEN_LIFE,
         pause: Duration::ZERO,
     };
     Client::new(options, Http::new(remote::Options::default()).unwrap(), Arc::new(NoLimits), CancellationToken::new())
@@ -59,7 +59,7 @@ fn order(key: &str) -> Map<String, Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_stored_and_found_by_our_key() {
-    let running = onebox(Switches::default()).await;
+    let running = simulated(Switches::default()).await;
     let writer = writer(&running, BodyRoot::Array);
     let Stored::As(id) = writer.store(order("okl-1")).await.unwrap() else { panic!("no id") };
     let keys = ["okl-1".to_owned(), "okl-2".to_owned()];
@@ -71,7 +71,7 @@ async fn an_order_is_stored_and_found_by_our_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_form_of_the_body_is_tried_once_and_then_kept() {
     for (takes, told) in [(Wanted::IndexedObject, BodyRoot::Array), (Wanted::Array, BodyRoot::IndexedObject)] {
-        let running = onebox(Switches { body_root: takes, ..Switches::default() }).await;
+        let running = simulated(Switches { body_root: takes, ..Switches::default() }).await;
         let writer = writer(&running, told);
         assert!(matches!(writer.store(order("okl-1")).await.unwrap(), Stored::As(_)), "{told:?}");
         assert!(matches!(writer.store(order("okl-2")).await.unwrap(), Stored::As(_)));
@@ -83,7 +83,7 @@ async fn the_other_form_of_the_body_is_tried_once_and_then_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_died_costs_one_login() {
-    let running = onebox(Switches::default()).await;
+    let running = simulated(Switches::default()).await;
     let writer = writer(&running, BodyRoot::Array);
     writer.store(order("okl-1")).await.unwrap();
     let logins = running.onebox.state().logins;
@@ -94,14 +94,14 @@ async fn a_token_that_died_costs_one_login() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_an_id_proves_nothing() {
-    let running = onebox(Switches { empty_answers: 1, ..Switches::default() }).await;
+    let running = simulated(Switches { empty_answers: 1, ..Switches::default() }).await;
     assert_eq!(writer(&running, BodyRoot::Array).store(order("okl-1")).await.unwrap(), Stored::Unproven);
     assert_eq!(running.onebox.orders().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_a_fault_and_nothing_is_sent_again() {
-    let running = onebox(Switches::default()).await;
+    let running = simulated(Switches::default()).await;
     running.onebox.desk().add_fault(sandbox::desk::Rule::new("order/set", 1, sandbox::desk::Fault::Drop));
     let lost = writer(&running, BodyRoot::Array).store(order("okl-1")).await.unwrap_err();
     assert_eq!(lost.code, Code::RemoteUnavailable);
@@ -110,7 +110,7 @@ async fn a_lost_answer_is_a_fault_and_nothing_is_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_credentials_say_what_to_look_at() {
-    let running = onebox(Switches { password: "another".into(), ..Switches::default() }).await;
+    let running = simulated(Switches { password: "another".into(), ..Switches::default() }).await;
     let fault = client(&running).login().await.unwrap_err();
     assert_eq!(fault.code, Code::RemoteAuth);
     assert!(!fault.detail.contains("demo-onebox-password"), "{fault}");

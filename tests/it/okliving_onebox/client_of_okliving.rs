@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, Options, Paging, TokenBody, Update, Updated, Window, request::Times};
-use crate::{
+use tradesync::{
     fault::{Code, Fault},
     remote::{self, Http, ports::Limits},
     sandbox::{self, Running, okliving::Switches},
+    systems::okliving::{self, Client, Options, Paging, TokenBody, Update, Updated, Window, request::Times},
 };
 
 struct NoLimits;
@@ -36,9 +36,9 @@ async fn shop(orders: usize, switches: Switches) -> Running {
 fn options(running: &Running) -> Options {
     Options {
         base_url: running.okliving_url.parse().unwrap(),
-        token_path: super::TOKEN_PATH.into(),
-        orders_path: super::ORDERS_PATH.into(),
-        update_path: super::UPDATE_PATH.into(),
+        token_path: okliving::TOKEN_PATH.into(),
+        orders_path: okliving::ORDERS_PATH.into(),
+        update_path: okliving::UPDATE_PATH.into(),
         client_id: "demo-client".into(),
         client_secret: SecretString::from("demo-okliving-secret"),
         token_body: TokenBody::Json,
