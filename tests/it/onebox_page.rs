@@ -41,6 +41,8 @@ async fn the_page_opens_inside_onebox_tries_and_saves_a_mapping_and_fetches_orde
     open_in_onebox(&desk, &browser, &url).await;
     assert_eq!(browser.text("h1").await, "OK Living в OneBox: OK Living");
     assert!(browser.text("#languages").await.contains("Русский"));
+    // The guide's pictures are these.
+    browser.screenshot("onebox-page.png").await;
 
     // A stored order through the mapping: value and where it came from.
     browser.write("#order", &orders[0]).await;
@@ -50,6 +52,8 @@ async fn the_page_opens_inside_onebox_tries_and_saves_a_mapping_and_fetches_orde
     let phone = browser.text("#fields tr[data-target='recipient.phone'] .value").await;
     assert!(phone.len() == 12 && phone.ends_with(&digits[digits.len() - 9..]), "{phone} is not {}", taker.phone);
     assert_eq!(browser.text("#fields tr[data-target='recipient.phone'] .from").await, "/recipient/phone");
+
+    browser.screenshot("onebox-page-try.png").await;
 
     // Another mapping is tried before it is used, and then saved.
     let other = json!({"recipient.phone": {"from": ["/customer/phone"]}}).to_string();
