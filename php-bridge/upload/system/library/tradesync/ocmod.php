@@ -59,12 +59,12 @@ final class Ocmod
      */
     public static function package(string $route): string
     {
-        $file = (string)tempnam(sys_get_temp_dir(), 'tradesync');
+        $file = (string)Quietly::call('tempnam', sys_get_temp_dir(), 'tradesync');
         $zip = new \ZipArchive();
         $made = $zip->open($file, \ZipArchive::OVERWRITE) === true
             && $zip->addFromString('install.xml', self::xml($route)) && $zip->close();
         $bytes = $made ? (string)file_get_contents($file) : '';
-        @unlink($file);
+        Quietly::call('unlink', $file);
         if ($bytes === '') {
             throw new Problem(Problem::NO_FILE);
         }
