@@ -89,6 +89,13 @@ final class SellersTest extends ServiceCase
     {
         self::assertNull(self::settings()->own(), 'the package has none');
         self::assertSame(0, self::settings(['sellers' => 'own'])->sellers()->count(''), 'and while its file is missing, nobody is a seller');
+        $file = dirname((new \ReflectionClass(Users::class))->getFileName()) . '/own.php';
+        file_put_contents($file, '<?php this is no PHP');
+        try {
+            self::assertNull(self::settings()->own(), 'a mistake in the file takes no page down');
+        } finally {
+            unlink($file);
+        }
         preg_match('/```php\n<\?php\n(.*?final class Own.*?)```/s', file_get_contents(Stack::root() . '/docs/opencart-bridge.md'), $example);
         self::assertSame([], Php72::faults("<?php\n" . $example[1]));
         self::assertFalse(class_exists('Tradesync\\Sellers\\Own', false));
