@@ -298,8 +298,9 @@ mod tests {
         let changes = Old::Changes { connection: connection.clone(), stream: stream.clone(), age: week, runs: 10 };
         let runs = Old::Runs { connection, stream, age: week, runs: 10 };
         let events = Old::Events { connection: "c".to_owned(), age: week };
-        assert_eq!(of_connection(&kept, keep), [changes, runs, events]);
+        let hooks = Old::Hooks { connection: "c".to_owned(), age: week };
+        assert_eq!(of_connection(&kept, keep), [changes, runs, events, hooks]);
         kept.deleted = true;
-        assert_eq!(of_connection(&kept, keep).len(), 4);
+        assert_eq!(of_connection(&kept, keep).len(), 5);
     }
 }

@@ -25,13 +25,17 @@ pub const TOKEN: &str = "hook_token";
 /// The shortest token: what is shorter can be guessed.
 pub const SHORTEST_TOKEN: usize = 16;
 /// A token that is not known is looked for among all connections at most so often: guesses must not cost us the database.
-const REBUILT: Duration = Duration::from_millis(500);
+const REBUILT: Duration = Duration::from_millis(200);
 /// Connections looked at together.
 const PAGE: u32 = 200;
 
 /// Which connection a token belongs to, as far as this process knows. Only a hint: the connection's own secret is asked every time.
 #[derive(Default)]
-pub struct Tokens(Mutex<Known>);
+pub struct Tokens {
+    known: Mutex<Known>,
+    /// One looks for them at a time, and the others wait for what it finds: a hook that is turned away does not come again.
+    building: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -52,12 +56,12 @@ pub struct Received {
 
 impl Tokens {
     fn find(&self, hash: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).connections.get(hash).cloned()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).connections.get(hash).cloned()
     }
 
     /// Whether they may be looked for again; whoever is told so does it.
     fn may_rebuild(&self) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let may = known.built.is_none_or(|built| built.elapsed() >= REBUILT);
         if may {
             known.built = Some(Instant::now());
@@ -66,7 +70,7 @@ impl Tokens {
     }
 
     fn replace(&self, connections: HashMap<String, String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).connections = connections;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).connections = connections;
     }
 }
 
@@ -126,8 +130,11 @@ impl Service {
             return Ok(None);
         }
         let hash = self.sealer.lookup_hash(token);
-        if self.hook_tokens.find(&hash).is_none() && self.hook_tokens.may_rebuild() {
-            self.rebuild_tokens().await?;
+        if self.hook_tokens.find(&hash).is_none() {
+            let _one = self.hook_tokens.building.lock().await;
+            if self.hook_tokens.find(&hash).is_none() && self.hook_tokens.may_rebuild() {
+                self.rebuild_tokens().await?;
+            }
         }
         let Some(id) = self.hook_tokens.find(&hash) else { return Ok(None) };
         let Some(connection) = self.connections.get(&id).await?.filter(|found| found.flow == flow.name()) else { return Ok(None) };

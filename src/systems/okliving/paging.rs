@@ -68,10 +68,11 @@ impl Pages<'_> {
         };
         let (found, asked_at) = self.client.page(&options.request, &filling).await?;
         self.started_at.get_or_insert(asked_at);
-        self.offset += u64::try_from(found.orders.len()).unwrap_or_default();
         let before = self.known.len();
         self.known.extend(found.orders.iter().map(mark));
         let fresh = self.known.len() > before;
+        // An order that comes twice must not push another one out of the next page.
+        self.offset = u64::try_from(self.known.len()).unwrap_or_default();
         self.over = match options.paging {
             Paging::None => true,
             Paging::Page | Paging::Offset => !fresh,

@@ -125,7 +125,7 @@ async fn tokens_that_die_at_either_end_cost_one_login_each() {
     assert_eq!((desk.shop().state().logins, desk.onebox().state().logins), (logins.0 + 1, logins.1 + 1));
     // Tokens that die between pages and between orders.
     desk.shop().set_switches(|switches| switches.token_calls = Some(2));
-    desk.onebox().set_switches(|switches| switches.token_calls = Some(3));
+    desk.onebox().set_switches(|switches| switches.token_calls = Some(12));
     desk.shop().place(40, 11);
     desk.well().await;
     desk.must_agree("dying tokens");
