@@ -120,6 +120,8 @@ fn finished(response: ServiceResponse, path: &str, id: Option<&str>) -> ServiceR
     let problem = match response.response().error() {
         Some(error) => problem_of(error),
         None if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == CONTENT_TYPE) => return response,
+        // A page tells a person itself what is wrong.
+        None if response.headers().contains_key(header::CONTENT_SECURITY_POLICY) => return response,
         None => Fault::new(by_status(response.status().as_u16()), "there is nothing here").into(),
     };
     note(&problem.fault);

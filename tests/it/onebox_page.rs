@@ -23,6 +23,19 @@ async fn runs(desk: &Desk) -> Vec<Value> {
     desk.stage.rest.all(&format!("/sync/runs?connection={}&stream=orders", desk.connection)).await
 }
 
+/// A form was sent: the page that answers it shows this sooner or later.
+async fn until(browser: &Browser, selector: &str, text: &str) {
+    let end = Instant::now() + Duration::from_secs(40);
+    loop {
+        let shown = browser.text(selector).await;
+        if shown == text {
+            return;
+        }
+        assert!(Instant::now() < end, "{selector} shows {shown}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// What OneBox opens under "My Custom Apps".
 async fn open_in_onebox(desk: &Desk, browser: &Browser, url: &str) {
     desk.onebox().set_app(url);
@@ -59,14 +72,14 @@ async fn the_page_opens_inside_onebox_tries_and_saves_a_mapping_and_fetches_orde
     let other = json!({"recipient.phone": {"from": ["/customer/phone"]}}).to_string();
     browser.write("#mapping", &other).await;
     browser.click("#try").await;
-    assert_eq!(browser.text("#fields tr[data-target='recipient.phone'] .from").await, "/customer/phone");
+    until(&browser, "#fields tr[data-target='recipient.phone'] .from", "/customer/phone").await;
     let settings = |connection: Value| connection["settings"]["mapping"].clone();
     let connection = format!("/connections/{}", desk.connection);
     assert_eq!(settings(desk.stage.rest.get(&connection).await.ok(200)), Value::Null, "a try changes nothing");
     browser.click("#save").await;
     assert!(browser.text("#saved").await.starts_with("Збережено"));
     assert_eq!(settings(desk.stage.rest.get(&connection).await.ok(200)), json!({"recipient.phone": {"from": ["/customer/phone"]}}));
-    assert_eq!(browser.text("#mapping-now tr[data-target='recipient.phone'] .from").await, "/customer/phone");
+    until(&browser, "#mapping-now tr[data-target='recipient.phone'] .from", "/customer/phone").await;
     let audit = desk.stage.rest.all(&format!("/audit?connection={}&key=page-link", desk.connection)).await;
     assert_eq!(audit.iter().map(|entry| entry["action"].as_str().unwrap()).collect::<Vec<_>>(), ["connections.change"]);
 
