@@ -13,6 +13,7 @@ pub const POINTS: &[&str] = &[
     "after-decide",
     "after-intent",
     "mid-batch",
+    "sent-not-told",
     "name-claimed",
     "shared-row-half-made",
     "creating-product",

@@ -3,6 +3,8 @@
 
 pub mod billz1;
 pub mod billz2;
+pub mod bitrix24;
 pub mod insales;
 pub mod kaktus;
 pub mod opencart;
+pub mod otmechalka;

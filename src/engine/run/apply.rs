@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use super::{Execution, approved::changed_reason};
 use crate::{
     engine::{
-        flow::{Apply, Lookup, Rules},
+        flow::{Apply, Lookup, MOST_AT_ONCE, Rules},
         locks,
         model::{Applied, Candidate, Change, Counts, Op, Outcome, RECREATED, Reason, VANISHED},
     },
     fault::{Fault, failpoint},
 };
 
-/// Changes in one batch: also the most that can stand between intent and record when the process dies.
-pub(super) const BATCH: u32 = 1_000;
+/// Changes looked at together.
+pub(super) const BATCH: u32 = MOST_AT_ONCE;
 
 impl Execution {
     /// Applies what is planned; returns the run's counts.
@@ -29,7 +29,7 @@ impl Execution {
             self.hold.go_on()?;
             let fit = self.fit_to_begin(target, rules).await?;
             counts = self.run.counts;
-            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, fit).await?;
+            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, fit.min(target.most_at_once())).await?;
             if batch.is_empty() {
                 break;
             }
@@ -38,18 +38,32 @@ impl Execution {
             let (batch, locked) = self.leave_locked(target, rules, batch, again).await?;
             results.extend(locked);
             results.extend(self.apply_batch(target, rules, batch, again).await?);
-            changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
+            changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. } | Applied::Otherwise(_)));
             failpoint::hit("after-effect");
+            let results = self.put_back(results).await?;
             counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
             self.run.counts = counts;
             failpoint::hit("after-record");
             target.recorded().await?;
+            if let Some(fault) = target.ended_by() {
+                return Err(fault);
+            }
         }
         // An interrupted run may have written before it came here.
         if let Err(fault) = target.finish(changed || self.resumed).await {
             tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");
         }
         Ok(counts)
+    }
+
+    /// Plans again what the target had not begun when it fell silent; the rest is to be recorded.
+    pub(super) async fn put_back(&self, results: Vec<(Change, Applied)>) -> Result<Vec<(Change, Applied)>, Fault> {
+        let (left, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|(_, applied)| matches!(applied, Applied::Left));
+        if !left.is_empty() {
+            let left: Vec<Change> = left.into_iter().map(|(change, _)| change).collect();
+            self.ports.changes.withdraw(&self.run.id, self.hold.fence(), &left).await?;
+        }
+        Ok(results)
     }
 
     /// Takes out what has been overtaken since it was decided: the plan may have waited for a person's approval, or for another

@@ -30,6 +30,7 @@ use super::{
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
+    part::Part,
     pictures::Pictures,
     plans::Plans,
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
@@ -117,7 +118,11 @@ impl Execution {
             .cloned()
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
-        let opened = Opened { hold: Some(hold.clone()), ..Opened::of(&connection, settings, sealer)? };
+        let opened = Opened { stream: run.stream.clone(), hold: Some(hold.clone()), ..Opened::of(&connection, settings, sealer)? };
+        let mut ports = ports;
+        if let Some(begin) = flow.keys_of(&run.stream) {
+            ports.records = Arc::new(Part::new(ports.records, begin));
+        }
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
         Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })
