@@ -142,6 +142,27 @@ struct SandboxOptions {
     /// Address and port of InSales.
     #[arg(long, default_value = "127.0.0.1:9093")]
     listen_insales: SocketAddr,
+    /// Address and port of Bitrix24.
+    #[arg(long, default_value = "127.0.0.1:9094")]
+    listen_bitrix24: SocketAddr,
+    /// Address and port of otmechalka.
+    #[arg(long, default_value = "127.0.0.1:9095")]
+    listen_otmechalka: SocketAddr,
+    /// Address and port of OK Living.
+    #[arg(long, default_value = "127.0.0.1:9096")]
+    listen_okliving: SocketAddr,
+    /// Address and port of OneBox.
+    #[arg(long, default_value = "127.0.0.1:9097")]
+    listen_onebox: SocketAddr,
+    /// Contacts in Bitrix24.
+    #[arg(long, default_value_t = 60)]
+    contacts: usize,
+    /// Deals in Bitrix24.
+    #[arg(long, default_value_t = 60)]
+    deals: usize,
+    /// Orders in OK Living.
+    #[arg(long, default_value_t = 40)]
+    orders: usize,
     /// Goods that Kaktus and InSales have in common, most of three sizes.
     #[arg(long, default_value_t = 60)]
     goods: usize,
@@ -240,6 +261,13 @@ async fn sandbox(config: &Config, options: SandboxOptions) -> Result<(), Fault> 
         listen_billz1: options.listen_billz1,
         listen_kaktus: options.listen_kaktus,
         listen_insales: options.listen_insales,
+        listen_bitrix24: options.listen_bitrix24,
+        listen_otmechalka: options.listen_otmechalka,
+        listen_okliving: options.listen_okliving,
+        listen_onebox: options.listen_onebox,
+        contacts: options.contacts,
+        deals: options.deals,
+        orders: options.orders,
         goods: options.goods,
         products: options.products,
         seed: options.seed,

@@ -43,6 +43,20 @@ pub enum Fault {
         /// The body.
         body: Value,
     },
+    /// These bytes instead of the answer, said to be JSON.
+    Text {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// Another host is named instead of an answer.
+    Redirect {
+        /// HTTP status.
+        status: u16,
+        /// The address that is named.
+        to: String,
+    },
     /// A status with an empty body.
     Empty {
         /// HTTP status.
@@ -162,6 +176,12 @@ impl Reply {
     pub fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: (Vec::new(), "text/plain"), limited: false }
     }
+
+    /// One more header.
+    pub fn with(mut self, name: &'static str, value: &impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
 }
 
 /// Journal and faults of one simulator.
@@ -242,6 +262,11 @@ impl Desk {
         let mut reply = match &fault {
             Some(Fault::Html { code }) => Reply::html(*code),
             Some(Fault::Json { status, body }) => Reply::json(*status, body),
+            Some(Fault::Text { status, body }) => {
+                let body = (body.clone().into_bytes(), "application/json; charset=utf-8");
+                Reply { status: *status, headers: Vec::new(), body, limited: false }
+            }
+            Some(Fault::Redirect { status, to }) => Reply::empty(*status).with("location", to),
             Some(Fault::Empty { status, retry_after }) => {
                 let mut reply = Reply::empty(*status);
                 reply.headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
@@ -327,16 +352,16 @@ fn send(reply: Reply, cut: Option<usize>) -> HttpResponse {
     }
 }
 
-/// Merges JSON into switches (RFC 7396); unknown names and bad values are refused, nothing is half set.
-pub fn merged<T: Serialize + serde::de::DeserializeOwned>(switches: &T, change: &Value) -> Result<T, String> {
-    let Value::Object(change) = change else { return Err("switches must be a JSON object".to_owned()) };
-    let mut all = serde_json::to_value(switches).map_err(|error| error.to_string())?;
+/// Merges JSON into a thing, field by field; unknown names and bad values are refused, nothing is half set.
+pub fn merged<T: Serialize + serde::de::DeserializeOwned>(thing: &T, change: &Value) -> Result<T, String> {
+    let Value::Object(change) = change else { return Err("a JSON object is expected".to_owned()) };
+    let mut all = serde_json::to_value(thing).map_err(|error| error.to_string())?;
     if let Value::Object(all) = &mut all {
         for (name, value) in change {
             all.insert(name.clone(), value.clone());
         }
     }
-    serde_json::from_value(all).map_err(|error| format!("switches: {error}"))
+    serde_json::from_value(all).map_err(|error| error.to_string())
 }
 
 /// Routes that every control API has, for its list.

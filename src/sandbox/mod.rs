@@ -4,8 +4,9 @@
 //! ours outside this folder, not even domain types: a simulator that shares our types shares our mistakes.
 //!
 //! Each system has its own folder and its own listener, since a remote's paths begin at the root of its host. Today: [`billz1`] and
-//! [`billz2`] - start reading there -, [`kaktus`] and [`insales`], which sell the same [`goods`]. What their control APIs share is [`control`]; what
-//! the newer ones share beyond that is [`desk`].
+//! [`billz2`] - start reading there -; [`kaktus`] and [`insales`], which sell the same [`goods`]; [`bitrix24`] and [`otmechalka`]; [`okliving`] and
+//! [`onebox`], which calls others by itself. What their control APIs share is [`control`]; what the newer ones share beyond that is [`simulator`] (how
+//! one is served) and [`desk`] (what a request meets on its way).
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -21,7 +22,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     thread,
     time::Duration,
 };
@@ -30,11 +31,18 @@ use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
 
 pub mod billz1;
 pub mod billz2;
+pub mod bitrix24;
 pub mod control;
 pub mod desk;
 pub mod goods;
 pub mod insales;
 pub mod kaktus;
+pub mod okliving;
+pub mod onebox;
+pub mod otmechalka;
+pub mod simulator;
+
+use simulator::{Simulator, routes};
 
 /// How to start.
 #[derive(Clone, Debug)]
@@ -67,13 +75,38 @@ pub struct Options {
     pub kaktus: kaktus::Switches,
     /// All switches of InSales.
     pub insales: insales::Switches,
+    /// Where Bitrix24 listens; port 0 takes a free one.
+    pub listen_bitrix24: SocketAddr,
+    /// Where otmechalka listens; port 0 takes a free one.
+    pub listen_otmechalka: SocketAddr,
+    /// Contacts in Bitrix24.
+    pub contacts: usize,
+    /// Deals in Bitrix24.
+    pub deals: usize,
+    /// All switches of Bitrix24.
+    pub bitrix24: bitrix24::Switches,
+    /// All switches of otmechalka.
+    pub otmechalka: otmechalka::Switches,
+    /// Where OK Living listens; port 0 takes a free one.
+    pub listen_okliving: SocketAddr,
+    /// Where OneBox listens; port 0 takes a free one.
+    pub listen_onebox: SocketAddr,
+    /// Orders in OK Living.
+    pub orders: usize,
+    /// All switches of OK Living.
+    pub okliving: okliving::Switches,
+    /// All switches of OneBox.
+    pub onebox: onebox::Switches,
 }
+
+/// Any free port of this machine.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            listen_billz1: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: FREE,
+            listen_billz1: FREE,
             products: 300,
             seed: 1,
             secret: "demo-integration-key".to_owned(),
@@ -81,11 +114,22 @@ impl Default for Options {
             rate_limit: Some(2),
             billz2: billz2::switches::Switches::default(),
             billz1: billz1::switches::Switches::default(),
-            listen_kaktus: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            listen_insales: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen_kaktus: FREE,
+            listen_insales: FREE,
             goods: 60,
             kaktus: kaktus::Switches::default(),
             insales: insales::Switches::default(),
+            listen_bitrix24: FREE,
+            listen_otmechalka: FREE,
+            contacts: 60,
+            deals: 60,
+            bitrix24: bitrix24::Switches::default(),
+            otmechalka: otmechalka::Switches::default(),
+            listen_okliving: FREE,
+            listen_onebox: FREE,
+            orders: 40,
+            okliving: okliving::Switches::default(),
+            onebox: onebox::Switches::default(),
         }
     }
 }
@@ -108,6 +152,22 @@ pub struct Running {
     pub insales_url: String,
     /// Drives InSales in process.
     pub insales: insales::Handle,
+    /// Address of Bitrix24, without a slash at the end.
+    pub bitrix24_url: String,
+    /// Drives Bitrix24 in process.
+    pub bitrix24: bitrix24::Handle,
+    /// Address of otmechalka, without a slash at the end.
+    pub otmechalka_url: String,
+    /// Drives otmechalka in process.
+    pub otmechalka: otmechalka::Handle,
+    /// Address of OK Living, without a slash at the end.
+    pub okliving_url: String,
+    /// Drives OK Living in process.
+    pub okliving: okliving::Handle,
+    /// Address of OneBox, without a slash at the end.
+    pub onebox_url: String,
+    /// Drives OneBox in process.
+    pub onebox: onebox::Handle,
     servers: Vec<Server>,
 }
 
@@ -122,6 +182,11 @@ impl Drop for Server {
 }
 
 impl Running {
+    /// The address that Bitrix24 shows for its inbound webhook, secret included: `http://host:port/rest/<user>/<code>/`.
+    pub fn bitrix24_webhook_url(&self) -> String {
+        format!("{}{}", self.bitrix24_url, self.bitrix24.webhook_path())
+    }
+
     /// Ends the sandbox: open connections are closed, the port is free when this returns.
     pub async fn stop(self) {
         for server in self.servers {
@@ -150,27 +215,39 @@ pub async fn start(options: Options) -> io::Result<Running> {
         }
     })
     .await?;
-    let (kaktus, insales) = (kaktus::Handle::new(&options), insales::Handle::new(&options));
-    let (kaktus_url, kaktus_server) = listen(options.listen_kaktus, {
-        let handle = web::Data::new(kaktus.clone());
-        move |app: &mut web::ServiceConfig| {
-            app.app_data(handle.clone())
-                .service(web::scope(kaktus::control::ROOT).default_service(web::to(kaktus::control::front)))
-                .default_service(web::to(kaktus::routes::front));
-        }
+    let kaktus = kaktus::Handle::new(&options);
+    let (kaktus_url, kaktus_server) = listen(options.listen_kaktus, routes(kaktus.clone())).await?;
+    let insales = insales::Handle::new(&options);
+    let (insales_url, insales_server) = listen(options.listen_insales, routes(insales.clone())).await?;
+    let bitrix24 = bitrix24::Handle::new(&options);
+    let (bitrix24_url, bitrix24_server) = listen(options.listen_bitrix24, routes(bitrix24.clone())).await?;
+    let otmechalka = otmechalka::Handle::new(&options);
+    let (otmechalka_url, otmechalka_server) = listen(options.listen_otmechalka, routes(otmechalka.clone())).await?;
+    let okliving = okliving::Handle::new(&options);
+    let (okliving_url, okliving_server) = listen(options.listen_okliving, routes(okliving.clone())).await?;
+    let onebox = onebox::Handle::new(&options);
+    let (onebox_url, onebox_server) = listen(options.listen_onebox, routes(onebox.clone())).await?;
+    let servers =
+        vec![server, billz1_server, kaktus_server, insales_server, bitrix24_server, otmechalka_server, okliving_server, onebox_server];
+    Ok(Running {
+        url,
+        billz2,
+        billz1_url,
+        billz1,
+        kaktus_url,
+        kaktus,
+        insales_url,
+        insales,
+        bitrix24_url,
+        bitrix24,
+        otmechalka_url,
+        otmechalka,
+        okliving_url,
+        okliving,
+        onebox_url,
+        onebox,
+        servers,
     })
-    .await?;
-    let (insales_url, insales_server) = listen(options.listen_insales, {
-        let handle = web::Data::new(insales.clone());
-        move |app: &mut web::ServiceConfig| {
-            app.app_data(handle.clone())
-                .service(web::scope(insales::control::ROOT).default_service(web::to(insales::control::front)))
-                .default_service(web::to(insales::routes::front));
-        }
-    })
-    .await?;
-    let servers = vec![server, billz1_server, kaktus_server, insales_server];
-    Ok(Running { url, billz2, billz1_url, billz1, kaktus_url, kaktus, insales_url, insales, servers })
 }
 
 /// Serves one system on a thread of its own; its address and the way to end it.
@@ -218,19 +295,58 @@ pub async fn run(options: Options) -> io::Result<()> {
     for (route, what) in billz1::control::ROUTES {
         println!("  {route:<34} {what}");
     }
-    let (at_kaktus, at_insales, goods) = (&options.kaktus, &options.insales, options.goods);
-    println!("Kaktus (simulated): {}   login: {}   password: {}   goods: {goods}", running.kaktus_url, at_kaktus.login, at_kaktus.password);
-    println!("Control API: {}{}/", running.kaktus_url, kaktus::control::ROOT);
-    println!(
-        "InSales (simulated): {}   application: {}   password: {}   goods: {goods}",
-        running.insales_url, at_insales.app_id, at_insales.password
-    );
-    println!("Control API: {}{}/", running.insales_url, insales::control::ROOT);
-    println!("  of both:");
+    let goods = options.goods;
+    let (at_kaktus, at_insales, at_otmechalka) = (&options.kaktus, &options.insales, &options.otmechalka);
+    let (at_okliving, at_onebox) = (&options.okliving, &options.onebox);
+    let keys = [
+        (
+            "Kaktus",
+            &running.kaktus_url,
+            kaktus::Handle::ROOT,
+            format!("login: {}   password: {}   goods: {goods}", at_kaktus.login, at_kaktus.password),
+        ),
+        (
+            "InSales",
+            &running.insales_url,
+            insales::Handle::ROOT,
+            format!("application: {}   password: {}   goods: {goods}", at_insales.app_id, at_insales.password),
+        ),
+        (
+            "Bitrix24",
+            &running.bitrix24_url,
+            bitrix24::Handle::ROOT,
+            format!("webhook: {}   contacts: {}   deals: {}", running.bitrix24_webhook_url(), options.contacts, options.deals),
+        ),
+        (
+            "otmechalka",
+            &running.otmechalka_url,
+            otmechalka::Handle::ROOT,
+            format!("header: {}: {}", at_otmechalka.auth_header.as_deref().unwrap_or("none"), at_otmechalka.auth_value),
+        ),
+        (
+            "OK Living",
+            &running.okliving_url,
+            okliving::Handle::ROOT,
+            format!("client: {}   secret: {}   orders: {}", at_okliving.client_id, at_okliving.client_secret, options.orders),
+        ),
+        ("OneBox", &running.onebox_url, onebox::Handle::ROOT, format!("login: {}   password: {}", at_onebox.login, at_onebox.password)),
+    ];
+    for (system, url, root, keys) in &keys {
+        println!("{system} (simulated): {url}   {keys}");
+        println!("Control API: {url}{root}/");
+    }
+    println!("  of all after Billz:");
     for (route, what) in desk::ROUTES {
         println!("  {route:<34} {what}");
     }
-    for (system, routes) in [("Kaktus", kaktus::control::ROUTES), ("InSales", insales::control::ROUTES)] {
+    for (system, routes) in [
+        ("Kaktus", kaktus::Handle::ROUTES),
+        ("InSales", insales::Handle::ROUTES),
+        ("Bitrix24", bitrix24::Handle::ROUTES),
+        ("otmechalka", otmechalka::Handle::ROUTES),
+        ("OK Living", okliving::Handle::ROUTES),
+        ("OneBox", onebox::Handle::ROUTES),
+    ] {
         println!("  of {system}:");
         for (route, what) in routes {
             println!("  {route:<34} {what}");

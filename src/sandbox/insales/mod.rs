@@ -21,7 +21,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use self::{
     catalogue::{Catalogue, Product, Variant},
@@ -188,13 +187,6 @@ impl Handle {
     /// The switches as they stand.
     pub fn switches(&self) -> Switches {
         locked(&self.inner.switches).clone()
-    }
-
-    /// Merges JSON into the switches: all of it or, with a clear text, none.
-    pub fn merge_switches(&self, change: &Value) -> Result<Switches, String> {
-        let mut switches = locked(&self.inner.switches);
-        *switches = super::desk::merged(&*switches, change)?;
-        Ok(switches.clone())
     }
 
     /// Changes switches in place.

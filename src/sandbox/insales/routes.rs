@@ -2,10 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Bytes, Data},
-};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
@@ -24,14 +20,9 @@ const SMALLEST: usize = 10;
 /// Most ids in one question, and variants in one group.
 const GROUP: usize = 100;
 
-/// Everything that is not the control API: the remote itself.
-pub async fn front(request: HttpRequest, body: Bytes, handle: Data<Handle>) -> HttpResponse {
-    let latency = Duration::from_millis(handle.switches().latency_ms);
-    handle.desk().serve(&request, &body, latency, |asked| handle.answer(asked)).await
-}
-
 impl Handle {
-    fn answer(&self, asked: &Asked<'_>) -> Reply {
+    /// Everything that is not the control API: the remote itself.
+    pub(super) fn remote(&self, asked: &Asked<'_>) -> Reply {
         let switches = self.switches();
         // Requests with a wrong password count too.
         let (used, refused) = self.count(&switches);

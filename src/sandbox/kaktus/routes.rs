@@ -1,11 +1,5 @@
 //! The remote: its login and its list of products (sheet 1, 4.1).
 
-use std::time::Duration;
-
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Bytes, Data},
-};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,12 +14,6 @@ const PAGE: usize = 100;
 /// What a page holds at most.
 const LARGEST: usize = 1_000;
 
-/// Everything that is not the control API: the remote itself.
-pub async fn front(request: HttpRequest, body: Bytes, handle: Data<Handle>) -> HttpResponse {
-    let latency = Duration::from_millis(handle.switches().latency_ms);
-    handle.desk().serve(&request, &body, latency, |asked| handle.answer(asked)).await
-}
-
 fn error(status: u16, code: u16, message: &str) -> Reply {
     // `errors` comes before `success`, as in the document's sample.
     let message = serde_json::to_string(message).unwrap_or_default();
@@ -34,7 +22,8 @@ fn error(status: u16, code: u16, message: &str) -> Reply {
 }
 
 impl Handle {
-    fn answer(&self, asked: &Asked<'_>) -> Reply {
+    /// Everything that is not the control API: the remote itself.
+    pub(super) fn remote(&self, asked: &Asked<'_>) -> Reply {
         let switches = self.switches();
         match (asked.method, asked.path) {
             ("POST", "/api/lite/auth") => self.login(asked, &switches),

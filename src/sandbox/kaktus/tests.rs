@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::super::{
     Options, Running,
     desk::{Fault, Rule},
+    simulator::Simulator,
     start,
 };
+
+const ROOT: &str = <super::Handle as Simulator>::ROOT;
 
 async fn running() -> Running {
     start(Options::default()).await.expect("a sandbox")
@@ -61,7 +64,7 @@ async fn honest_answers_can_be_bent_and_everything_is_in_the_journal() {
     assert!(bent.get("products").is_none() && bent["recordsTotal"].is_number());
     let report = running.kaktus.desk().requests();
     assert_eq!(report.routes.keys().map(String::as_str).collect::<Vec<_>>(), ["GET /api/lite/products", "POST /api/lite/auth"]);
-    let control = format!("{}{}/stock/{}", running.kaktus_url, super::control::ROOT, super::super::goods::barcode(1, 0));
+    let control = format!("{}{}/stock/{}", running.kaktus_url, ROOT, super::super::goods::barcode(1, 0));
     let client = reqwest::Client::new();
     assert_eq!(client.put(&control).json(&json!({"total": 77})).send().await.expect("an answer").status(), 200);
     assert_eq!(running.kaktus.products()[&1_010].variants[0].stock[0].total, 77);

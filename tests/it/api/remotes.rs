@@ -6,10 +6,11 @@ use url::Url;
 use super::quiet_stage;
 use crate::support::{BILLZ_KEY, Stage};
 
-/// Checksums of every table of the shop and of ours, but for the slots of limits and what keeps track of keys.
+/// Checksums of every table of the shop and of ours, but for the slots of limits and the leases, by which background work of the
+/// process agrees with that of others at any moment.
 fn everything(stage: &Stage) -> Vec<String> {
     let tables = stage.database.words(
-        "SELECT table_name AS words FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name <> 'tradesync_limits' ORDER BY table_name",
+        "SELECT table_name AS words FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('tradesync_limits', 'tradesync_leases') ORDER BY table_name",
     );
     let mut connection = stage.database.connect();
     #[derive(diesel::QueryableByName)]
