@@ -39,6 +39,8 @@ pub const BILLZ_USERNAME: &str = "Sirdaryo-5521.Ecommerce";
 pub const KAKTUS_PASSWORD: &str = "kaktus-password-5d1e77";
 /// Password of the application in the simulated InSales.
 pub const INSALES_PASSWORD: &str = "insales-password-91ab0c";
+/// Key of the account in the simulated otmechalka.
+pub const OTMECHALKA_KEY: &str = "otmechalka-key-c40d2b";
 /// 32 bytes in base64: a master key for tests only.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Category «Новинки продавцов» of the seed rows.
@@ -72,6 +74,9 @@ pub struct Setup {
     pub products: usize,
     /// Goods that Kaktus and InSales have in common.
     pub goods: usize,
+    /// Contacts and deals in Bitrix24.
+    pub contacts: usize,
+    pub deals: usize,
     pub rate_limit: Option<u32>,
     /// How much shorter durations are, in service and sandbox alike.
     pub time_factor: f64,
@@ -80,7 +85,16 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { api: Api::Billz2, products: 60, goods: 60, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
+        Self {
+            api: Api::Billz2,
+            products: 60,
+            goods: 60,
+            contacts: 0,
+            deals: 0,
+            rate_limit: None,
+            time_factor: TIME_FACTOR,
+            spawn: Spawn::default(),
+        }
     }
 }
 
@@ -98,6 +112,9 @@ impl Stage {
             goods: setup.goods,
             kaktus: sandbox::kaktus::Switches { password: KAKTUS_PASSWORD.to_owned(), ..Default::default() },
             insales: sandbox::insales::Switches { password: INSALES_PASSWORD.to_owned(), ..Default::default() },
+            contacts: setup.contacts,
+            deals: setup.deals,
+            otmechalka: sandbox::otmechalka::Switches { auth_value: OTMECHALKA_KEY.to_owned(), ..Default::default() },
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
             time_factor: setup.time_factor,
