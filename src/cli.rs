@@ -43,7 +43,7 @@ enum Command {
     Migrate,
     /// Simulate Billz 2, with faults on demand.
     #[cfg(feature = "sandbox")]
-    Sandbox(SandboxOptions),
+    Sandbox(Box<SandboxOptions>),
     /// See the main job work, end to end.
     #[cfg(feature = "sandbox")]
     Demo(crate::demo::Options),
@@ -209,7 +209,7 @@ async fn execute(cli: Cli) -> Result<bool, Fault> {
         Command::Config { markdown } => print!("{}", if markdown { config::markdown() } else { config::commented_file() }),
         Command::SealKey(SealKeyCommand::New) => println!("{}", secrets::fresh_master_key().expose_secret()),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref(), &[])?, options).await?,
+        Command::Sandbox(options) => sandbox(&Config::load(cli.config.as_ref(), &[])?, *options).await?,
         #[cfg(feature = "sandbox")]
         Command::Demo(options) => {
             let mut config = Config::load(cli.config.as_ref(), &[])?;

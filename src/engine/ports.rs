@@ -428,8 +428,9 @@ pub trait Changes: Send + Sync {
     async fn clear(&self, run: &str, fence: u64) -> Result<(), Fault>;
     /// Stores decided changes.
     async fn plan(&self, run: &str, fence: u64, changes: Vec<NewChange>) -> Result<(), Fault>;
-    /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent).
-    async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault>;
+    /// The next batch: first those left in `applying`, alone, with `true`; then planned ones, moved to `applying` (the intent). Rows up
+    /// to `in_hand` are at work already: a batch may be begun while the one before it is carried out.
+    async fn next_batch(&self, run: &str, fence: u64, limit: u32, in_hand: Option<u64>) -> Result<(Vec<Change>, bool), Fault>;
     /// Records what became of a batch, its links and the counts of the run that planned each row, in one transaction; returns the
     /// counts of `run`. Rows that somebody else has recorded meanwhile are passed over. Fails with `LeaseLost` when the fence has moved.
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault>;

@@ -298,62 +298,34 @@ pub async fn run(options: Options) -> io::Result<()> {
     let goods = options.goods;
     let (at_kaktus, at_insales, at_otmechalka) = (&options.kaktus, &options.insales, &options.otmechalka);
     let (at_okliving, at_onebox) = (&options.okliving, &options.onebox);
-    let keys = [
-        (
-            "Kaktus",
-            &running.kaktus_url,
-            kaktus::Handle::ROOT,
-            format!("login: {}   password: {}   goods: {goods}", at_kaktus.login, at_kaktus.password),
-        ),
-        (
-            "InSales",
-            &running.insales_url,
-            insales::Handle::ROOT,
-            format!("application: {}   password: {}   goods: {goods}", at_insales.app_id, at_insales.password),
-        ),
-        (
-            "Bitrix24",
-            &running.bitrix24_url,
-            bitrix24::Handle::ROOT,
-            format!("webhook: {}   contacts: {}   deals: {}", running.bitrix24_webhook_url(), options.contacts, options.deals),
-        ),
-        (
-            "otmechalka",
-            &running.otmechalka_url,
-            otmechalka::Handle::ROOT,
-            format!("header: {}: {}", at_otmechalka.auth_header.as_deref().unwrap_or("none"), at_otmechalka.auth_value),
-        ),
-        (
-            "OK Living",
-            &running.okliving_url,
-            okliving::Handle::ROOT,
-            format!("client: {}   secret: {}   orders: {}", at_okliving.client_id, at_okliving.client_secret, options.orders),
-        ),
-        ("OneBox", &running.onebox_url, onebox::Handle::ROOT, format!("login: {}   password: {}", at_onebox.login, at_onebox.password)),
-    ];
-    for (system, url, root, keys) in &keys {
-        println!("{system} (simulated): {url}   {keys}");
-        println!("Control API: {url}{root}/");
-    }
-    println!("  of all after Billz:");
+    println!("The others share these routes of their control APIs:");
     for (route, what) in desk::ROUTES {
         println!("  {route:<34} {what}");
     }
-    for (system, routes) in [
-        ("Kaktus", kaktus::Handle::ROUTES),
-        ("InSales", insales::Handle::ROUTES),
-        ("Bitrix24", bitrix24::Handle::ROUTES),
-        ("otmechalka", otmechalka::Handle::ROUTES),
-        ("OK Living", okliving::Handle::ROUTES),
-        ("OneBox", onebox::Handle::ROUTES),
-    ] {
-        println!("  of {system}:");
-        for (route, what) in routes {
-            println!("  {route:<34} {what}");
-        }
-    }
+    let keys = format!("login: {}   password: {}   goods: {goods}", at_kaktus.login, at_kaktus.password);
+    introduce("Kaktus", &running.kaktus_url, &running.kaktus, &keys);
+    let keys = format!("application: {}   password: {}   goods: {goods}", at_insales.app_id, at_insales.password);
+    introduce("InSales", &running.insales_url, &running.insales, &keys);
+    let keys = format!("webhook: {}   contacts: {}   deals: {}", running.bitrix24_webhook_url(), options.contacts, options.deals);
+    introduce("Bitrix24", &running.bitrix24_url, &running.bitrix24, &keys);
+    let keys = format!("header: {}: {}", at_otmechalka.auth_header.as_deref().unwrap_or("none"), at_otmechalka.auth_value);
+    introduce("otmechalka", &running.otmechalka_url, &running.otmechalka, &keys);
+    let keys = format!("client: {}   secret: {}   orders: {}", at_okliving.client_id, at_okliving.client_secret, options.orders);
+    introduce("OK Living", &running.okliving_url, &running.okliving, &keys);
+    let keys = format!("login: {}   password: {}", at_onebox.login, at_onebox.password);
+    introduce("OneBox", &running.onebox_url, &running.onebox, &keys);
     println!("Ctrl-C ends it.");
     tokio::signal::ctrl_c().await?;
     running.stop().await;
     Ok(())
+}
+
+/// One simulator's address, keys and routes of its own.
+#[expect(clippy::print_stdout, reason = "part of the command's output")]
+fn introduce<S: Simulator>(system: &str, url: &str, _: &S, keys: &str) {
+    println!("{system} (simulated): {url}   {keys}");
+    println!("Control API: {url}{}/", S::ROOT);
+    for (route, what) in S::ROUTES {
+        println!("  {route:<34} {what}");
+    }
 }

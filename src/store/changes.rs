@@ -17,7 +17,7 @@ use super::{
     convert::{batches, cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault,
     runs_queue::still_held,
-    schema::{tradesync_changes, tradesync_connections, tradesync_runs},
+    schema::{tradesync_changes, tradesync_runs},
     transaction::{Problem, transact},
 };
 use crate::{
@@ -136,26 +136,39 @@ pub(super) fn insert(connection: &mut MysqlConnection, run: &str, changes: &[New
     Ok(())
 }
 
-/// The first changes of a run in one state, in the order of the plan.
-pub(super) fn of_state(connection: &mut MysqlConnection, run: &str, state: &str, limit: u32) -> Result<Vec<Row>, Problem> {
+/// The first changes of a run in one state, in the order of the plan, or the first `after` one of them.
+pub(super) fn of_state(
+    connection: &mut MysqlConnection,
+    run: &str,
+    state: &str,
+    after: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Row>, Problem> {
     use tradesync_changes::dsl as c;
     Ok(c::tradesync_changes
         .filter(c::run_id.eq(run))
         .filter(c::state.eq(state.to_owned()))
+        .filter(c::id.gt(after.unwrap_or_default()))
         .order(c::id.asc())
         .limit(i64::from(limit))
         .select(Row::as_select())
         .load(connection)?)
 }
 
-fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Problem> {
+fn next_batch(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    limit: u32,
+    in_hand: Option<u64>,
+) -> Result<(Vec<Change>, bool), Problem> {
     use tradesync_changes::dsl as c;
     still_held(connection, run, fence)?;
-    let left = of_state(connection, run, "applying", limit)?;
+    let left = of_state(connection, run, "applying", in_hand, limit)?;
     if !left.is_empty() {
         return Ok((left.into_iter().map(Row::model).collect::<Result<_, _>>()?, true));
     }
-    let planned = of_state(connection, run, "planned", limit)?;
+    let planned = of_state(connection, run, "planned", None, limit)?;
     if let (Some(first), Some(last)) = (planned.first(), planned.last()) {
         diesel::update(
             c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("planned")).filter(c::id.between(first.id, last.id)),
@@ -166,34 +179,42 @@ fn next_batch(connection: &mut MysqlConnection, run: &str, fence: u64, limit: u3
     Ok((planned.into_iter().map(Row::model).collect::<Result<_, _>>()?, false))
 }
 
+/// Other runs that left changes in `applying`, with their states. A successor of a deleted connection adopts its links, and so what its
+/// runs had begun.
+fn beginners(connection: &mut MysqlConnection, id: &str, run: &str) -> diesel::QueryResult<Vec<Beginner>> {
+    sql_query(
+        "SELECT r.id, r.state FROM tradesync_connections me JOIN tradesync_connections k ON k.link_space = me.link_space \
+         JOIN tradesync_runs r ON r.connection_id = k.id WHERE me.id = ? AND r.id <> ? AND r.phase = 'apply' \
+         AND EXISTS (SELECT 1 FROM tradesync_changes c WHERE c.run_id = r.id AND c.state = 'applying')",
+    )
+    .bind::<Text, _>(id)
+    .bind::<Text, _>(run)
+    .load(connection)
+}
+
+#[derive(QueryableByName)]
+struct Beginner {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    state: String,
+}
+
 /// What other runs of the connection left in `applying`. The holder's fence guards it: only one run applies per connection.
 fn leftovers(connection: &mut MysqlConnection, id: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Problem> {
     use tradesync_changes::dsl as c;
-    use tradesync_runs::dsl as r;
     still_held(connection, run, fence)?;
-    // A successor of a deleted connection adopts its links, and so what its runs had begun.
-    let of_space: Vec<String> = {
-        use tradesync_connections::dsl as k;
-        let space: Option<String> = k::tradesync_connections.find(id).select(k::link_space).first(connection).optional()?;
-        k::tradesync_connections.filter(k::link_space.eq(space.unwrap_or_default())).select(k::id).load(connection)?
-    };
-    let others: Vec<(String, String)> = r::tradesync_runs
-        .filter(r::connection_id.eq_any(of_space))
-        .filter(r::id.ne(run))
-        .filter(r::phase.eq("apply"))
-        .filter(diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(r::id)).filter(c::state.eq("applying"))))
-        .select((r::id, r::state))
-        .load(connection)?;
+    let others = beginners(connection, id, run)?;
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    let ended: Vec<&str> = others.iter().filter(|(_, state)| !is_live(state)).map(|(id, _)| id.as_str()).collect();
+    let ended: Vec<&str> = others.iter().filter(|other| !is_live(&other.state)).map(|other| other.id.as_str()).collect();
     let superseded = text(&Reason::new("superseded"))?;
     diesel::update(c::tradesync_changes.filter(c::run_id.eq_any(ended)).filter(c::state.eq("applying")).filter(c::op.ne("create")))
         .set((c::state.eq("skipped"), c::outcome.eq("skipped"), c::reason.eq(superseded)))
         .execute(connection)?;
     let rows: Vec<Row> = c::tradesync_changes
-        .filter(c::run_id.eq_any(others.iter().map(|(id, _)| id.as_str())))
+        .filter(c::run_id.eq_any(others.iter().map(|other| other.id.as_str())))
         .filter(c::state.eq("applying"))
         .filter(c::op.eq("create"))
         .order(c::id.asc())
@@ -234,6 +255,11 @@ impl Changes for Store {
         let run = run.to_owned();
         self.pool
             .call(move |connection| {
+                let left: Option<u64> =
+                    c::tradesync_changes.filter(c::run_id.eq(&run)).select(c::id).first(connection).optional().map_err(fault)?;
+                if left.is_none() {
+                    return Ok(());
+                }
                 // In steps: the run's row is locked meanwhile, and heartbeats must get through.
                 loop {
                     let gone = transact(connection, |connection| {
@@ -262,9 +288,9 @@ impl Changes for Store {
             .await
     }
 
-    async fn next_batch(&self, run: &str, fence: u64, limit: u32) -> Result<(Vec<Change>, bool), Fault> {
+    async fn next_batch(&self, run: &str, fence: u64, limit: u32, in_hand: Option<u64>) -> Result<(Vec<Change>, bool), Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| next_batch(connection, &run, fence, limit))).await
+        self.pool.call(move |connection| transact(connection, |connection| next_batch(connection, &run, fence, limit, in_hand))).await
     }
 
     async fn record(&self, run: &str, fence: u64, space: &str, results: Vec<(Change, Applied)>) -> Result<Counts, Fault> {
@@ -276,7 +302,15 @@ impl Changes for Store {
 
     async fn leftovers(&self, connection: &str, run: &str, fence: u64, limit: u32) -> Result<Vec<Change>, Fault> {
         let (id, run) = (connection.to_owned(), run.to_owned());
-        self.pool.call(move |connection| transact(connection, |connection| leftovers(connection, &id, &run, fence, limit))).await
+        self.pool
+            .call(move |connection| {
+                // Hardly ever are there any: the look takes no lock. Nobody adds to them, since the caller has the target's lease.
+                if beginners(connection, &id, &run).map_err(fault)?.is_empty() {
+                    return Ok(Vec::new());
+                }
+                transact(connection, |connection| leftovers(connection, &id, &run, fence, limit))
+            })
+            .await
     }
 
     async fn withdraw(&self, run: &str, fence: u64, changes: &[Change]) -> Result<(), Fault> {

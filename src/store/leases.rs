@@ -28,7 +28,6 @@ impl Leases for Store {
         let (key, holder) = (key.to_owned(), holder.to_owned());
         self.urgent
             .call(move |connection| {
-                sql_query("INSERT IGNORE INTO tradesync_leases (lease_key, holder, until, fence) VALUES (?, NULL, NOW(6), 0)").bind::<Text, _>(&key).execute(connection).map_err(fault)?;
                 let taken = sql_query(
                     "UPDATE tradesync_leases SET holder = ?, until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1 WHERE lease_key = ? AND (holder IS NULL OR until <= NOW(6))",
                 )
@@ -38,7 +37,16 @@ impl Leases for Store {
                 .execute(connection)
                 .map_err(fault)?;
                 if taken == 0 {
-                    return Ok(None);
+                    // Somebody holds it, or nobody ever did.
+                    let first = sql_query(
+                        "INSERT IGNORE INTO tradesync_leases (lease_key, holder, until, fence) VALUES (?, ?, NOW(6) + INTERVAL ? MICROSECOND, 1)",
+                    )
+                    .bind::<Text, _>(&key)
+                    .bind::<Text, _>(&holder)
+                    .bind::<BigInt, _>(micros(ttl))
+                    .execute(connection)
+                    .map_err(fault)?;
+                    return Ok((first == 1).then_some(1));
                 }
                 let row: Option<Fence> =
                     sql_query("SELECT fence FROM tradesync_leases WHERE lease_key = ? AND holder = ?").bind::<Text, _>(&key).bind::<Text, _>(&holder).get_result(connection).optional().map_err(fault)?;

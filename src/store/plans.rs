@@ -349,7 +349,7 @@ impl Plans for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    let rows = changes::of_state(connection, &run, "planned", limit)?;
+                    let rows = changes::of_state(connection, &run, "planned", None, limit)?;
                     Ok(rows.into_iter().map(changes::Row::model).collect::<Result<_, _>>()?)
                 })
             })

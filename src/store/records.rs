@@ -328,11 +328,8 @@ impl Records for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    // Only the youngest read can serve anybody; whole ones also tell the source's usual size.
-                    sql_query("DELETE FROM tradesync_read_uses WHERE read_id IN (SELECT id FROM tradesync_reads WHERE connection_id = ? AND finished_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY AND (since IS NOT NULL OR finished_at < UTC_TIMESTAMP(6) - INTERVAL 90 DAY))")
-                        .bind::<Text, _>(&id)
-                        .execute(connection)?;
-                    sql_query("DELETE FROM tradesync_reads WHERE connection_id = ? AND finished_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY AND (since IS NOT NULL OR finished_at < UTC_TIMESTAMP(6) - INTERVAL 90 DAY)").bind::<Text, _>(&id).execute(connection)?;
+                    // Only the youngest read can serve anybody, and whole ones tell the source's usual size: the old ones are
+                    // taken away in the background.
                     sql_query("INSERT INTO tradesync_reads (id, connection_id, since, summary, finished_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE summary = VALUES(summary)")
                         .bind::<Text, _>(&read.id)
                         .bind::<Text, _>(&id)

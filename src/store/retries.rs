@@ -172,6 +172,15 @@ fn add_some(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str,
 
 fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, whole: bool) -> Result<(), Problem> {
     add_failed(connection, id, stream, run)?;
+    let listed: Option<String> = tradesync_retries::table
+        .filter(tradesync_retries::connection_id.eq(id))
+        .filter(tradesync_retries::stream.eq(stream))
+        .select(tradesync_retries::id)
+        .first(connection)
+        .optional()?;
+    if listed.is_none() {
+        return Ok(());
+    }
     sql_query("DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND tried_run = ? AND last_run <> ?")
         .bind::<Text, _>(id)
         .bind::<Text, _>(stream)

@@ -105,6 +105,16 @@ pub(super) fn find(connection: &mut MysqlConnection, id: &str) -> Result<Option<
     Ok(found.pop())
 }
 
+/// The same for a run that is at work under this fence; its row is locked until the transaction ends.
+pub(super) fn lock_held(connection: &mut MysqlConnection, id: &str, fence: u64) -> Result<Option<Run>, Problem> {
+    use tradesync_runs::dsl as r;
+    let held = tradesync_runs::table.find(id).filter(r::fence.eq(fence)).filter(r::state.eq("running"));
+    let row: Option<RunRow> = held.select(RunRow::as_select()).for_update().first(connection).optional()?;
+    let mut found: Vec<Run> = row.map(RunRow::model).transpose()?.into_iter().collect();
+    plans::attach(connection, &mut found)?;
+    Ok(found.pop())
+}
+
 fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
     find(connection, id)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such run").into())
 }

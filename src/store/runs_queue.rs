@@ -7,7 +7,7 @@ use diesel::{
     MysqlConnection,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Bool, Text, Unsigned},
+    sql_types::{BigInt, Bool, Datetime, Nullable, Text, Unsigned},
 };
 
 use super::{
@@ -56,8 +56,11 @@ pub(super) fn beat(connection: &mut MysqlConnection, run: &str, fence: u64, leas
 
 /// Locks the run's row and makes sure that it is still this holder's.
 pub(super) fn hold(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<Run, Problem> {
-    still_held(connection, run, fence)?;
-    runs::find(connection, run)?.ok_or_else(|| Fault::new(Code::LeaseLost, "the run is gone").into())
+    runs::lock_held(connection, run, fence)?.ok_or_else(|| taken_over().into())
+}
+
+fn taken_over() -> Fault {
+    Fault::new(Code::LeaseLost, "the run was taken over by another worker")
 }
 
 /// The same lock for those who need nothing of the run.
@@ -72,18 +75,24 @@ pub(super) fn still_held(connection: &mut MysqlConnection, run: &str, fence: u64
         .first(connection)
         .optional()?;
     if held.is_none() {
-        return Err(Fault::new(Code::LeaseLost, "the run was taken over by another worker").into());
+        return Err(taken_over().into());
     }
     Ok(())
 }
 
+/// One statement instead of a transaction: the holder's row changes only while the fence stands. Each that is written so moves the
+/// version, so that it counts as changed.
+fn kept(rows: usize) -> Result<(), Fault> {
+    if rows == 0 { Err(taken_over()) } else { Ok(()) }
+}
+
 pub(super) fn progress(connection: &mut MysqlConnection, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
-    let kept = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)))
+    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)))
         .set((r::read_rows.eq(read), r::total_rows.eq(total), r::version.eq(r::version + 1)))
         .execute(connection)
         .map_err(fault)?;
-    if kept == 0 { Err(Fault::new(Code::LeaseLost, "the run was taken over by another worker")) } else { Ok(()) }
+    kept(rows)
 }
 
 pub(super) fn begin(
@@ -93,36 +102,36 @@ pub(super) fn begin(
     settings: &str,
     cursor_before: Option<DateTime<Utc>>,
 ) -> Result<(), Fault> {
-    use tradesync_runs::dsl as r;
-    transact(connection, |connection| {
-        still_held(connection, run, fence)?;
-        diesel::update(r::tradesync_runs.find(run).filter(r::settings.is_null()))
-            .set((r::settings.eq(Some(settings)), r::cursor_before.eq(cursor_before.map(|time| time.naive_utc()))))
-            .execute(connection)?;
-        Ok(())
-    })
+    // In this order: the second looks at what the first found.
+    let rows = sql_query(
+        "UPDATE tradesync_runs SET cursor_before = IF(settings IS NULL, ?, cursor_before), settings = COALESCE(settings, ?), version = version + 1 \
+         WHERE id = ? AND fence = ? AND state = 'running'",
+    )
+    .bind::<Nullable<Datetime>, _>(cursor_before.map(|time| time.naive_utc()))
+    .bind::<Text, _>(settings)
+    .bind::<Text, _>(run)
+    .bind::<Unsigned<BigInt>, _>(fence)
+    .execute(connection)
+    .map_err(fault)?;
+    kept(rows)
 }
 
 pub(super) fn read_done(connection: &mut MysqlConnection, run: &str, fence: u64, summary: &str, read: u64) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
-    transact(connection, |connection| {
-        still_held(connection, run, fence)?;
-        diesel::update(r::tradesync_runs.find(run))
-            .set((r::read_summary.eq(Some(summary)), r::read_rows.eq(read), r::phase.eq("decide"), r::version.eq(r::version + 1)))
-            .execute(connection)?;
-        Ok(())
-    })
+    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)).filter(r::state.eq("running")))
+        .set((r::read_summary.eq(Some(summary)), r::read_rows.eq(read), r::phase.eq("decide"), r::version.eq(r::version + 1)))
+        .execute(connection)
+        .map_err(fault)?;
+    kept(rows)
 }
 
 pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
-    transact(connection, |connection| {
-        still_held(connection, run, fence)?;
-        diesel::update(r::tradesync_runs.find(run))
-            .set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1)))
-            .execute(connection)?;
-        Ok(())
-    })
+    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)).filter(r::state.eq("running")))
+        .set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1)))
+        .execute(connection)
+        .map_err(fault)?;
+    kept(rows)
 }
 
 /// The first run of a stream counts from here on: sums over shops are taken of streams that were read at least once.
@@ -163,18 +172,17 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
             tracing::info!(run.id = %held.id, "the cursor was set by a person while the run was at work; it stands");
         }
     }
-    if finish.synced {
-        diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;
-    }
-    if let Some(whole) = finish.whole_read_at {
-        diesel::update(stream).set(s::last_whole_read_at.eq(Some(whole.naive_utc()))).execute(connection)?;
-    }
-    if let Some(seconds) = finish.full_every_seconds {
-        diesel::update(stream).set(s::full_every_seconds.eq(Some(seconds))).execute(connection)?;
-    }
-    diesel::update(stream).set(s::version.eq(s::version + 1)).execute(connection)?;
+    diesel::update(stream)
+        .set((
+            finish.synced.then(|| s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))),
+            finish.whole_read_at.map(|whole| s::last_whole_read_at.eq(Some(whole.naive_utc()))),
+            finish.full_every_seconds.map(|seconds| s::full_every_seconds.eq(Some(seconds))),
+            s::version.eq(s::version + 1),
+        ))
+        .execute(connection)?;
     let cursor_after = finish.cursor.or(held.cursor_before).map(|time| time.naive_utc());
     let error = finish.error.as_ref().map(text).transpose()?;
+    let done = finish.state.is_final() && !leaves_intents(connection, run)?;
     diesel::update(r::tradesync_runs.find(run))
         .set((
             r::state.eq(word(finish.state)?),
@@ -184,26 +192,30 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
             r::live_stream.eq(None::<String>),
             r::lease_holder.eq(None::<String>),
             r::lease_until.eq(None::<NaiveDateTime>),
+            done.then(|| r::phase.eq("done")),
             r::version.eq(r::version + 1),
         ))
         .execute(connection)?;
     stream_health::note(connection, held, finish)?;
-    queue::leave(connection, run)?;
+    // A run that was taken once never went back into the queue, nor lost its worker.
+    if held.attempts > 1 {
+        queue::leave(connection, run)?;
+    }
     if let Some(expiry) = finish.approvable_for {
         plans::wait(connection, held, expiry)?;
     }
     if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
         events::tell(connection, held)?;
     }
-    if finish.state.is_final() {
-        use tradesync_changes::dsl as c;
-        // The phase of a run that leaves intents behind stays, so that who finishes them need not look through the changes of all runs.
-        let left = diesel::dsl::exists(c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("applying")));
-        if !diesel::select(left).get_result::<bool>(connection)? {
-            diesel::update(r::tradesync_runs.find(run)).set(r::phase.eq("done")).execute(connection)?;
-        }
-    }
     Ok(())
+}
+
+/// Whether effects of the run may stand that are not recorded. Its phase stays then, so that who finishes them need not look through the
+/// changes of all runs.
+fn leaves_intents(connection: &mut MysqlConnection, run: &str) -> Result<bool, Problem> {
+    use tradesync_changes::dsl as c;
+    let left = c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("applying")).select(c::id).limit(1);
+    Ok(left.first::<u64>(connection).optional()?.is_some())
 }
 
 pub(super) fn requeue(

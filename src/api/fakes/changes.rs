@@ -16,7 +16,7 @@ impl Changes for Memory {
     async fn plan(&self, _: &str, _: u64, _: Vec<NewChange>) -> Result<()> {
         unused()
     }
-    async fn next_batch(&self, _: &str, _: u64, _: u32) -> Result<(Vec<Change>, bool)> {
+    async fn next_batch(&self, _: &str, _: u64, _: u32, _: Option<u64>) -> Result<(Vec<Change>, bool)> {
         unused()
     }
     async fn record(&self, _: &str, _: u64, _: &str, _: Vec<(Change, Applied)>) -> Result<Counts> {

@@ -1,6 +1,9 @@
 //! The apply phase: intent -> effect -> record, batch by batch. Each step is safe to repeat after `kill -9`.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use super::{Execution, approved::changed_reason};
 use crate::{
@@ -8,52 +11,119 @@ use crate::{
         flow::{Apply, Lookup, MOST_AT_ONCE, Rules},
         locks,
         model::{Applied, Candidate, Change, Counts, Op, Outcome, RECREATED, Reason, VANISHED},
+        ports::Holding,
     },
     fault::{Fault, failpoint},
 };
 
-/// Changes looked at together.
+/// Changes looked at together, and most in one batch: half of what can stand between intent and record when the process dies.
 pub(super) const BATCH: u32 = MOST_AT_ONCE;
+/// How long a look at the links of a batch is good for: it is taken while the batch before is carried out, which some targets do slowly.
+/// Too low: two looks at each; too high: what a person unlinked meanwhile is written once more.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A batch whose intent is stored, with what its items were linked to.
+struct Begun {
+    batch: Vec<Change>,
+    /// Whether an earlier attempt may have got through.
+    again: bool,
+    links: HashMap<String, Holding>,
+    looked: Instant,
+}
 
 impl Execution {
     /// Applies what is planned; returns the run's counts.
+    ///
+    /// While a batch is carried out, the next one is read and its intent stored: both ends, and the wire between them, stay busy.
     pub(super) async fn apply(&mut self, target: &mut dyn Apply, rules: &dyn Rules) -> Result<Counts, Fault> {
-        let fence = self.hold.fence();
-        let mut counts;
-        let mut changed = false;
         if self.resumed {
             let last = self.ports.changes.last_created(&self.run.id, BATCH).await?;
             target.recorded_earlier(&last).await?;
         }
+        let mut next = None;
+        let applied = self.apply_batches(target, rules, &mut next).await;
+        if let (Err(_), Some(begun)) = (&applied, next) {
+            self.give_back(begun).await;
+        }
+        // An interrupted run may have written before it came here.
+        if let Err(fault) = target.finish(applied? || self.resumed).await {
+            tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");
+        }
+        Ok(self.run.counts)
+    }
+
+    /// Batch by batch; whether anything was written. `next` is what was begun and not carried out yet, also after a fault.
+    async fn apply_batches(&mut self, target: &mut dyn Apply, rules: &dyn Rules, next: &mut Option<Begun>) -> Result<bool, Fault> {
+        let (mut changed, most) = (false, target.most_at_once());
         loop {
             self.hold.go_on()?;
-            let fit = self.fit_to_begin(target, rules).await?;
-            counts = self.run.counts;
-            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, fit.min(target.most_at_once())).await?;
-            if batch.is_empty() {
-                break;
-            }
+            let begun = match next.take() {
+                Some(begun) => begun,
+                None => {
+                    let fit = self.fit_to_begin(target, rules).await?;
+                    self.begin_batch(fit.min(most), None).await?
+                }
+            };
+            let Some(last) = begun.batch.last().map(|change| change.id) else { return Ok(changed) };
             failpoint::hit("after-intent");
-            let (batch, mut results) = self.leave_overtaken(target, rules, batch, again).await?;
-            let (batch, locked) = self.leave_locked(target, rules, batch, again).await?;
-            results.extend(locked);
-            results.extend(self.apply_batch(target, rules, batch, again).await?);
-            changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. } | Applied::Otherwise(_)));
-            failpoint::hit("after-effect");
-            let results = self.put_back(results).await?;
-            counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
+            let this: &Self = self;
+            let (carried_out, ahead) = tokio::join!(this.carry_out(target, rules, begun), this.begin_ahead(last, most));
+            // Kept before any fault is passed on, so that it can be given back.
+            let ahead = ahead.map(|ahead| *next = ahead);
+            let (counts, wrote) = carried_out?;
             self.run.counts = counts;
+            changed |= wrote;
             failpoint::hit("after-record");
             target.recorded().await?;
             if let Some(fault) = target.ended_by() {
                 return Err(fault);
             }
+            ahead?;
         }
-        // An interrupted run may have written before it came here.
-        if let Err(fault) = target.finish(changed || self.resumed).await {
-            tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");
+    }
+
+    /// Stores the intent of the next batch.
+    async fn begin_batch(&self, limit: u32, in_hand: Option<u64>) -> Result<Begun, Fault> {
+        let (batch, again) = self.ports.changes.next_batch(&self.run.id, self.hold.fence(), limit, in_hand).await?;
+        let (looked, links) = (Instant::now(), self.links_of(&batch).await?);
+        Ok(Begun { batch, again, links, looked })
+    }
+
+    /// The same while the changes up to `in_hand` are carried out. An approved plan waits: what stands is looked at before each intent.
+    async fn begin_ahead(&self, in_hand: u64, most: u32) -> Result<Option<Begun>, Fault> {
+        if self.run.plan.approved() {
+            return Ok(None);
         }
-        Ok(counts)
+        self.begin_batch(most, Some(in_hand)).await.map(Some)
+    }
+
+    /// Takes an intent back that nothing followed; whoever takes the run up would otherwise look for effects.
+    async fn give_back(&self, begun: Begun) {
+        if begun.again || begun.batch.is_empty() {
+            return;
+        }
+        if let Err(fault) = self.ports.changes.withdraw(&self.run.id, self.hold.fence(), &begun.batch).await {
+            tracing::debug!(run.id = %self.run.id, error = %fault, "an intent stays; the next attempt finds that nothing followed it");
+        }
+    }
+
+    async fn links_of(&self, batch: &[Change]) -> Result<HashMap<String, Holding>, Fault> {
+        let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
+        self.ports.links.holding(&self.connection.link_space, &sources).await
+    }
+
+    /// Effect and record of one batch; the counts so far, and whether anything was written.
+    async fn carry_out(&self, target: &mut dyn Apply, rules: &dyn Rules, begun: Begun) -> Result<(Counts, bool), Fault> {
+        let again = begun.again;
+        let (batch, mut results) = self.leave_overtaken(target, rules, begun).await?;
+        let (batch, locked) = self.leave_locked(target, rules, batch, again).await?;
+        results.extend(locked);
+        results.extend(self.apply_batch(target, rules, batch, again).await?);
+        let wrote = results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. } | Applied::Otherwise(_)));
+        failpoint::hit("after-effect");
+        let results = self.put_back(results).await?;
+        let counts = self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
+        Ok((counts, wrote))
     }
 
     /// Plans again what the target had not begun when it fell silent; the rest is to be recorded.
@@ -74,11 +144,10 @@ impl Execution {
         &self,
         target: &mut dyn Apply,
         rules: &dyn Rules,
-        batch: Vec<Change>,
-        again: bool,
+        begun: Begun,
     ) -> Result<(Vec<Change>, Vec<(Change, Applied)>), Fault> {
-        let sources: Vec<String> = batch.iter().map(|change| change.body.source.clone()).collect();
-        let links = self.ports.links.holding(&self.connection.link_space, &sources).await?;
+        let Begun { batch, again, links, looked } = begun;
+        let links = if looked.elapsed() < LOOK { links } else { self.links_of(&batch).await? };
         if !self.resumed {
             let relinked = |change: &Change| {
                 let link = links.get(&change.body.source);

@@ -98,6 +98,8 @@ pub struct Execution {
 struct Worked {
     counts: Counts,
     summary: ReadSummary,
+    /// As it stood when the run was taken up.
+    stream: Stream,
 }
 
 /// What a run of either kind came to.
@@ -213,12 +215,12 @@ impl Execution {
             let mut observer = self.flow.observer(&self.opened).await?;
             let rules = self.rules(&mut *observer, &summary).await?;
             let counts = self.decide(&mut *observer, &*rules, engine).await?;
-            return Ok(Worked { counts, summary });
+            return Ok(Worked { counts, summary, stream });
         }
         if self.run.phase == Phase::Pictures {
             // Taken up again after its prices and stock were done.
             let counts = self.pictures().await?;
-            return Ok(Worked { counts, summary });
+            return Ok(Worked { counts, summary, stream });
         }
         let lease = self.target_lease();
         self.hold.take(&lease).await?;
@@ -240,14 +242,14 @@ impl Execution {
         let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
         self.phase_ended("apply", counts.created + counts.updated, began);
-        if self.is_complete() {
+        if self.is_complete() && stream.last_synced_at.is_none() {
             // Whoever applies next must count this stream in, though this run still has pictures to fetch.
             self.ports.runs.applied(&self.run.id, self.hold.fence()).await?;
         }
         drop(target);
         self.hold.release(&lease).await?;
         let counts = self.pictures().await?;
-        Ok(Worked { counts, summary })
+        Ok(Worked { counts, summary, stream })
     }
 
     /// The rules, made under the target's lease: which shops count in a sum depends on the runs before this one.
@@ -274,7 +276,7 @@ impl Execution {
     }
 
     async fn succeed(&self, worked: Worked) -> Result<Option<State>, Fault> {
-        let Worked { counts, summary } = worked;
+        let Worked { counts, summary, stream } = worked;
         let planned = self.run.dry_run && !self.run.plan.approved();
         let waits = planned || (counts.held > 0 && self.ports.plans.waiting(&self.run.id).await? > 0);
         let state = match (waits, counts.failed > 0 || !summary.whole) {
@@ -297,7 +299,7 @@ impl Execution {
             cursor: moves.then(|| summary.started_at - crate::domain::clock::chrono_duration(engine.overlap)),
             synced: self.is_complete(),
             whole_read_at: (moves && summary.mode == super::model::Mode::Full).then_some(summary.started_at),
-            full_every_seconds: if moves { full_every::next(&self.stream().await?, &summary) } else { None },
+            full_every_seconds: if moves { full_every::next(&stream, &summary) } else { None },
             approvable_for: waits.then(|| self.plan_expiry()),
         };
         self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;

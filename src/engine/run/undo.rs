@@ -95,7 +95,7 @@ impl Execution {
         let mut changed = false;
         loop {
             self.hold.go_on()?;
-            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, CHUNK).await?;
+            let (batch, again) = self.ports.changes.next_batch(&self.run.id, fence, CHUNK, None).await?;
             if batch.is_empty() {
                 break;
             }

@@ -102,7 +102,7 @@ async fn every_update_moves_date_modify_and_the_author_and_ignores_unknown_field
     assert_eq!((status, &done["result"]), (200, &json!(true)));
     let after = running.bitrix24.get(Kind::Contact, id).unwrap();
     assert_eq!((after.status().as_str(), after.modified_by), ("Успешно", 1));
-    assert!(after.modified > before.modified && after.fields.get("UF_CRM_NOBODY").is_none());
+    assert!(after.modified > before.modified && !after.fields.contains_key("UF_CRM_NOBODY"));
     // A write that changes nothing moves it too, unless the portal is one of the others.
     let later = after.modified + chrono::TimeDelta::hours(1);
     running.bitrix24.freeze(Some(later));

@@ -72,7 +72,10 @@ impl Simulator for Handle {
     }
 
     fn control(&self, call: &Call<'_>) -> Answer {
-        let after = |(): ()| done();
+        let did = |act: &dyn Fn()| {
+            act();
+            done()
+        };
         match (call.method, call.head, call.tail) {
             ("GET", "orders", "") => ok(&self.orders()),
             ("GET", "orders", _) => ok(&self.orders().remove(&call.id()?).ok_or_else(nothing)?),
@@ -85,7 +88,10 @@ impl Simulator for Handle {
             ("POST", "contacts", "") => ok(&json!({"id": self.add_contact(read::<Contact>(call.body)?)})),
             ("GET", "products", "") => ok(&self.products()),
             ("GET", "actions", "") => ok(&self.actions()),
-            ("PUT", "actions", "") => after(self.set_actions(read(call.body)?)),
+            ("PUT", "actions", "") => {
+                self.set_actions(read(call.body)?);
+                done()
+            }
             ("POST", "move", "") => {
                 let Move { order, stage } = read(call.body)?;
                 done_if(self.move_to(order, stage))
@@ -95,11 +101,11 @@ impl Simulator for Handle {
                 done_if(self.press(order, &key))
             }
             ("GET", "hooks", "") => ok(&self.hooks()),
-            ("DELETE", "hooks", "") => after(self.clear_hooks()),
-            ("POST", "release-hooks", "") => after(self.release_hooks()),
-            ("POST", "expire-tokens", "") => after(self.expire_tokens()),
+            ("DELETE", "hooks", "") => did(&|| self.clear_hooks()),
+            ("POST", "release-hooks", "") => did(&|| self.release_hooks()),
+            ("POST", "expire-tokens", "") => did(&|| self.expire_tokens()),
             ("GET", "writes", "") => ok(&self.writes()),
-            ("DELETE", "writes", "") => after(self.clear_writes()),
+            ("DELETE", "writes", "") => did(&|| self.clear_writes()),
             ("POST", "reset", "") => {
                 self.reset();
                 ok(&self.state())

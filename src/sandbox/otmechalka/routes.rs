@@ -184,9 +184,8 @@ fn read_client(body: &Value, switches: &Switches) -> Result<Client, Wrong> {
         additional_data: word(body, "additional_data"),
         ..Client::default()
     };
-    if !client.phone.is_empty()
-        && !(client.phone.len() == 11 && client.phone.starts_with('7') && client.phone.bytes().all(|byte| byte.is_ascii_digit()))
-    {
+    let good = client.phone.len() == 11 && client.phone.starts_with('7') && client.phone.bytes().all(|byte| byte.is_ascii_digit());
+    if !client.phone.is_empty() && !good {
         wrong.insert("phone", "Введите телефон в формате 79261234567.".to_owned());
     }
     if client.email.as_ref().is_some_and(|email| !email.contains('@')) {
