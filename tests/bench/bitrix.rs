@@ -86,7 +86,12 @@ async fn first_load() -> Vec<Row> {
     vec![
         Row::most("first load of 5,000 contacts and 5,000 deals / what the limits alone allow", took / allowed, "x", 1.2),
         Row::plain("the same: clients and tickets made", (clients + tickets) as f64, "objects"),
-        Row::most("the same: calls that Bitrix24 refused for its limits", (state.refused_rate + state.refused_operating) as f64, "calls", 0.0),
+        Row::most(
+            "the same: calls that Bitrix24 refused for its limits",
+            (state.refused_rate + state.refused_operating) as f64,
+            "calls",
+            0.0,
+        ),
         Row::plain("the same: calls of Bitrix24", state.calls as f64, "calls"),
     ]
 }

@@ -104,7 +104,7 @@ struct Worked {
 
 /// What a run of either kind came to.
 enum Ended {
-    Worked(Worked),
+    Worked(Box<Worked>),
     Undone(Counts),
     Shown(Counts),
 }
@@ -136,11 +136,11 @@ impl Execution {
         let worked = match self.run.undo_of.clone() {
             Some(run) => self.undo(&run).await.map(Ended::Undone),
             None if self.run.trigger == Trigger::Pictures => self.go_on_with_pictures().await.map(Ended::Shown),
-            None => self.work().await.map(Ended::Worked),
+            None => self.work().await.map(Box::new).map(Ended::Worked),
         };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
-            Ok(Ended::Worked(worked)) => self.succeed(worked).await,
+            Ok(Ended::Worked(worked)) => self.succeed(*worked).await,
             Ok(Ended::Undone(counts)) => self.undone(counts).await,
             Ok(Ended::Shown(counts)) => self.shown(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,

@@ -131,9 +131,12 @@ mod tests {
     const ONLINE: [&str; 2] = ["Он-лайн Групповое", "Он-лайн индивидуальные"];
     const CLASSROOM: [&str; 2] = ["Групповые занятия", "Индивидуальные занятия"];
 
+    /// Products, branches, courses, branch offices.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a [&'a str]], &'a [&'a str]);
+
     #[test]
     fn the_tables_of_the_document() {
-        let cases: &[(&[&str], &[&str], &[&[&str]], &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (&["410"], &["48"], &[&ONLINE], &["+Он-лайн `МСК"]),
             (&["410"], &["348"], &[&ONLINE], &["+Он-лайн `МСК"]),
             (&["410"], &[], &[&ONLINE], &["+Он-лайн `МСК"]),

@@ -282,7 +282,7 @@ impl Flow for Bitrix24OtmechalkaFlow {
         let portal = bitrix24::Writer::new(self.portal(opened, &settings, stop_of(opened))?, permit());
         let otmechalka = otmechalka::Writer::new(self.otmechalka(opened, &settings, stop_of(opened))?, permit());
         let shared = self.shared(opened, &settings);
-        Ok(Box::new(Writing { portal, otmechalka, settings, shared, sight: Sight::new(false), ended: None }))
+        Ok(Box::new(Writing { portal, otmechalka, settings, shared, sight: Sight::new(false), stop: stop_of(opened), ended: None }))
     }
 
     fn rules(&self, opened: &Opened, _stream: &str, _streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {

@@ -15,7 +15,6 @@ use super::{
     target::{Step, Writing, learned},
 };
 use crate::{
-    domain::clock,
     engine::model::{Change, Outcome, Reason},
     fault::Fault,
     systems::{
@@ -33,6 +32,16 @@ pub struct Sending<'a> {
     again: bool,
     /// Whether there is anything to be sent, and not only a status to be told.
     sends: bool,
+}
+
+/// Whether a ticket has its client.
+enum Owner {
+    /// It stood there.
+    Stood,
+    /// It was made just now.
+    Made,
+    /// There is none: what the ticket comes to.
+    None(Box<Step>),
 }
 
 /// What a creation came to.
@@ -118,8 +127,7 @@ impl<'a> Sending<'a> {
         let lost_at = learned(&writing.shared).lost.get(&self.target()).copied();
         if let Some(at) = lost_at {
             // What a look-up does not show yet must not be made twice.
-            let lag = clock::scaled(settings::duration(&writing.settings.otmechalka.lookup_lag));
-            tokio::time::sleep(lag.saturating_sub(at.elapsed())).await;
+            writing.settle(at.elapsed()).await;
         }
         match self.entity {
             Entity::Contact => self.client(writing).await,
@@ -163,16 +171,17 @@ impl<'a> Sending<'a> {
             return Ok(Step { witness: Some(found.id), ..self.step(outcome, reason, writing) });
         }
         let known = learned(&writing.shared).clients.contains(&ticket.client_origin_id);
-        if !known && let Some(step) = self.client_missing(&ticket, writing).await? {
-            return Ok(step);
+        if !known && let Owner::None(step) = self.owner(&ticket, writing).await? {
+            return Ok(*step);
         }
         let mut made = make_ticket(&ticket, writing).await?;
         if matches!(made, Made::Refused(_)) && known {
             // Perhaps the client is gone by now.
-            if let Some(step) = self.client_missing(&ticket, writing).await? {
-                return Ok(step);
+            match self.owner(&ticket, writing).await? {
+                Owner::Stood => {}
+                Owner::Made => made = make_ticket(&ticket, writing).await?,
+                Owner::None(step) => return Ok(*step),
             }
-            made = make_ticket(&ticket, writing).await?;
         }
         match made {
             Made::Done(id) => {
@@ -184,14 +193,15 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Makes the client of a ticket, if it is not there; `Some` = the ticket cannot be made.
-    async fn client_missing(&self, ticket: &Ticket, writing: &Writing) -> Result<Option<Step>, Fault> {
+    /// The client of a ticket; it is made if it is not there.
+    async fn owner(&self, ticket: &Ticket, writing: &Writing) -> Result<Owner, Fault> {
         let id = &ticket.client_origin_id;
         if writing.otmechalka.find_client(id).await?.is_some() {
             know(writing, id);
-            return Ok(None);
+            return Ok(Owner::Stood);
         }
         learned(&writing.shared).clients.remove(id);
+        let none = |step| Ok(Owner::None(Box::new(step)));
         let not_sent = |why: String| Reason::new("client_not_sent").with("contact", id).with("why", why);
         let text = |reason: &Reason| status::of(reason, status::LONGEST);
         let client: Option<ClientOf> = self.field(CLIENT).and_then(|client| serde_json::from_value(client.clone()).ok());
@@ -199,19 +209,19 @@ impl<'a> Sending<'a> {
             ClientOf::Known(client) => client,
             ClientOf::TooOld { since } => {
                 let reason = too_old(id.parse().unwrap_or_default(), &since);
-                return Ok(Some(Step { parked: true, ..self.step(Outcome::Held, reason, writing) }));
+                return none(Step { parked: true, ..self.step(Outcome::Held, reason, writing) });
             }
-            ClientOf::Unusable(why) => return Ok(Some(self.step(Outcome::Failed, not_sent(text(&why)), writing))),
+            ClientOf::Unusable(why) => return none(self.step(Outcome::Failed, not_sent(text(&why)), writing)),
             ClientOf::NoContact => {
                 let reason = Reason::new("deal_contact_not_found").with("contact", id);
-                return Ok(Some(self.step(Outcome::Failed, reason, writing)));
+                return none(self.step(Outcome::Failed, reason, writing));
             }
         };
-        Ok(match make_client(&client, writing).await? {
-            Made::Done(_) => None,
-            Made::Refused(words) => Some(self.step(Outcome::Failed, not_sent(text(&refusal(&words, writing))), writing)),
-            Made::Lost => Some(self.lost(writing)),
-        })
+        match make_client(&client, writing).await? {
+            Made::Done(_) => Ok(Owner::Made),
+            Made::Refused(words) => none(self.step(Outcome::Failed, not_sent(text(&refusal(&words, writing))), writing)),
+            Made::Lost => none(self.lost(writing)),
+        }
     }
 
     /// Links the client to the branch office that sold the ticket, where the settings ask for it.

@@ -128,6 +128,7 @@ pub enum OldContacts {
 /// What becomes of values. An entry with an empty text is switched off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Bitrix24OtmechalkaMapping)]
 pub struct Mapping {
     /// Products of a contact, by the id of the list value: the direction each stands for.
     pub products: BTreeMap<String, String>,
@@ -154,6 +155,7 @@ pub struct Mapping {
 /// A direction in otmechalka.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OtmechalkaDirection)]
 pub struct Direction {
     /// Exact names of its courses.
     pub courses: Vec<String>,

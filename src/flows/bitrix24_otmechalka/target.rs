@@ -6,11 +6,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     doubles::{Doubles, PUPIL},
@@ -179,6 +180,8 @@ pub struct Writing {
     pub shared: Shared,
     /// What links remember.
     pub sight: Sight,
+    /// Cancelled when the run must stop.
+    pub stop: CancellationToken,
     /// Why it cannot go on.
     pub ended: Option<Fault>,
 }
@@ -203,9 +206,13 @@ pub struct Step {
 }
 
 impl Writing {
-    /// Whether what was made just before may still not be found: waits until it would be.
-    pub async fn settle(&self) {
-        tokio::time::sleep(clock::scaled(settings::duration(&self.settings.otmechalka.lookup_lag))).await;
+    /// What was made so long ago may still not be found: waits until it would be, or until the run is to stop.
+    pub async fn settle(&self, since: Duration) {
+        let lag = clock::scaled(settings::duration(&self.settings.otmechalka.lookup_lag));
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(lag.saturating_sub(since)) => {}
+        }
     }
 
     /// A fault as it ends a run: with either system down, the run is over at once.
@@ -258,7 +265,7 @@ impl Apply for Writing {
 
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault> {
         if again {
-            self.settle().await;
+            self.settle(Duration::ZERO).await;
         }
         let mut steps: Vec<Option<Step>> = Vec::with_capacity(batch.len());
         for change in batch {
@@ -282,7 +289,7 @@ impl Apply for Writing {
     }
 
     async fn complete(&mut self, creations: &[Change]) -> Result<Vec<Option<Applied>>, Fault> {
-        self.settle().await;
+        self.settle(Duration::ZERO).await;
         let mut done = Vec::with_capacity(creations.len());
         for change in creations {
             let sending = Sending::of(change, true)?;

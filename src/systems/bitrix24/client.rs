@@ -90,7 +90,7 @@ impl Reader {
         let mut fields = |name: &str, entity: Entity| match results.take(name) {
             Ok(Value::Object(fields)) => Ok(fields),
             Ok(_) => Err(Fault::new(Code::RemoteProtocol, format!("{SYSTEM} {}: no list of fields", entity.fields()))),
-            Err(error) => Err(Fault::new(Code::RemoteForbidden, format!("{SYSTEM} {}: {}", entity.fields(), error.words()))),
+            Err(error) => Err(explain(Fault::new(Code::RemoteForbidden, format!("{SYSTEM} {}: {}", entity.fields(), error.words())))),
         };
         Ok((fields("contact", Entity::Contact)?, fields("deal", Entity::Deal)?))
     }

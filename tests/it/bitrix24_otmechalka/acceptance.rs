@@ -8,7 +8,8 @@ use crate::support::{ADMIN_KEY, MASTER_KEY, OTMECHALKA_KEY};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_run_fills_the_date_of_synchronisation_and_a_second_writes_nothing() {
-    let school = School::new(json!({})).await;
+    // Without the tournament, which otmechalka refuses anew in each run that a person starts.
+    let school = School::new(json!({"deal_filter": {"products": [60_130]}})).await;
     for stream in ["contacts", "deals"] {
         assert_eq!(school.stream(stream).await["last_synced_at"], Value::Null);
         done(&school.sync(stream).await);
@@ -84,7 +85,10 @@ async fn a_method_that_has_used_up_its_time_is_left_in_peace() {
         switches.operating_limit_s = Some(4.0);
         switches.operating_update_s = 0.05;
     });
-    done(&school.contacts().await);
+    // Statuses that there was no time for are told by later runs.
+    for _ in 0..3 {
+        done(&school.contacts().await);
+    }
     school.contacts_must_agree("little time");
 }
 

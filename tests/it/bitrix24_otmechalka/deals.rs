@@ -1,7 +1,10 @@
 //! "Передача сделок в отмечалку. Happy Case", step by step, and what the issue says of tickets besides.
 
 use serde_json::{Value, json};
-use tradesync::sandbox::bitrix24::{Kind, fields, seed};
+use tradesync::sandbox::{
+    bitrix24::{Kind, fields, seed},
+    otmechalka::Call,
+};
 
 use super::{SUCCESS, School, count, done, well};
 use crate::support::change_of;
@@ -119,7 +122,7 @@ async fn step_07_fields_are_mapped_and_unknown_branches_ignored() {
     let sums = school.sale(pupil, |deal| deal.rows[0].price = "8701".into());
     let alone = school.sale(0, |_| {});
     let run = school.deals().await;
-    let sent = school.otmechalka().writes().into_iter().find(|write| write.origin_id == deal.to_string()).unwrap().body;
+    let sent = school.otmechalka().writes().into_iter().find(|write| write.call == Call::CreateTicket).unwrap().body;
     let expected = json!({
         "origin_id": deal.to_string(), "client_origin_id": pupil.to_string(), "ticket_type": "6 КМС индивидуальные 45 мин", "price_initial": "9000.00",
         "discount": "300.00", "price_final": "8700.00", "selling_date": "2020-12-13", "selling_branchoffice": "2634", "employee": "Андрей Примерный",
