@@ -117,6 +117,7 @@ fn happened(rule: Rule, phase: Phase, finding: &Finding, reader: &Reader) -> Str
         (Phase::Over, rule) => format!("alert_over_{}", rule.name()),
         (_, Rule::Stale) => format!("alert_stale_{}", word("success")),
         (_, Rule::Skipped) => format!("alert_skipped_{}", word("reason")),
+        (_, Rule::Attention) => format!("alert_attention_{}", word("kind")),
         (_, rule) => format!("alert_{}", rule.name()),
     };
     sentence(reader.lang, &code, &params)
@@ -126,6 +127,7 @@ fn to_do(rule: Rule, finding: &Finding, lang: Lang) -> String {
     match (rule, finding.params.get("kind")) {
         (Rule::Failures, Some(kind)) => say(lang, &format!("alert_do_{kind}"), &[]),
         (Rule::Failures, None) => say(lang, "alert_do_internal", &[]),
+        (Rule::Attention, Some(kind)) => say(lang, &format!("alert_do_attention_{kind}"), &[]),
         (rule, _) => say(lang, &format!("alert_do_{}", rule.name()), &[]),
     }
 }

@@ -34,6 +34,8 @@ fn samples() -> Vec<(Rule, Vec<(&'static str, &'static str)>)> {
         (Rule::RetryList, vec![("count", "52")]),
         (Rule::Skipped, vec![("count", "11"), ("reason", "overlap")]),
         (Rule::Skipped, vec![("count", "1"), ("reason", "missed")]),
+        (Rule::Attention, vec![("kind", "not_kept"), ("count", "2"), ("items", "46001, 46002")]),
+        (Rule::Attention, vec![("kind", "bad_ttn"), ("count", "1"), ("items", "10017")]),
         (Rule::NoWorker, vec![]),
     ]);
     all

@@ -50,6 +50,7 @@ pub fn judge(facts: &Facts, scope: &Scope, rules: &Rules, deadlines: &mut Deadli
         say(Rule::Held, held(stream));
         say(Rule::RetryList, retry_list(stream, rules.retry_list.items, now));
         say(Rule::Skipped, skipped(stream, rules.skipped.in_row, now));
+        say(Rule::Attention, attention(stream));
         if rules.stale.on {
             let expected = deadlines.of(stream, rules.stale.periods);
             say(Rule::Stale, stale(stream, expected, now));
@@ -113,6 +114,14 @@ fn held(stream: &StreamFacts) -> Verdict {
         None if stream.at_work_since.is_some() => Verdict::Unknown,
         None => Verdict::Well(None),
     }
+}
+
+/// What only a person can put right. It is told once; that it was put right, nobody can see.
+fn attention(stream: &StreamFacts) -> Verdict {
+    let Some(noticed) = &stream.noticed else { return Verdict::Unjudged };
+    let mut params = noticed.params.clone();
+    params.insert("kind".to_owned(), noticed.kind.clone());
+    stands(Finding { level: noticed.event, run: noticed.run.clone(), params, ..finding(stream, noticed.at) })
 }
 
 /// Silence: the due times passed, and no run is at work that may still end it.

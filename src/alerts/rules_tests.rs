@@ -5,7 +5,7 @@ use crate::{
     engine::{
         alerts::{
             Place,
-            facts::{Scheduled, Untaken, Waiting},
+            facts::{Noticed, Scheduled, Untaken, Waiting},
         },
         model::Reason,
         schedule::{Skip, rule::Written},
@@ -138,6 +138,22 @@ fn a_retry_list_is_told_when_it_is_long_and_whenever_it_has_doubled() {
         _ => None,
     };
     assert_eq!([0, 49, 50, 99, 100, 199, 200, 400].map(level), [None, None, Some(0), Some(0), Some(1), Some(1), Some(2), Some(3)]);
+}
+
+#[test]
+fn what_only_a_person_can_put_right_is_told_anew_whenever_it_happens() {
+    let noticed = |event: u64| Noticed {
+        event,
+        kind: "not_kept".into(),
+        at: at(NOW),
+        run: Some("r".into()),
+        params: [("count".to_owned(), "2".to_owned()), ("items".to_owned(), "46001, 46002".to_owned())].into(),
+    };
+    let judged = |event: u64| found(verdict(StreamFacts { noticed: Some(noticed(event)), ..stream() }, Rule::Attention));
+    let (first, second) = (judged(7), judged(9));
+    assert!(second.level > first.level, "a level that rises is told again");
+    assert_eq!((first.params["kind"].as_str(), first.run.as_deref()), ("not_kept", Some("r")));
+    assert_eq!(verdict(stream(), Rule::Attention), Verdict::Unjudged, "nobody is told that it is well: nobody can see it");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn alerts() -> Value {
         "tells_of": {"flows": null, "owner": null}, "language": "uz", "timezone": "Asia/Tashkent", "remind_after": "24h",
         "rules": {
             "failures": {"on": true, "in_row": 5}, "held": {"on": true}, "stale": {"on": true, "periods": 3, "patience": "2m"},
-            "retry_list": {"on": false, "items": 50}, "skipped": {"on": true, "in_row": 10}, "no_worker": {"on": true, "after": "5m"}, "recovery": {"on": true},
+            "retry_list": {"on": false, "items": 50}, "skipped": {"on": true, "in_row": 10}, "attention": {"on": true}, "no_worker": {"on": true, "after": "5m"}, "recovery": {"on": true},
         },
         "channels": [{
             "id": "shop-owner", "kind": "telegram", "on": true, "language": null, "rules": ["failures", "held", "stale"], "url": null, "chat_id": "-1001234567890",

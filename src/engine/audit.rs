@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::{
     model::{Connection, Link, Run, Stream},
     ports::{ApiKey, Listing, PageRequest, Role},
+    retry_list::RetryItem,
     schedule::Schedule,
 };
 use crate::fault::Fault;
@@ -214,6 +215,14 @@ pub fn of_stream(stream: &Stream) -> Value {
 /// A link for the audit.
 pub fn of_link(link: &Link) -> Value {
     json!({"source": link.source, "name": link.name, "state": link.state, "target": link.target, "origin": link.origin})
+}
+
+/// An item of the retry list for the audit.
+pub fn of_retry_item(item: &RetryItem) -> Value {
+    json!({
+        "connection": item.connection, "source": item.source, "name": item.name, "stream": item.stream, "reason": item.reason.code, "attempts": item.attempts,
+        "dismissed": item.dismissed_at.is_some(),
+    })
 }
 
 /// A run for the audit, as far as a person's decision changes it.

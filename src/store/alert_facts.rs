@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{
     MysqlConnection,
+    dsl::sql,
     prelude::*,
     sql_query,
     sql_types::{BigInt, Bool, Datetime, Integer, Nullable, Text, Unsigned},
@@ -21,7 +22,7 @@ use crate::{
     engine::{
         alerts::{
             Place, Subject,
-            facts::{Facts, FactsSource, Measured, Scheduled, StreamFacts, Untaken, Waiting},
+            facts::{Facts, FactsSource, Measured, Noticed, Scheduled, StreamFacts, Untaken, Waiting},
         },
         brakes::BRAKE,
         model::Reason,
@@ -243,6 +244,25 @@ fn retries(connection: &mut MysqlConnection, index: &mut Index) -> Result<(), Fa
     Ok(())
 }
 
+/// What was stored for people within the last day, save what brakes told.
+fn noticed(connection: &mut MysqlConnection, index: &mut Index) -> Result<(), Fault> {
+    use tradesync_events::dsl as e;
+    let lately = sql::<Bool>("at > UTC_TIMESTAMP(6) - INTERVAL 1 DAY");
+    let rows: Vec<(u64, String, String, Option<String>, Option<String>, String, NaiveDateTime)> = e::tradesync_events
+        .filter(lately)
+        .filter(e::kind.ne(BRAKE))
+        .order(e::id.asc())
+        .select((e::id, e::kind, e::connection_id, e::stream, e::run_id, e::params, e::at))
+        .load(connection)
+        .map_err(fault)?;
+    for (event, kind, of, stream, run, params, at) in rows {
+        if let Some(stream) = stream.and_then(|stream| index.of(of, stream)) {
+            stream.noticed = Some(Noticed { event, kind, at: utc(at), run, params: json("params", &params)? });
+        }
+    }
+    Ok(())
+}
+
 fn untaken(connection: &mut MysqlConnection, at_work: bool) -> Result<Untaken, Fault> {
     let row: UntakenRow = sql_query(
         "SELECT (SELECT MIN(next_at) FROM tradesync_schedules WHERE next_at IS NOT NULL) AS due_since, \
@@ -259,6 +279,7 @@ fn facts(connection: &mut MysqlConnection) -> Result<Facts, Fault> {
     let at_work = at_work(connection, &mut index)?;
     held(connection, &mut index)?;
     retries(connection, &mut index)?;
+    noticed(connection, &mut index)?;
     let untaken = untaken(connection, at_work)?;
     // Last, so that nothing that was read is later than now.
     Ok(Facts { now: utc(schedule_ticks::now(connection)?), streams: index.streams, untaken })

@@ -5,7 +5,7 @@ use diesel::{MysqlConnection, prelude::*};
 
 use super::{
     convert::{json, text},
-    schema::{tradesync_events, tradesync_plans, tradesync_runs},
+    schema::{tradesync_changes, tradesync_events, tradesync_plans, tradesync_runs},
     transaction::Problem,
 };
 use crate::{
@@ -62,6 +62,29 @@ fn known_readings(connection: &mut MysqlConnection, run: &Run) -> Result<Vec<Rea
     Ok(known)
 }
 
+/// Reasons of held items that people should be told of: waiting mends none of them.
+const FOR_PEOPLE: [&str; 1] = ["bad_ttn"];
+
+/// Stores an event for what a run left to people. Items that stood so before are in no report, and are not told again.
+pub(super) fn tell_held(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem> {
+    use tradesync_changes::dsl as c;
+    if run.dry_run || run.counts.held == 0 {
+        return Ok(());
+    }
+    for reason in FOR_PEOPLE {
+        let items: Vec<String> = c::tradesync_changes
+            .filter(c::run_id.eq(&run.id))
+            .filter(c::outcome.eq("held"))
+            .filter(c::reason.like(format!("{{\"code\":\"{}\"%", reason.replace('_', "\\_"))))
+            .select(c::source_key)
+            .limit(100)
+            .load(connection)?;
+        let items: Vec<&str> = items.iter().map(String::as_str).collect();
+        attention(connection, run, reason, &items)?;
+    }
+    Ok(())
+}
+
 /// Stores that a target keeps other values than it was told, unless that was told within the last hour.
 pub(super) fn tell_not_kept(connection: &mut MysqlConnection, run: &Run, items: &[&str]) -> Result<(), Problem> {
     use tradesync_events::dsl as e;
@@ -76,12 +99,20 @@ pub(super) fn tell_not_kept(connection: &mut MysqlConnection, run: &Run, items: 
     if lately.select(e::id).first::<u64>(connection).optional()?.is_some() {
         return Ok(());
     }
-    let named = items.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-    event(connection, NOT_KEPT, run, &Reason::new(NOT_KEPT).with("count", items.len()).with("items", named))
+    attention(connection, run, NOT_KEPT, items)
 }
 
 /// Kind of the event of [`tell_not_kept`].
 const NOT_KEPT: &str = "not_kept";
+
+/// Stores that a person must look at some items, if there are any.
+fn attention(connection: &mut MysqlConnection, run: &Run, kind: &str, items: &[&str]) -> Result<(), Problem> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let named = items.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    event(connection, kind, run, &Reason::new(kind).with("count", items.len()).with("items", named))
+}
 
 /// Stores that something happened that people should be told of.
 fn event(connection: &mut MysqlConnection, kind: &str, run: &Run, params: &Reason) -> Result<(), Problem> {

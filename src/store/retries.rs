@@ -14,6 +14,7 @@ use diesel::{
 
 use super::{
     Store,
+    audit::record,
     convert::{batches, cut, from_word, id_cursor, json, listing, places, utc, word},
     fault,
     leases::micros,
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     domain::{clock, ids},
     engine::{
+        audit::of_retry_item,
         model::Reason,
         ports::{Acted, Idempotency, Listing, PageRequest, RenderBox, Retries},
         retry_list::{FIRST_PAUSE, LONGEST_PAUSE, Listed, RetryFilter, RetryItem, class_of},
@@ -403,10 +405,14 @@ impl Retries for Store {
         self.pool
             .call(move |connection| {
                 act_once(connection, key.as_ref(), &*render, |connection| {
+                    let gone = || Problem::from(Fault::new(Code::NotFound, "the item is not in the retry list any more"));
+                    let before = find(connection, &id)?.ok_or_else(gone)?;
                     diesel::update(t::tradesync_retries.filter(t::id.eq(&id)).filter(t::dismissed_at.is_null()))
                         .set(t::dismissed_at.eq(Some(clock::now().naive_utc())))
                         .execute(connection)?;
-                    find(connection, &id)?.ok_or_else(|| Fault::new(Code::NotFound, "the item is not in the retry list any more").into())
+                    let after = find(connection, &id)?.ok_or_else(gone)?;
+                    record(connection, Some(of_retry_item(&before)), Some(of_retry_item(&after)))?;
+                    Ok(after)
                 })
             })
             .await

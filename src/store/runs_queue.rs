@@ -206,6 +206,7 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     }
     if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
         events::tell(connection, held)?;
+        events::tell_held(connection, held)?;
     }
     Ok(())
 }

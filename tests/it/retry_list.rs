@@ -118,6 +118,8 @@ async fn a_dismissed_item_comes_back_only_when_the_source_changes_it() {
     let id = listed(&stage).await[0]["id"].as_str().unwrap().to_owned();
     let dismissed = stage.rest.post(&format!("/sync/retry-list/{id}/dismiss"), &json!({})).await.ok(200);
     assert!(dismissed["dismissed_at"].is_string() && dismissed["next_at"].is_null(), "{dismissed}");
+    let entry = stage.rest.get("/audit?limit=1").await.ok(200)["items"][0].clone();
+    assert_eq!((&entry["before"], &entry["after"]), (&json!({"dismissed": false}), &json!({"dismissed": true})), "{entry}");
     assert!(listed(&stage).await.is_empty());
     assert_eq!(stage.rest.all("/sync/retry-list?state=dismissed").await.len(), 1);
     later(&stage);

@@ -1,5 +1,7 @@
 //! What is looked at to judge whether all is well: as it is stored, not as anybody claims it to be.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -40,6 +42,21 @@ pub struct Waiting {
     pub why: Vec<Reason>,
 }
 
+/// Something that was stored for people to be told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// Number of the event; a later one is news.
+    pub event: u64,
+    /// What it is: `not_kept`, `bad_ttn`.
+    pub kind: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The run that met it.
+    pub run: Option<String>,
+    /// What fills its sentence: `count`, `items`.
+    pub params: BTreeMap<String, String>,
+}
+
 /// A stream, and what its last runs came to.
 #[derive(Clone, Debug, Default)]
 pub struct StreamFacts {
@@ -67,6 +84,8 @@ pub struct StreamFacts {
     pub held: Option<Waiting>,
     /// Items of the retry list.
     pub waiting_items: u64,
+    /// What happened last, within a day, that a person must look at.
+    pub noticed: Option<Noticed>,
     /// Its started schedules.
     pub schedules: Vec<Scheduled>,
 }

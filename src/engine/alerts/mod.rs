@@ -43,13 +43,15 @@ pub enum Rule {
     RetryList,
     /// Due times of a schedule passed without a run, so many in a row.
     Skipped,
+    /// Something that only a person can put right: a value that a remote does not keep, a number that is none.
+    Attention,
     /// Nobody takes up what is due.
     NoWorker,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [Self::Failures, Self::Held, Self::Stale, Self::RetryList, Self::Skipped, Self::NoWorker];
+    pub const ALL: [Self; 7] = [Self::Failures, Self::Held, Self::Stale, Self::RetryList, Self::Skipped, Self::Attention, Self::NoWorker];
 
     /// Stable name.
     pub fn name(self) -> &'static str {
@@ -59,6 +61,7 @@ impl Rule {
             Self::Stale => "stale",
             Self::RetryList => "retry_list",
             Self::Skipped => "skipped",
+            Self::Attention => "attention",
             Self::NoWorker => "no_worker",
         }
     }

@@ -136,6 +136,8 @@ pub struct Rules {
     pub retry_list: RetryListRule,
     /// Due times of a schedule pass without a run, so many in a row.
     pub skipped: SkippedRule,
+    /// Something that only a person can put right, such as a value that a remote does not keep.
+    pub attention: Switch,
     /// Nobody takes up what is due. Told to those who are told of all owners.
     pub no_worker: NoWorkerRule,
     /// Also tell when something is well again.
@@ -151,6 +153,7 @@ impl Rules {
             Rule::Stale => self.stale.on,
             Rule::RetryList => self.retry_list.on,
             Rule::Skipped => self.skipped.on,
+            Rule::Attention => self.attention.on,
             Rule::NoWorker => self.no_worker.on,
         }
     }

@@ -1,7 +1,7 @@
 //! Whoever runs a shop is told when something is not as it should be: once, in their words, over their channels, whatever dies.
 
 mod channels;
-mod receivers;
+pub mod receivers;
 mod settings;
 mod silence;
 
@@ -13,14 +13,14 @@ use crate::support::{Process, Rest, Setup, Spawn, Stage};
 use receivers::{Receiver, verified};
 
 /// A secret of 24 bytes, for tests only.
-const SECRET: &str = "whsec_dGVzdHMtb25seS0yNC1ieXRlcy1sb25n";
+pub const SECRET: &str = "whsec_dGVzdHMtb25seS0yNC1ieXRlcy1sb25n";
 
-fn webhook(id: &str, receiver: &Receiver) -> Value {
+pub fn webhook(id: &str, receiver: &Receiver) -> Value {
     json!({"id": id, "kind": "webhook", "url": format!("{}/{id}", receiver.url), "secrets": {"secret": SECRET}})
 }
 
 /// Sets alerts in English; `over` is laid over the rest.
-async fn set(rest: &Rest, channels: Value, rules: Value) -> Value {
+pub async fn set(rest: &Rest, channels: Value, rules: Value) -> Value {
     let body = json!({"language": "en", "timezone": "Asia/Tashkent", "rules": rules, "channels": channels});
     rest.put_matching("/alerts", "*", &body).await.ok(200)
 }
@@ -49,7 +49,7 @@ fn told(receiver: &Receiver) -> Vec<String> {
     receiver.got().iter().map(one).collect()
 }
 
-async fn tells(receiver: &Receiver, expected: &[&str]) {
+pub async fn tells(receiver: &Receiver, expected: &[&str]) {
     until(&format!("{expected:?} is not told"), async || told(receiver).len() >= expected.len()).await;
     assert_eq!(told(receiver), expected);
 }

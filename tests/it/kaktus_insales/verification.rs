@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Pair, count};
-use crate::support::{Setup, Stage, change_of};
+use crate::{
+    alerts::{self, receivers::Receiver},
+    support::{Setup, Stage, change_of},
+};
 
 /// A moment longer than a sent value is given to come to stand (30 s, here 1.5 s).
 async fn settle() {
@@ -63,8 +66,10 @@ async fn what_does_not_stick_is_sent_again_and_at_last_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_never_kept_is_told_as_an_event_and_in_the_retry_list() {
+async fn what_is_never_kept_raises_an_alert_and_stands_in_the_retry_list() {
     let (pair, variant) = pair().await;
+    let receiver = Receiver::willing().await;
+    alerts::set(&pair.stage.rest, json!([alerts::webhook("ops", &receiver)]), json!({"retry_list": {"on": false}})).await;
     pair.insales().set_switches(|switches| (switches.drop_updates, switches.ignore_single) = (100, true));
     for _ in 1..=3 {
         pair.well().await;
@@ -77,6 +82,9 @@ async fn what_is_never_kept_is_told_as_an_event_and_in_the_retry_list() {
     assert!(events().len() == 1 && events()[0].starts_with("not_kept") && events()[0].contains("46"), "{:?}", events());
     pair.sync().await;
     assert_eq!((events().len(), pair.quantity(variant)), (1, 3), "told once in an hour");
+    alerts::tells(&receiver, &["raised attention stock"]).await;
+    let body = alerts::receivers::verified(&receiver.got()[0], alerts::SECRET);
+    assert!(body["data"]["text"].as_str().is_some_and(|text| text.contains("(46, 1 in all)")), "{body}");
     // It heals as soon as the shop keeps what it is told.
     pair.insales().set_switches(|switches| switches.ignore_single = false);
     let healed = pair.well().await;
