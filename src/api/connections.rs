@@ -8,11 +8,15 @@ use super::{
     etag,
     idempotency::{self, Key},
     json::Strict,
+    language::spoken,
     page::{Page, Params},
     problem::Answer,
     views::connection::{CheckView, ConnectionBody, ConnectionPatchBody, ConnectionView, DiscoverView},
 };
-use crate::engine::{model::Connection, ports::StoredAnswer, service::connections::ConnectionPatch};
+use crate::{
+    domain::text::Lang,
+    engine::{model::Connection, ports::StoredAnswer, service::connections::ConnectionPatch},
+};
 
 /// List connections
 ///
@@ -90,12 +94,13 @@ pub async fn delete_connection(api: web::Data<Api>, caller: Caller, id: web::Pat
 
 /// Check a connection
 ///
-/// Calls the remotes and changes nothing: logs in, looks at rights, tables and settings. `ok` is true when every check is well.
+/// Calls the remotes and changes nothing: logs in, looks at rights, tables and settings. `ok` is true when every check is well. What was
+/// found is told in the language of `Accept-Language` where the flow speaks it (`billz-opencart` does), else in English.
 #[utoipa::path(tag = "Connections", responses((status = 200, description = "What was found", body = CheckView)))]
 #[post("/connections/{id}/check")]
-pub async fn check_connection(api: web::Data<Api>, caller: Caller, id: web::Path<String>) -> Answer {
-    let checks = api.service.check_connection(&caller.scope, &id).await?;
-    Ok(HttpResponse::Ok().json(CheckView { ok: checks.iter().all(|check| check.ok), checks }))
+pub async fn check_connection(api: web::Data<Api>, caller: Caller, id: web::Path<String>, lang: Lang) -> Answer {
+    let checks = api.service.check_connection(&caller.scope, &id, lang).await?;
+    Ok(spoken(HttpResponse::Ok(), lang).json(CheckView { ok: checks.iter().all(|check| check.ok), checks }))
 }
 
 /// Ask what streams the remote offers

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app,
     config::Config,
+    domain::text::Lang,
     engine::{
         audit::{self, Act},
         flow::Check,
@@ -34,7 +35,7 @@ pub async fn check(config: &Config, connection: Option<String>, probe: bool) -> 
     table.set_header(["connection", "check", "", "what was found"]);
     let mut well = true;
     for connection in &connections {
-        let mut rows = service.check_connection(&scope, &connection.id).await?;
+        let mut rows = service.check_connection(&scope, &connection.id, Lang::En).await?;
         let answers = rows.iter().all(|row| row.ok);
         rows.extend(dry_runs(&service, &scope, &worker, connection, answers).await?);
         if probe && answers {

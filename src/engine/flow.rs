@@ -24,7 +24,10 @@ use super::{
     run::hold::Hold,
     secrets::Sealer,
 };
-use crate::fault::{Fault, FaultView, FieldError};
+use crate::{
+    domain::text::Lang,
+    fault::{Fault, FaultView, FieldError},
+};
 
 /// What identifies both ends of a connection; links belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +134,11 @@ pub trait Flow: Send + Sync {
 
     /// Calls the remotes and changes nothing.
     async fn check(&self, opened: &Opened) -> Vec<Check>;
+
+    /// [`check`](Self::check) in the reader's language; a flow whose rows have no sentences in it answers in English.
+    async fn check_in(&self, opened: &Opened, _lang: Lang) -> Vec<Check> {
+        self.check(opened).await
+    }
 
     /// Asks the remotes what is not known about them, by reading calls alone: a row for each question. May take as long as a whole read.
     async fn probe(&self, _opened: &Opened) -> Vec<Check> {

@@ -212,8 +212,7 @@ pub trait Runs: Send + Sync {
     async fn versions(&self, ids: &[String]) -> Result<Vec<(String, u64)>, Fault>;
     /// Newest first.
     async fn list(&self, filter: RunFilter, page: PageRequest) -> Result<Listing<Run>, Fault>;
-    /// Runs that wait and may be taken now: queued ones, and those whose worker fell silent; so many at most, those first whose party's
-    /// turn is longest ago.
+    /// Runs that may be taken now, queued or of a silent worker: so many at most, those first whose party's turn is longest ago.
     async fn waiting(&self) -> Result<Vec<Waiting>, Fault>;
     /// Takes of these runs those whose turn it is ([`crate::engine::queue::order`]).
     async fn claim(&self, waiting: Arc<Vec<Waiting>>, ask: Ask) -> Result<Taken, Fault>;

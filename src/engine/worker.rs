@@ -20,7 +20,7 @@ use super::{
     queue::{Ask, Caps, MOST_LOSSES, Taken, Waiting},
     run::{
         Execution, Ports,
-        hold::{Hold, lease_length},
+        hold::{Hold, Term, lease_length},
     },
     secrets::Sealer,
 };
@@ -148,9 +148,10 @@ impl Worker {
                 return Ok(run);
             }
             let waiting = self.ports.runs.waiting().await?.into_iter().filter(|waiting| waiting.run == id).collect();
+            let asked = Instant::now();
             let taken = self.ports.runs.claim(Arc::new(waiting), self.ask(1)).await?;
             if let Some(claimed) = taken.claimed.into_iter().next() {
-                self.execute(claimed, stop.clone()).await;
+                self.execute(claimed, asked, stop.clone()).await;
                 continue;
             }
             tokio::select! {
@@ -177,13 +178,14 @@ impl Worker {
                 self.crowded.store(false, Ordering::Relaxed);
                 return Ok(!list.runs.is_empty());
             }
+            let asked = Instant::now();
             let taken = self.ports.runs.claim(list.runs.clone(), self.ask(places)).await?;
             list.after(&taken);
             let (full, sure) = (taken.claimed.len() >= places, taken.gone.is_empty());
             for claimed in taken.claimed {
                 metrics::queue_waited(&claimed.run.flow, claimed.waited);
                 let (worker, stop) = (self.clone(), stop.clone());
-                running.spawn(async move { worker.execute(claimed, stop).await });
+                running.spawn(async move { worker.execute(claimed, asked, stop).await });
             }
             if full || sure {
                 self.crowded.store(full && taken.more, Ordering::Relaxed);
@@ -201,11 +203,12 @@ impl Worker {
         }
     }
 
-    async fn execute(&self, claimed: Claimed, stop: CancellationToken) {
+    async fn execute(&self, claimed: Claimed, asked: Instant, stop: CancellationToken) {
         let Claimed { run, fence, .. } = claimed;
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
-        let lease = lease_length(self.options.lease);
-        let hold = Hold::new(&run.id, fence, &self.name, lease, self.ports.runs.clone(), self.ports.leases.clone(), self.crowded.clone());
+        let term = Term { asked, lease: lease_length(self.options.lease) };
+        let (runs, leases) = (self.ports.runs.clone(), self.ports.leases.clone());
+        let hold = Hold::new(&run.id, fence, &self.name, term, runs, leases, self.crowded.clone());
         if run.passage.losses >= MOST_LOSSES {
             let lost = format!("{} workers in a row fell silent over this run without a step forward", run.passage.losses);
             super::run::give_up(&self.ports, &run, fence, &Fault::new(Code::WorkerLost, lost)).await;

@@ -21,6 +21,7 @@ say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 have_php() { have php && php -r "exit(extension_loaded('$1') ? 0 : 1);" 2>/dev/null; }
+have_parser() { have php && php -r 'exit((int)!@include "PhpParser/autoload.php");'; }
 have_library() { have pkg-config && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null; }
 
 # Package and what it is for; the names of older releases are tried where the first does not exist.
@@ -40,6 +41,7 @@ if [[ $what != demo ]]; then
         have_php "${extension%%:*}" || need "php-${extension##*:}" "the OpenCart bridge"
     done
     have phpunit || need phpunit "the bridge's tests"
+    have_parser || need php-parser "reading the bridge as PHP 7.2 would"
     have phpcs || need php-codesniffer "the bridge's style check"
     have chromium || have chromium-browser || have google-chrome || need chromium "the browser test of the API page"
     have chromedriver || need chromium-driver "driving the browser"

@@ -70,7 +70,8 @@ final class ClientTest extends ServiceCase
         self::assertSame(Problem::TLS, self::problem(function () use ($port, $folder) {
             self::client('https://localhost:' . $port, 'ts_some_key_of_the_tests', $folder . '/ca.pem')->get('/readyz');
         })->name);
-        self::assertFileDoesNotExist($folder . '/seen');
+        // The name is looked at after the handshake: the server may have a connection by now, but nothing has come in it.
+        self::assertSame('', (string)@file_get_contents($folder . '/seen'));
         self::assertSame('ok', self::client($url, 'ts_some_key_of_the_tests', $folder . '/ca.pem')->get('/readyz')->body->status);
         self::assertStringContainsString('Authorization: Bearer ts_some_key_of_the_tests', file_get_contents($folder . '/seen'));
         exec('rm -rf ' . escapeshellarg($folder));

@@ -30,6 +30,10 @@ final class OfficeTest extends ServiceCase
         $names = array_column($office->act('check', self::in(['connection' => $id]))->checks, 'ok', 'name');
         self::assertTrue($names['billz.login']);
         self::assertTrue($names['opencart.database']);
+        $russian = self::client(self::stack()->service, self::stack()->adminKey)->patient()->post('/connections/' . $id . '/check')->body->checks;
+        foreach ($russian as $row) {
+            self::assertMatchesRegularExpression('/\p{Cyrillic}{4}/u', $row->detail, $row->name);
+        }
 
         $change = ['seller' => '42', 'enabled' => false, 'name' => 'Botir', 'etag' => $got['etag'], 'settings' => ['stock_cap' => 9, 'base_url' => self::stack()->billz2]];
         $changed = $office->act('saveSeller', self::in($change));
@@ -97,6 +101,38 @@ final class OfficeTest extends ServiceCase
         $now = $office->act('saveBrakes', self::in(['connection' => $id, 'etag' => $got['etag'], 'brakes' => $body]));
         self::assertSame('3', $now['brakes']->limits->price_jump->factor);
         self::assertEquals($got['brakes']->first_run, $now['brakes']->first_run);
+        $office->act('removeSeller', self::in(['connection' => $id]));
+    }
+
+    public function testWhatIsLockedStaysAndTheAuditTellsWhoLockedIt(): void
+    {
+        $office = self::office();
+        $id = self::connect('42');
+        $got = $office->act('locks', self::in(['connection' => $id]));
+        self::assertSame([], $got['items']);
+        $lock = ['target' => '28', 'fields' => ['price'], 'note' => 'цена дня рождения'];
+        $now = $office->act('saveLocks', self::in(['connection' => $id, 'etag' => $got['etag'], 'items' => [$lock]]));
+        self::assertSame(['28', ['price'], 'цена дня рождения', 'opencart-admin'], [
+            $now['items'][0]->target, $now['items'][0]->fields, $now['items'][0]->note, $now['items'][0]->who,
+        ]);
+        self::assertSame('precondition-failed', self::problem(function () use ($office, $id, $got) {
+            $office->act('saveLocks', self::in(['connection' => $id, 'etag' => $got['etag'], 'items' => []]));
+        })->name);
+        $wrong = ['connection' => $id, 'etag' => $now['etag'], 'items' => [['target' => '28', 'fields' => ['colour of the sky']]]];
+        self::assertSame('validation-failed', self::problem(function () use ($office, $wrong) {
+            $office->act('saveLocks', self::in($wrong));
+        })->name);
+        // A seller's own act is told with the seller's name.
+        $panel = self::panel('42');
+        $panel->act('addShop', self::in(['connection' => $id, 'stream' => 'by-hand', 'name' => 'By hand']));
+        $entries = $office->act('audit', self::in(['connection' => $id]))->items;
+        self::assertSame(['streams.create', 'locks.set', 'connections.create'], array_column($entries, 'action'));
+        self::assertSame(['Botir O"z (botir)', null], [$entries[0]->who, $entries[1]->who]);
+        self::assertSame(['opencart-sellers', 'opencart-admin'], [$entries[0]->key_name, $entries[1]->key_name]);
+        self::assertSame('Botir O"z (botir)', $entries[1]->whose);
+        self::assertStringNotContainsString(Stack::BILLZ_KEY, json_encode($entries));
+        $only = $office->act('audit', self::in(['connection' => $id, 'action' => 'locks.set']))->items;
+        self::assertSame(['locks.set'], array_column($only, 'action'));
         $office->act('removeSeller', self::in(['connection' => $id]));
     }
 

@@ -7,9 +7,13 @@ namespace TradesyncTests\Service;
 use Tradesync\Sellers\Customers;
 use Tradesync\Sellers\Table;
 use Tradesync\Sellers\Users;
+use Tradesync\SettingsForm;
 use Tradesync\Visitor;
+use Tradesync\Words;
 use TradesyncTests\Database;
+use TradesyncTests\Php72;
 use TradesyncTests\ServiceCase;
+use TradesyncTests\Stack;
 
 /** Who is a seller: the three adapters over real tables. */
 final class SellersTest extends ServiceCase
@@ -78,6 +82,41 @@ final class SellersTest extends ServiceCase
         self::assertSame(['name_column' => 'missing'], (new Table($this->database(), ['name_column' => 'nothing'] + self::TABLE))->faults());
         $this->expectException(\Tradesync\Problem::class);
         (new Table($this->database(), ['id_column' => 'a`b'] + self::TABLE))->find('', 0, 1);
+    }
+
+    /** The example of docs/opencart-bridge.md is the class that people copy: it works as it stands there. */
+    public function testTheDocumentedExampleOfAnOwnAdapterWorks(): void
+    {
+        self::assertNull(self::settings()->own(), 'the package has none');
+        self::assertSame(0, self::settings(['sellers' => 'own'])->sellers()->count(''), 'and while its file is missing, nobody is a seller');
+        $file = dirname((new \ReflectionClass(Users::class))->getFileName()) . '/own.php';
+        file_put_contents($file, '<?php this is no PHP');
+        try {
+            self::assertNull(self::settings()->own(), 'a mistake in the file takes no page down');
+        } finally {
+            unlink($file);
+        }
+        preg_match('/```php\n<\?php\n(.*?final class Own.*?)```/s', file_get_contents(Stack::root() . '/docs/opencart-bridge.md'), $example);
+        self::assertSame([], Php72::canRead() ? Php72::faults("<?php\n" . $example[1]) : []);
+        self::assertFalse(class_exists('Tradesync\\Sellers\\Own', false));
+        eval($example[1]);
+        $db = self::stack()->mysqli();
+        $db->query('CREATE TABLE oc_mm_shop (shop_id INT PRIMARY KEY, title VARCHAR(60), closed TINYINT, customer_id INT)');
+        $db->query("INSERT INTO oc_mm_shop VALUES (7, 'Seven 100%', 0, 41), (8, 'Eight', 1, 42), (9, 'Nine', 0, 43), (10, 'Twin', 0, 43)");
+        $own = self::settings(['sellers' => 'own'])->sellers();
+        self::assertSame(['8', '9'], array_column($own->find('', 0, 2), 'id'));
+        self::assertSame([1, 4], [$own->count('100%'), $own->count('')]);
+        self::assertSame('mm:7', $own->get('7')->owner);
+        self::assertNull($own->get("7' OR '1"));
+        self::assertSame('7', $own->current(new Visitor(0, 0, 41, 1))->id);
+        self::assertNull($own->current(new Visitor(0, 0, 42, 1)), 'closed');
+        self::assertNull($own->current(new Visitor(0, 0, 43, 1)), 'two shops of one customer');
+        self::assertNull($own->current(new Visitor(41, 20, 0, 0)), 'an administrator');
+        $form = new SettingsForm(self::settings(), $this->database());
+        self::assertContains('own', $form->view(self::settings(), Words::all('en'))['sellers']);
+        // The service keeps connections for owners of this kind.
+        $settings = self::settings(['sellers' => 'own']);
+        self::assertSame([], $settings->onBehalfOf($own->get('7'))->all('/connections', ['flow' => 'billz-opencart']));
     }
 
     private function database(): Database

@@ -53,4 +53,38 @@ final class StorefrontTest extends ServiceCase
         self::assertSame('no-seller', $ask(0, 'of-this-session')->error->code);
         self::assertSame('no-seller', $ask(43, 'of-this-session')->error->code);
     }
+
+    /** Event, one line in the module's template, OCMOD: together they still give one panel. */
+    public function testAPageNeverHasTwoPanels(): void
+    {
+        foreach (['<div id="content" class="col-sm-9">x' => 1, '<div class="tradesync-panel"></div><div id="content">x' => 1, '<p>no content' => 0] as $page => $panels) {
+            $registry = new \TradesyncTests\Registry();
+            $config = new Config();
+            foreach (self::settings()->rows(['sellers' => 'customers', 'customer_group_id' => '1']) as $key => $value) {
+                $config->set($key, $value);
+            }
+            $registry->set('config', $config);
+            $registry->set('db', new Database(self::stack()->mysqli()));
+            $registry->set('customer', new Person(41, 1));
+            $registry->set('session', (object)['data' => []]);
+            $registry->set('request', (object)['get' => [], 'server' => ['HTTPS' => false]]);
+            $registry->set('response', new Response());
+            $registry->set('url', new class {
+                public function link(string $route): string
+                {
+                    return 'http://shop.example/index.php?route=' . $route;
+                }
+            });
+            $registry->set('language', new class {
+                public function get(string $key): string
+                {
+                    return 'ru';
+                }
+            });
+            $registry->get('response')->setOutput($page);
+            $route = $data = $output = null;
+            (new \StorefrontTradesync($registry))->marketplacePage($route, $data, $output);
+            self::assertSame($panels, substr_count($registry->get('response')->getOutput(), 'class="tradesync-panel"'), $page);
+        }
+    }
 }

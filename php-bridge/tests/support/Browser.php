@@ -62,10 +62,71 @@ final class Browser
         return $this->ask('GET', '/url');
     }
 
-    /** Width and height of the window: 375 is a phone. */
-    public function size(int $width, int $height): void
+    /** The page as on a phone of this width, in CSS pixels: 360 is a small one. A window cannot be that narrow. */
+    public function phone(int $width = 360, int $height = 720): void
     {
-        $this->ask('POST', '/window/rect', ['width' => $width, 'height' => $height]);
+        $this->devtools('Emulation.setDeviceMetricsOverride', ['width' => $width, 'height' => $height, 'deviceScaleFactor' => 1, 'mobile' => true]);
+    }
+
+    /** The window as it was. */
+    public function desk(): void
+    {
+        $this->devtools('Emulation.clearDeviceMetricsOverride');
+    }
+
+    /**
+     * What of ours sticks out of the window on the right, or makes the page scroll sideways; empty when all fits.
+     *
+     * @return string[]
+     */
+    public function tooWide(): array
+    {
+        return $this->run(<<<'JS'
+            var wide = document.documentElement.clientWidth, found = [];
+            [].forEach.call(document.querySelectorAll('.tradesync, .tradesync *'), function (e) {
+                var box = e.getBoundingClientRect();
+                // The heads of tables are there for screen readers only.
+                if (box.width && e.checkVisibility() && box.right > wide + 1 && !e.closest('thead')) {
+                    found.push(e.tagName + '.' + e.className + ' "' + e.innerText.slice(0, 40) + '" in .' + e.parentNode.className + ' ' + Math.round(box.right) + ' > ' + wide);
+                }
+            });
+            if (document.documentElement.scrollWidth > wide) {
+                found.push('the page: ' + document.documentElement.scrollWidth + ' > ' + wide);
+            }
+            return found.slice(0, 8);
+            JS);
+    }
+
+    /**
+     * Controls of ours that a screen reader would read without a name, and labels that point nowhere.
+     *
+     * @return string[]
+     */
+    public function nameless(): array
+    {
+        return $this->run(<<<'JS'
+            var text = function (e) { return e ? e.innerText.trim() : ''; };
+            var name = function (e) {
+                var by = e.getAttribute('aria-labelledby');
+                return (e.getAttribute('aria-label') || '').trim() || (by ? by.split(' ').map(function (id) { return text(document.getElementById(id)); }).join(' ').trim() : '')
+                    || [].map.call(e.labels || [], text).join(' ').trim() || (/^(A|BUTTON|SUMMARY)$/.test(e.tagName) ? text(e) || (e.title || '').trim() : '');
+            };
+            var found = [];
+            [].forEach.call(document.querySelectorAll('.tradesync a[href], .tradesync button, .tradesync input:not([type=hidden]), .tradesync select, .tradesync textarea, .tradesync summary, .tradesync [role=progressbar]'), function (e) {
+                if (e.checkVisibility() && e.getClientRects().length && !name(e)) {
+                    found.push(e.outerHTML.slice(0, 160));
+                }
+            });
+            [].forEach.call(document.querySelectorAll('.tradesync label[for]'), function (e) {
+                var target = document.getElementById(e.htmlFor);
+                if (!target || !/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName)) {
+                    found.push('label for nothing: ' + text(e));
+                }
+            });
+            var ids = [].map.call(document.querySelectorAll('[id^=tradesync]'), function (e) { return e.id; });
+            ids.forEach(function (id, i) { if (ids.indexOf(id) !== i) { found.push('twice: #' + id); } });
+            return found.slice(0, 8);
+            JS);
     }
 
     /**
@@ -120,7 +181,9 @@ final class Browser
         $why = '';
         try {
             Stack::until(function () use ($found, &$why) {
-                $script = 'var e = ' . $found . '; if (!e || e.disabled) { return null; } e.scrollIntoView({block: "center"}); return e;';
+                // What slides or fades in is clicked when it stands still: twice at the same place.
+                $script = 'var e = ' . $found . '; if (!e || e.disabled) { return null; } e.scrollIntoView({block: "center"}); var b = e.getBoundingClientRect();'
+                    . 'var place = [b.left, b.top, b.width].join(); if (e.tradesyncPlace !== place) { e.tradesyncPlace = place; return null; } return e;';
                 $element = $this->run($script);
                 try {
                     // Drawn anew, or under a dialog that still fades: look again.
@@ -183,6 +246,11 @@ final class Browser
         // Small enough for a repository: pages have few colours.
         imagetruecolortopalette($image, false, 128);
         imagepng($image, $file, 9);
+    }
+
+    private function devtools(string $command, array $parameters = []): void
+    {
+        $this->ask('POST', '/goog/cdp/execute', ['cmd' => $command, 'params' => (object)$parameters]);
     }
 
     private function found(string $selector, string $text): string

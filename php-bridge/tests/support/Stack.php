@@ -140,12 +140,27 @@ final class Stack
      */
     public function billz(string $method, string $path, $body = null)
     {
+        return $this->sandbox($method, $this->billz2 . '/_sandbox/billz2/' . $path, $body);
+    }
+
+    /**
+     * The same of the simulated Billz 1.
+     *
+     * @return mixed
+     */
+    public function billz1(string $method, string $path, $body = null)
+    {
+        return $this->sandbox($method, $this->billz1 . '/_sandbox/billz1/' . $path, $body);
+    }
+
+    private function sandbox(string $method, string $url, $body)
+    {
         $context = stream_context_create(['http' => [
             'method' => $method, 'header' => 'Content-Type: application/json', 'content' => $body === null ? '' : json_encode($body),
             'ignore_errors' => true,
         ]]);
 
-        return json_decode(file_get_contents($this->billz2 . '/_sandbox/billz2/' . $path, false, $context));
+        return json_decode(file_get_contents($url, false, $context));
     }
 
     /** A port that nobody listens on. */

@@ -6,7 +6,7 @@ namespace TradesyncTests\Unit;
 
 use PHPUnit\Framework\TestCase;
 
-/** What OpenCart's installer and old PHP versions take. */
+/** What OpenCart's installer and old browsers take. */
 final class PackageTest extends TestCase
 {
     private const BRIDGE = __DIR__ . '/../../';
@@ -45,32 +45,6 @@ final class PackageTest extends TestCase
         }
     }
 
-    /** @dataProvider sources */
-    public function testNothingNewerThanPhp72IsUsed(string $file): void
-    {
-        $code = file_get_contents($file);
-        $newer = ['T_FN', 'T_COALESCE_EQUAL', 'T_MATCH', 'T_NULLSAFE_OBJECT_OPERATOR', 'T_ATTRIBUTE', 'T_ENUM', 'T_READONLY'];
-        $tokens = array_values(array_filter(token_get_all($code), function ($token) {
-            return !is_array($token) || !in_array($token[0], [T_WHITESPACE, T_COMMENT, T_DOC_COMMENT], true);
-        }));
-        foreach ($tokens as $i => $token) {
-            $name = is_array($token) ? token_name($token[0]) : $token;
-            $line = is_array($token) ? $token[2] : 0;
-            self::assertNotContains($name, $newer, "$file:$line");
-            if (in_array($name, ['T_PUBLIC', 'T_PROTECTED', 'T_PRIVATE'], true)) {
-                $next = $tokens[$i + 1];
-                $next = is_array($next) && $next[0] === T_STATIC ? $tokens[$i + 2] : $next;
-                $kind = is_array($next) ? $next[0] : $next;
-                self::assertContains($kind, [T_VARIABLE, T_FUNCTION, T_CONST, T_STATIC, T_FINAL, T_ABSTRACT], "a typed property in $file:$line");
-            }
-            if ($token === ')' && $tokens[$i - 1] === ',') {
-                self::assertSame('array', $this->opener($tokens, $i), "a comma before ) in $file");
-            }
-        }
-        $functions = 'str_contains|str_starts_with|str_ends_with|array_key_first|array_key_last|is_countable|hrtime|array_is_list|mb_str_split|JSON_THROW_ON_ERROR';
-        self::assertDoesNotMatchRegularExpression('/\b(' . $functions . ')\b/', $code, $file);
-    }
-
     /** @dataProvider scripts */
     public function testScriptsNeedNoBuildAndNoNewBrowser(string $file): void
     {
@@ -78,11 +52,6 @@ final class PackageTest extends TestCase
         self::assertDoesNotMatchRegularExpression('/=>|\b(let|const|import|export|async|await)\b|`/', $code);
         self::assertStringContainsString("'use strict'", $code);
         self::assertDoesNotMatchRegularExpression('/\.html\(|innerHTML|document\.write|\beval\(/', $code, 'texts are never HTML');
-    }
-
-    public function sources(): array
-    {
-        return $this->files('php');
     }
 
     public function scripts(): array
@@ -100,18 +69,5 @@ final class PackageTest extends TestCase
         }
 
         return $files;
-    }
-
-    /** Whether a closing parenthesis ends an array() or something that PHP 7.2 allows no comma in. */
-    private function opener(array $tokens, int $close): string
-    {
-        for ($depth = 0, $i = $close; $i >= 0; --$i) {
-            $depth += $tokens[$i] === ')' ? 1 : ($tokens[$i] === '(' ? -1 : 0);
-            if ($depth === 0) {
-                return is_array($tokens[$i - 1]) && $tokens[$i - 1][0] === T_ARRAY ? 'array' : 'call';
-            }
-        }
-
-        return 'call';
     }
 }

@@ -43,6 +43,46 @@ final class WordsTest extends TestCase
         }
     }
 
+    /** What the service writes into the audit is told in words, and what can be locked is offered. */
+    public function testEveryActAndEveryFieldThatCanBeLockedIsKnownToThePage(): void
+    {
+        $page = file_get_contents(self::SCRIPTS . 'trust.js');
+        $acts = ['sync.start', 'keys.create', 'keys.revoke'];
+        foreach (glob(Stack::root() . '/src/api/*.rs') as $file) {
+            preg_match_all('/^#\[(post|put|patch|delete)\("([^"]+)"\)\]/m', file_get_contents($file), $routes, PREG_SET_ORDER);
+            foreach ($routes as list(, $method, $route)) {
+                $acts[] = $this->act($method, $route);
+            }
+        }
+        $acts = array_unique($acts);
+        self::assertGreaterThan(25, count($acts));
+        // These change nothing, so the service does not write them down; mapping-test is another flow's.
+        foreach (array_diff($acts, ['connections.check', 'streams.discover']) as $act) {
+            if (strpos($act, '.mapping-test') === false && strpos($act, 'hooks') === false) {
+                self::assertArrayHasKey('js_act_' . str_replace(['.', '-'], '_', $act), Words::all('en'), $act);
+                self::assertStringContainsString("'" . $act . "'", $page, 'the filter offers it');
+            }
+        }
+        preg_match('/const LOCKABLE: &\[&str\] =\s*&\[([^\]]+)\]/', file_get_contents(Stack::root() . '/src/flows/billz_opencart/mod.rs'), $fields);
+        preg_match('/var FIELDS = \[([^\]]+)\]/', $page, $offered);
+        self::assertSame(str_replace('"', "'", $fields[1]), $offered[1]);
+    }
+
+    /** The service's own name of an act (src/engine/audit.rs). */
+    private function act(string $method, string $route): string
+    {
+        $parts = explode('/', trim($route, '/'));
+        $last = end($parts);
+        preg_match('/const VERBS: &\[&str\] = &\[([^\]]+)\]/', file_get_contents(Stack::root() . '/src/engine/audit.rs'), $verbs);
+        $isVerb = strpos($verbs[1], '"' . $last . '"') !== false;
+        $names = array_filter($isVerb ? array_slice($parts, 0, -1) : $parts, function ($part) {
+            return $part[0] !== '{';
+        });
+        $done = ['post' => $last[0] === '{' ? 'start' : 'create', 'put' => 'set', 'patch' => 'change', 'delete' => 'delete'][$method];
+
+        return end($names) . '.' . ($isVerb ? $last : $done);
+    }
+
     public function testEveryProblemOfOursHasASentence(): void
     {
         foreach ((new \ReflectionClass(Problem::class))->getConstants() as $name) {
@@ -97,7 +137,11 @@ final class WordsTest extends TestCase
         $problem = new Problem('validation-failed', 'wrong', 422, null, [(object)['pointer' => '/settings/stock_cap', 'detail' => 'too small']]);
         $told = Words::problem($problem, 'ru');
         self::assertStringContainsString('заполнено неверно', $told['text']);
-        self::assertSame('wrong settings/stock_cap: too small', $told['detail']);
+        self::assertSame('wrong «Показывать не больше, шт.» (settings/stock_cap): too small', $told['detail']);
+        foreach (['secrets/username' => '«USERNAME billz» (secrets/username)', 'window/from' => '«С» (window/from)', 'items/3' => 'items/3'] as $name => $label) {
+            $problem = new Problem('validation-failed', '', 422, null, [(object)['pointer' => '/' . $name, 'detail' => 'no']]);
+            self::assertSame($label . ': no', Words::problem($problem, 'ru')['detail']);
+        }
         self::assertSame(Words::all('uz')['problem_other'], Words::problem(new Problem('a-code-of-tomorrow'), 'uz')['text']);
     }
 

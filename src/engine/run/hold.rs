@@ -31,13 +31,37 @@ pub struct Hold {
     fence: u64,
     holder: String,
     lease: Duration,
-    /// When it was last known that the leases are ours.
-    good: Mutex<Instant>,
+    fresh: Freshness,
     runs: Arc<dyn Runs>,
     leases: Arc<dyn Leases>,
     stopped: CancellationToken,
     crowded: Arc<AtomicBool>,
     state: Mutex<Held>,
+}
+
+/// How long a claim is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// When the run was asked for: its lease began no earlier.
+    pub asked: Instant,
+    /// How long it lasts from there.
+    pub lease: Duration,
+}
+
+/// When the leases were last asked for with success. Not when the answer came: a process that stood still in between would take a lease
+/// for fresh that has long run out.
+struct Freshness(Mutex<Instant>);
+
+impl Freshness {
+    fn renewed(&self, asked: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
+
+    /// What is left of a lease of this length, at the least.
+    fn left(&self, lease: Duration, now: Instant) -> Duration {
+        let asked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lease.saturating_sub(now.saturating_duration_since(asked))
+    }
 }
 
 #[derive(Default)]
@@ -52,7 +76,7 @@ impl Hold {
         run: &str,
         fence: u64,
         holder: &str,
-        lease: Duration,
+        term: Term,
         runs: Arc<dyn Runs>,
         leases: Arc<dyn Leases>,
         crowded: Arc<AtomicBool>,
@@ -63,8 +87,8 @@ impl Hold {
             fence,
             // Two runs of one worker are two holders: they must wait for each other like strangers.
             holder: format!("{holder}:{fence}:{}", run.get(20..).unwrap_or(run)),
-            lease,
-            good: Mutex::new(Instant::now()),
+            lease: term.lease,
+            fresh: Freshness(Mutex::new(term.asked)),
             runs,
             leases,
             stopped: CancellationToken::new(),
@@ -84,7 +108,7 @@ impl Hold {
     /// Whether something that may take so long and cannot be called back may begin now: it must be over before anybody else could take the
     /// run over.
     pub fn permits(&self, takes: Duration) -> Result<(), Fault> {
-        let left = self.lease.saturating_sub(self.good.lock().unwrap_or_else(PoisonError::into_inner).elapsed());
+        let left = self.fresh.left(self.lease, Instant::now());
         if self.reason().is_some_and(|reason| reason.code == Code::LeaseLost) || left <= takes {
             return Err(Fault::new(
                 Code::LeaseLost,
@@ -200,11 +224,12 @@ impl Hold {
             if self.reason().is_some_and(|reason| reason.code == Code::LeaseLost) {
                 return;
             }
+            let asked = Instant::now();
             match self.renew().await {
-                Ok(Beat::Held) => *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now(),
+                Ok(Beat::Held) => self.fresh.renewed(asked),
                 Ok(Beat::CancelRequested) => self.stop(Fault::new(Code::Cancelled, "a person cancelled the run")),
                 Ok(Beat::Lost) => self.stop(Fault::new(Code::LeaseLost, "the run was taken over by another worker")),
-                Err(fault) if self.good.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= self.lease => {
+                Err(fault) if self.fresh.left(self.lease, Instant::now()).is_zero() => {
                     self.stop(Fault::new(Code::LeaseLost, "the lease could not be renewed in time").caused_by(fault));
                 }
                 Err(fault) => tracing::warn!(run.id = %self.run, error = %fault, "a heartbeat failed"),
@@ -234,4 +259,22 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(4);
 /// A lease's length under the factor that compresses time.
 pub fn lease_length(lease: Duration) -> Duration {
     clock::scaled(lease).max(SHORTEST_LEASE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_whose_answer_came_late_leaves_nothing() {
+        let (lease, began) = (Duration::from_secs(30), Instant::now());
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        let fresh = Freshness(Mutex::new(began));
+        assert_eq!(fresh.left(lease, at(10)), Duration::from_secs(20));
+        fresh.renewed(at(10));
+        assert_eq!(fresh.left(lease, at(12)), Duration::from_secs(28));
+        // Asked at 20, then the process stood still; the answer is read at 90.
+        fresh.renewed(at(20));
+        assert_eq!(fresh.left(lease, at(90)), Duration::ZERO);
+    }
 }

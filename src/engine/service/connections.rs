@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CHANGE_ATTEMPTS, OWNER_FORM, Scope, Service, check_name, is_flow_name, is_owner, merge, no_items};
 use crate::{
-    domain::{clock, ids},
+    domain::{clock, ids, text::Lang},
     engine::{
         flow::{Check, Discovered, Flow, StreamNames},
         model::{Connection, Stream},
@@ -183,12 +183,12 @@ impl Service {
         self.connections.delete(&connection.id).await
     }
 
-    /// Calls the remotes and changes nothing.
-    pub async fn check_connection(&self, scope: &Scope, id: &str) -> Result<Vec<Check>> {
+    /// Calls the remotes and changes nothing; what was found is told in the reader's language where the flow speaks it.
+    pub async fn check_connection(&self, scope: &Scope, id: &str, lang: Lang) -> Result<Vec<Check>> {
         let connection = self.connection(scope, id).await?;
         let flow = self.flow_of(&connection)?;
         match self.open(&connection) {
-            Ok(opened) => Ok(flow.check(&opened).await),
+            Ok(opened) => Ok(flow.check_in(&opened, lang).await),
             Err(fault) => Ok(vec![Check { name: "secrets".to_owned(), ok: false, detail: fault.detail }]),
         }
     }

@@ -108,15 +108,12 @@ async fn blocking<A: Send + 'static, T: Send + 'static>(with: A, work: impl FnOn
 }
 
 /// The row of a connection's check: where pictures go and whether they can, in words.
-pub async fn check(parts: &Parts, settings: &Settings, opened: &Opened) -> Result<String, String> {
+pub async fn check(parts: &Parts, settings: &Settings, opened: &Opened) -> Result<Reason, String> {
     match keeper(parts.image_root.as_deref(), settings, opened, &parts.http) {
-        None => {
-            Ok("New products get no pictures: set images.dir, or opencart.bridge_url where this service does not reach the shop's disk."
-                .into())
-        }
+        None => Ok(Reason::new("check_pictures_none")),
         Some(keeper) => {
             keeper.prepare().await?;
-            Ok(format!("Pictures can be written: {}.", keeper.place()))
+            Ok(Reason::new("check_pictures").with("place", keeper.place()))
         }
     }
 }

@@ -62,7 +62,7 @@ use url::Url;
 
 use super::Parts;
 use crate::{
-    domain::number,
+    domain::{number, text::Lang},
     engine::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         mapping::{Group, Grouping, TargetGroup},
@@ -152,7 +152,7 @@ impl BillzOpencartFlow {
         })
     }
 
-    async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<String, Fault> {
+    async fn check_shop(&self, opened: &Opened, settings: &Settings) -> Result<opencart::Shop, Fault> {
         let mut reader = opencart::Reader::open(&self.shop(opened, settings)?).await?;
         let shop = reader.shop().await?;
         if let Some(id) = settings.opencart.tax_class_id
@@ -165,13 +165,7 @@ impl BillzOpencartFlow {
         {
             return Err(Fault::new(Code::ConfigInvalid, format!("opencart.stock_status_id: the shop has no stock status {id}")));
         }
-        let notes = if shop.notes.is_empty() { String::new() } else { format!(" {}", shop.notes.join(" ")) };
-        Ok(format!(
-            "OpenCart answers: {} languages, {} customer groups, currency {}.{notes}",
-            shop.languages.len(),
-            shop.customer_groups.len(),
-            shop.currency.as_deref().unwrap_or("not set"),
-        ))
+        Ok(shop)
     }
 }
 
@@ -289,20 +283,22 @@ impl Flow for BillzOpencartFlow {
     }
 
     async fn check(&self, opened: &Opened) -> Vec<Check> {
+        self.check_in(opened, Lang::En).await
+    }
+
+    async fn check_in(&self, opened: &Opened, lang: Lang) -> Vec<Check> {
+        let told = check::Rows(lang);
         let settings = match read(opened) {
             Ok(settings) => settings,
-            Err(fault) => return vec![Check { name: "settings".into(), ok: false, detail: fault.detail }],
+            Err(fault) => return vec![told.row("settings", Err(fault))],
         };
         let stop = CancellationToken::new();
         let mut rows = match settings.api {
-            Api::Billz1 => check::billz1(self.billz1(opened, &settings, stop)).await,
-            Api::Billz2 => check::billz2(self.billz2(opened, &settings, stop)).await,
+            Api::Billz1 => told.billz1(self.billz1(opened, &settings, stop)).await,
+            Api::Billz2 => told.billz2(self.billz2(opened, &settings, stop)).await,
         };
-        rows.push(check::row("opencart.database", self.check_shop(opened, &settings).await));
-        rows.push(match gallery::check(&self.parts, &settings, opened).await {
-            Ok(detail) => Check { name: "pictures".into(), ok: true, detail },
-            Err(detail) => Check { name: "pictures".into(), ok: false, detail },
-        });
+        rows.push(told.shop("opencart.database", self.check_shop(opened, &settings).await));
+        rows.push(told.pictures(gallery::check(&self.parts, &settings, opened).await));
         rows
     }
 
@@ -314,7 +310,7 @@ impl Flow for BillzOpencartFlow {
                 Api::Billz2 => self.billz2(opened, &settings, stop)?.probe().await,
             })
         };
-        asked.await.map_or_else(|fault| vec![check::row("probe", Err(fault))], check::findings)
+        asked.await.map_or_else(|fault| vec![check::Rows(Lang::En).row("probe", Err(fault))], check::findings)
     }
 
     /// Billz 2 has a list of shops. Billz 1 has none: what its answers named so far or, before the first of them, what one names now.

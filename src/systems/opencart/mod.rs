@@ -74,7 +74,7 @@ pub use options::{KeyColumn, Options, SellerAdapter};
 pub use pictures::{PicturesAgain, ProductPictures, Standing as StandingPictures};
 pub use sales::{Shelf, Sold};
 pub use session::{Reader, Writer};
-pub use shop::{Language, Shop};
+pub use shop::{Language, Shop, ShopNote};
 pub use special::{Ending, Scope, SpecialOp, SpecialWish, Want, plan_specials, special_differs, special_is_live, visible_special};
 pub use text::{Room, escape, unescape};
 pub use update::{ProductUpdate, Written};

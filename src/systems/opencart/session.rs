@@ -15,6 +15,7 @@ use super::{
     options::Options,
     schema::{self, Column, Schema, Tables},
     seller::{self, Seller},
+    shop::ShopNote,
     sql::Sql,
     zone,
 };
@@ -46,7 +47,7 @@ pub struct Reader {
     pub(super) schema: Schema,
     pub(super) seller: Seller,
     pub(super) time_zone: String,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<ShopNote>,
     pub(super) sales: super::sales::Known,
     max_packet: usize,
 }
@@ -193,7 +194,7 @@ impl Reader {
             }
         };
         let Some(offset) = offset else {
-            self.notes.push(format!("the shop's time zone {zone} is unknown to this host and to the database: UTC is used"));
+            self.notes.push(ShopNote::TimeZoneUnknown(zone));
             return Ok(());
         };
         self.time_zone = zone::offset_text(offset);

@@ -51,8 +51,17 @@ pub struct Shop {
     pub description_room: Room,
     /// Whether the admin notes new products for the Google extension.
     pub google_products: bool,
-    /// What a person should know, such as an unknown time zone or a character set that cannot hold emoji.
-    pub notes: Vec<String>,
+    /// What a person should know.
+    pub notes: Vec<ShopNote>,
+}
+
+/// Something about a shop that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShopNote {
+    /// Its time zone is unknown to this host and to the database: UTC is used.
+    TimeZoneUnknown(String),
+    /// Its tables cannot hold characters such as emoji: they are left out of names and descriptions.
+    NoEmoji,
 }
 
 #[derive(QueryableByName)]
@@ -138,7 +147,7 @@ impl Reader {
             .ok_or_else(|| Fault::internal(format!("the shop's database gave a time that we cannot read: {now}")))?;
         let mut notes = self.notes.clone();
         if self.schema.find(&self.tables.description, "name").is_some_and(|column| !column.takes_all_characters()) {
-            notes.push("the shop's tables cannot hold characters such as emoji: they are left out of names and descriptions".to_owned());
+            notes.push(ShopNote::NoEmoji);
         }
         Ok(Shop {
             languages,

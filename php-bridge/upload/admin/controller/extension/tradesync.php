@@ -69,7 +69,7 @@ class ControllerExtensionTradesync extends Controller
         $texts = $this->texts();
         $children = [];
         if ($this->user->hasPermission('access', 'extension/module/tradesync')) {
-            foreach (['overview', 'sellers', 'mapping', 'links', 'retry', 'rollout', 'settings'] as $page) {
+            foreach (['overview', 'sellers', 'mapping', 'links', 'locks', 'retry', 'rollout', 'audit', 'settings'] as $page) {
                 $children[] = [
                     'name' => $texts['tab_' . $page],
                     'href' => $this->url('extension/module/tradesync', 'page=' . $page),

@@ -106,7 +106,8 @@ class ControllerExtensionTradesync extends Controller
     public function marketplacePage(&$route, &$data, &$output)
     {
         $html = (string)$this->response->getOutput();
-        $panel = $this->widget();
+        // Not twice: the module's template, or an OCMOD, may have it already.
+        $panel = strpos($html, 'class="tradesync-panel"') === false ? $this->widget() : '';
         if ($panel === '' || !preg_match('/<[a-z]+\b[^>]*\bid="content"[^>]*>/i', $html, $found, PREG_OFFSET_CAPTURE)) {
             return;
         }

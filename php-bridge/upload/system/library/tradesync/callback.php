@@ -88,7 +88,8 @@ final class Callback
     {
         $folder = $this->images . 'catalog/tradesync';
         if (!is_dir($folder)) {
-            @mkdir($folder, 0755, true);
+            // Another picture's call may make it at the same moment.
+            Quietly::call('mkdir', $folder, 0755, true);
         }
         if (!is_dir($folder) || !is_writable($folder)) {
             return [507, ['error' => 'The folder image/catalog/tradesync of the shop cannot be written.']];
@@ -114,11 +115,13 @@ final class Callback
         }
         $folder = dirname($file);
         if (!is_dir($folder)) {
-            @mkdir($folder, 0755, true);
+            Quietly::call('mkdir', $folder, 0755, true);
         }
         $beside = $folder . '/.' . $part[2] . '.' . bin2hex(random_bytes(6));
-        if (@file_put_contents($beside, $content) !== strlen($content) || !@chmod($beside, 0644) || !@rename($beside, $file)) {
-            @unlink($beside);
+        $stored = Quietly::call('file_put_contents', $beside, $content) === strlen($content)
+            && Quietly::call('chmod', $beside, 0644) && Quietly::call('rename', $beside, $file);
+        if (!$stored) {
+            Quietly::call('unlink', $beside);
 
             return [507, ['error' => 'The picture cannot be written to the shop: is the disk full, or the folder image closed?']];
         }

@@ -9,7 +9,7 @@ final class Door
 {
     /** Scripts in the order in which they need each other. */
     private const PANEL = ['tradesync.js', 'report.js', 'dialogs.js', 'panel.js'];
-    private const OFFICE = ['tradesync.js', 'report.js', 'matching.js', 'seller.js', 'office.js'];
+    private const OFFICE = ['tradesync.js', 'report.js', 'matching.js', 'trust.js', 'seller.js', 'office.js'];
 
     /**
      * Writes `{"ok": true, "data": ...}`, or `{"ok": false, "error": {"code", "text", "detail", "run"}}`.

@@ -12,8 +12,8 @@ final class Office
     /** Action => whether it changes something (and so needs the right to modify). */
     public const ACTIONS = [
         'connections' => false, 'connection' => false, 'row' => false, 'unmapped' => false, 'mappings' => false, 'links' => false,
-        'retryList' => false, 'brakes' => false,
-        'saveSeller' => true, 'removeSeller' => true, 'check' => true, 'saveBrakes' => true, 'saveMappings' => true,
+        'retryList' => false, 'brakes' => false, 'locks' => false, 'audit' => false,
+        'saveSeller' => true, 'removeSeller' => true, 'check' => true, 'saveBrakes' => true, 'saveLocks' => true, 'saveMappings' => true,
         'confirmLink' => true, 'setLink' => true, 'removeLink' => true, 'testConnection' => true,
     ];
 
@@ -194,6 +194,63 @@ final class Office
         );
 
         return ['brakes' => $answer->body, 'etag' => $answer->etag];
+    }
+
+    /** What a person has said that must not be touched. */
+    private function locks(Input $in): array
+    {
+        $answer = $this->client()->get(Client::path('connections', $in->id('connection'), 'locks'));
+
+        return ['items' => $this->told($answer->body->items), 'etag' => $answer->etag];
+    }
+
+    private function saveLocks(Input $in): array
+    {
+        $answer = $this->client()->change(
+            'PUT',
+            Client::path('connections', $in->id('connection'), 'locks'),
+            ['items' => $in->list('items')],
+            $in->needed('etag')
+        );
+
+        return ['items' => $this->told($answer->body->items), 'etag' => $answer->etag];
+    }
+
+    /** Who did what, newest first. */
+    private function audit(Input $in)
+    {
+        $query = [
+            'connection' => $in->id('connection', false),
+            'action' => $in->text('action', 64),
+            'cursor' => $in->text('cursor'),
+            'limit' => 50,
+        ];
+        $page = $this->client()->get('/audit', $query)->body;
+        foreach ($page->items as $entry) {
+            $entry->who = $this->nameOf($entry->on_behalf_of);
+            $entry->whose = $this->nameOf($entry->owner);
+        }
+
+        return $page;
+    }
+
+    /** Owners in names that the service wrote (`seller:42 (opencart-sellers)`) as people know them. */
+    private function told(array $locks): array
+    {
+        foreach ($locks as $lock) {
+            $parts = explode(' ', $lock->set_by, 2);
+            $lock->who = strpos($parts[0], ':') === false ? $lock->set_by : $this->nameOf($parts[0]);
+        }
+
+        return $locks;
+    }
+
+    /** The seller's name; the owner itself where the shop knows no such seller any more. */
+    private function nameOf(?string $owner): ?string
+    {
+        $seller = $this->sellerOf($owner);
+
+        return $seller === null ? $owner : $seller->name;
     }
 
     private function mappings(Input $in): array

@@ -26,6 +26,8 @@ final class Problem extends \RuntimeException
     public const FORBIDDEN_HERE = 'forbidden-here';
     /** The person is logged in, but is no seller. */
     public const NO_SELLER = 'no-seller';
+    /** A temporary file cannot be written. */
+    public const NO_FILE = 'no-file';
 
     /** @var string Stable name. */
     public $name;

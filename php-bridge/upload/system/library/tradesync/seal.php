@@ -106,18 +106,18 @@ final class Seal
         $beside = $this->file . '.' . bin2hex(random_bytes(6));
         $text = "<?php\n\n// Opens the keys that tradesync sealed. Back it up with the shop's files, apart from its database.\nreturn '"
             . base64_encode(random_bytes(32)) . "';\n";
-        $written = @file_put_contents($beside, $text);
+        $written = Quietly::call('file_put_contents', $beside, $text);
         if ($written !== strlen($text)) {
-            @unlink($beside);
+            Quietly::call('unlink', $beside);
             throw new Problem(Problem::SEAL, 'cannot write ' . $this->file);
         }
         chmod($beside, 0600);
-        $linked = @link($beside, $this->file);
+        $linked = Quietly::call('link', $beside, $this->file);
         if (!$linked && !is_file($this->file)) {
             // A file system without hard links.
             rename($beside, $this->file);
         }
-        @unlink($beside);
+        Quietly::call('unlink', $beside);
     }
 
     private static function encode(string $bytes): string

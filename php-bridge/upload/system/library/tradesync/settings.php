@@ -4,6 +4,7 @@ namespace Tradesync;
 
 use Tradesync\Sellers\Adapter;
 use Tradesync\Sellers\Customers;
+use Tradesync\Sellers\Own;
 use Tradesync\Sellers\Table;
 use Tradesync\Sellers\Users;
 
@@ -191,8 +192,25 @@ final class Settings
                 return new Customers($this->db, (int)$this->get('customer_group_id'));
             case 'table':
                 return new Table($this->db, $this->get('table'));
+            case 'own':
+                // Gone with its file: nobody is a seller then, rather than somebody else.
+                return $this->own() ?? new Users($this->db, 0);
             default:
                 return new Users($this->db, (int)$this->get('user_group_id'));
+        }
+    }
+
+    /**
+     * The shop's own adapter, `sellers/own.php` beside ours (docs/opencart-bridge.md shows one); null if there is none.
+     */
+    public function own(): ?Adapter
+    {
+        // Not in the package, so that neither an update nor "Uninstall" of ours touches it.
+        try {
+            return is_subclass_of(Own::class, Adapter::class) ? new Own($this->db) : null;
+        } catch (\Throwable $mistake) {
+            // The menu of every admin page asks who the seller is: a mistake in that file must not take them down.
+            return null;
         }
     }
 

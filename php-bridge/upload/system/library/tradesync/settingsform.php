@@ -2,7 +2,10 @@
 
 namespace Tradesync;
 
+use Tradesync\Sellers\Adapter;
+use Tradesync\Sellers\Customers;
 use Tradesync\Sellers\Table;
+use Tradesync\Sellers\Users;
 
 /**
  * The settings page: reads what was posted, says what is wrong in it, and gives the rows to store.
@@ -119,6 +122,7 @@ final class SettingsForm
         return [
             'values' => $values,
             'has' => $has,
+            'sellers' => $this->choices(),
             'faults' => array_map(function ($key) use ($texts) {
                 return $texts[$key];
             }, $this->faults),
@@ -144,8 +148,11 @@ final class SettingsForm
         if ($this->secrets['database_url'] !== '' && strpos($this->secrets['database_url'], 'mysql://') !== 0) {
             $this->faults['database_url'] = 'fault_database_url';
         }
-        if (!in_array($plain['sellers'], ['users', 'customers', 'table'], true)) {
+        if (!in_array($plain['sellers'], $this->choices(), true)) {
             $this->faults['sellers'] = 'fault_choose';
+        }
+        if ($plain['sellers'] === 'own' && !$this->mayHaveThisKind($this->settings->own())) {
+            $this->faults['sellers'] = 'fault_own_kind';
         }
         if ($plain['sellers'] === 'users' && (int)$plain['user_group_id'] < 1) {
             $this->faults['user_group_id'] = 'fault_choose';
@@ -168,6 +175,24 @@ final class SettingsForm
         if ($this->faults) {
             $this->faults['warning'] = 'fault_form';
         }
+    }
+
+    /**
+     * Ways to say who the sellers are; the shop's own adapter only where there is one.
+     *
+     * @return string[]
+     */
+    private function choices(): array
+    {
+        return $this->settings->own() === null ? ['users', 'customers', 'table'] : ['users', 'customers', 'table', 'own'];
+    }
+
+    /** Two adapters with one kind would open each other's sellers; the service takes lower-case words with hyphens. */
+    private function mayHaveThisKind(?Adapter $own): bool
+    {
+        $ours = [(new Users($this->db, 0))->kind(), (new Customers($this->db, 0))->kind(), (new Table($this->db, []))->kind()];
+
+        return $own !== null && preg_match('/^[a-z][a-z-]{1,30}$/', $own->kind()) && !in_array($own->kind(), $ours, true);
     }
 
     /** Names of tables and columns only by their form: the service checks them against the shop's database. */

@@ -61,7 +61,8 @@ final class Words
         $key = 'problem_' . str_replace('-', '_', $problem->name);
         $detail = $problem->isOurs() && !$administrator ? '' : $problem->getMessage();
         foreach ($problem->fields as $field) {
-            $detail .= ($detail === '' ? '' : ' ') . ltrim((string)($field->pointer ?? ''), '/') . ': ' . (string)($field->detail ?? '');
+            $wrong = self::field((string)($field->pointer ?? ''), $texts) . ': ' . (string)($field->detail ?? '');
+            $detail .= ($detail === '' ? '' : ' ') . $wrong;
         }
 
         return [
@@ -70,5 +71,19 @@ final class Words
             'detail' => $detail,
             'run' => $problem->run,
         ];
+    }
+
+    /** A field as its label in the form says, with the name that the service has for it; the name alone where no form shows it. */
+    private static function field(string $pointer, array $texts): string
+    {
+        $name = ltrim($pointer, '/');
+        $parts = explode('/', preg_replace('#^(settings|secrets)/#', '', $name));
+        foreach (['js_set_' . $parts[0], 'js_' . end($parts)] as $key) {
+            if (isset($texts[$key])) {
+                return '«' . $texts[$key] . '» (' . $name . ')';
+            }
+        }
+
+        return $name;
     }
 }

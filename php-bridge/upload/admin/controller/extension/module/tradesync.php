@@ -2,6 +2,7 @@
 
 use Tradesync\Door;
 use Tradesync\Input;
+use Tradesync\Ocmod;
 use Tradesync\Office;
 use Tradesync\Panel;
 use Tradesync\Problem;
@@ -19,7 +20,7 @@ use Tradesync\Words;
 class ControllerExtensionModuleTradesync extends Controller
 {
     private const ROUTE = 'extension/module/tradesync';
-    private const PAGES = ['overview', 'sellers', 'mapping', 'links', 'retry', 'rollout', 'settings'];
+    private const PAGES = ['overview', 'sellers', 'mapping', 'links', 'locks', 'retry', 'rollout', 'audit', 'settings'];
     /** Actions that the shop itself answers. */
     private const OWN = ['sellers', 'categories', 'products'];
 
@@ -95,6 +96,29 @@ class ControllerExtensionModuleTradesync extends Controller
         }, $this->request->get);
     }
 
+    /** The OCMOD for the marketplace's page of the settings, as a package for the Extension Installer. */
+    public function ocmod()
+    {
+        $settings = Settings::of($this->registry);
+        $this->response->addHeader('Cache-Control: no-store');
+        try {
+            $this->allow(false, false);
+            if ($settings->get('route') === '') {
+                throw new Problem(Problem::BAD_INPUT, 'route');
+            }
+            $package = Ocmod::package($settings->get('route'));
+        } catch (Problem $problem) {
+            $this->response->addHeader('HTTP/1.1 403 Forbidden');
+            $this->response->addHeader('Content-Type: text/plain; charset=utf-8');
+            $this->response->setOutput(Words::problem($problem, $settings->language())['text']);
+
+            return;
+        }
+        $this->response->addHeader('Content-Type: application/zip');
+        $this->response->addHeader('Content-Disposition: attachment; filename="' . Ocmod::CODE . '.ocmod.zip"');
+        $this->response->setOutput($package);
+    }
+
     /** OpenCart's "Install": our events; rights and settings come when the settings are saved. */
     public function install()
     {
@@ -148,6 +172,7 @@ class ControllerExtensionModuleTradesync extends Controller
             'texts' => $texts,
             'action' => $this->link(self::ROUTE, 'page=settings'),
             'callback' => (new Shop($now, $this->assets()))->callback(),
+            'ocmod' => $now->get('route') === '' ? '' : $this->link(self::ROUTE . '/ocmod'),
             'modify' => $this->user->hasPermission('modify', self::ROUTE),
             'user_groups' => $this->groups('user/user_group', 'model_user_user_group', 'getUserGroups', 'user_group_id'),
             'customer_groups' => $this->groups(
@@ -241,11 +266,21 @@ class ControllerExtensionModuleTradesync extends Controller
     private function ownProducts(Settings $settings, Input $in): array
     {
         $this->load->model('catalog/product');
-        $filter = ['filter_name' => $in->text('search', 100), 'start' => 0, 'limit' => 20];
+        $search = $in->text('search', 100);
+        // A size is named `123#4567`: it is shown as its product.
+        $id = (int)($in->text('id', 24) ?: (ctype_digit($search) && strlen($search) < 10 ? $search : 0));
+        $found = $id > 0 ? array_filter([$this->model_catalog_product->getProduct($id)]) : [];
+        if ($in->text('id', 24) === '') {
+            // OpenCart looks for the beginning of a name, or of a model.
+            foreach (['filter_name', 'filter_model'] as $by) {
+                $filter = [$by => $search, 'start' => 0, 'limit' => 20];
+                $found = array_merge($found, $this->model_catalog_product->getProducts($filter));
+            }
+        }
 
-        return array_map(function ($one) {
+        return array_values(array_map(function ($one) {
             return ['id' => (string)$one['product_id'], 'name' => self::plain($one['name']) . ' · ' . self::plain($one['model'])];
-        }, $this->model_catalog_product->getProducts($filter));
+        }, array_slice(array_column($found, null, 'product_id'), 0, 20)));
     }
 
     private function panelOf(Settings $settings): Panel

@@ -279,8 +279,13 @@
                 return gone(box.call('confirmLink', $.extend({target: target, once: T.once()}, of)));
             };
             var other = new Target(box, 'products', '');
+            // `sku=EL-10000`: which key, and its value.
+            var matched = function (key) {
+                var cut = (key + '=').indexOf('=');
+                return box.word('key_', key.slice(0, cut)) + ' ' + key.slice(cut + 1);
+            };
             var candidates = $.map(link.candidates, function (candidate) {
-                return h('div', {}, [candidate.name, ' ', h('small.text-muted', {}, '№ ' + candidate.target + ' · ' + $.map(candidate.matched, function (key) { return box.word('key_', key); }).join(', ')), ' ',
+                return h('div', {}, [candidate.name, ' ', h('small.text-muted', {}, '№ ' + candidate.target + ' · ' + $.map(candidate.matched, matched).join(', ')), ' ',
                     box.config.modify ? box.button('success', 'check', box.t('button_confirm'), function () { return confirm(candidate.target); }).addClass('btn-xs') : null]);
             });
             row.append(

@@ -61,8 +61,11 @@
             }
             var content = h('div');
             place.append(h('div.tradesync-toolbar', {}, [box.field(box.t('column_seller'), choice, null, 'tradesync-choice')]), content);
-            choice.on('change', function () { work(choice.val(), content.empty()); });
-            work(choice.val(), content);
+            var show = function () {
+                work(choice.val(), content.empty(), $.grep(connections, function (connection) { return connection.id === choice.val(); })[0]);
+            };
+            choice.on('change', show);
+            show();
         }).fail(box.fail(place));
     };
 
@@ -138,8 +141,8 @@
             var attention = [];
             if (waiting) {
                 attention.push(box.button('warning', 'hand-paper-o', box.t('held_short', {count: box.number(waiting.counts.held)}), function () {
-                    officeReport(box, connection, waiting);
-                }).addClass('btn-sm'));
+                    T.asSeller(box, connection).report(waiting);
+                }, {'data-act': 'held'}).addClass('btn-sm'));
             }
             if (i === 0 && row.retry) {
                 attention.push(' ', h('a', {href: box.config.pages.retry + '&connection=' + connection.id}, box.t('retry_short', {count: box.number(row.retry)})));
@@ -156,32 +159,49 @@
         });
     }
 
-    /** A seller's report for the administrator: asked through the seller's own panel address. */
-    function officeReport(box, connection, run) {
+    /** The same box, but what it asks is asked through the seller's own panel: runs, reports, failed products. */
+    T.asSeller = function (box, connection) {
+        var seller = '&seller=' + encodeURIComponent(connection.seller || '');
         var own = Object.create(box);
-        own.config = $.extend({}, box.config, {
-            api: box.config.panelApi + '&seller=' + encodeURIComponent(connection.seller || ''), csv: box.config.panelCsv + '&seller=' + encodeURIComponent(connection.seller || '')
-        });
-        own.report(run);
-    }
-    T.officeReport = officeReport;
+        own.config = $.extend({}, box.config, {api: box.config.panelApi + seller, csv: box.config.panelCsv + seller});
+        return own;
+    };
 
     pages.retry = function (box, place) {
-        T.chooseConnection(box, place, function (connection, content) {
+        T.chooseConnection(box, place, function (connection, content, chosen) {
             var rows = h('tbody');
             var more = h('div.text-center');
+            var message = h('div', {'aria-live': 'polite'});
             var cursor = '';
-            content.append(h('p.text-muted', {}, box.t('retry_help')), table(box, ['product', 'reason', 'attempts', 'next_try'], rows), more);
+            var own = T.asSeller(box, chosen);
+            var acts = function (item, row) {
+                if (!box.config.modify || !chosen.seller) {
+                    return null;
+                }
+                return [box.button('default', 'repeat', box.t('button_retry'), function () {
+                    return own.call('retry', {id: item.id, once: T.once()}).then(function (run) {
+                        return own.follow(run.id, function (now) { box.tell(message, 'info', box.progressText(now)); });
+                    }).done(function (run) {
+                        box.tell(message, '', '');
+                        own.report(run);
+                        row.remove();
+                    }).fail(box.fail(message));
+                }, {'data-act': 'retry'}).addClass('btn-sm'), ' ', box.button('link', null, box.t('button_dismiss'), function () {
+                    return own.call('dismiss', {id: item.id}).done(function () { row.remove(); }).fail(box.fail(message));
+                }, {'data-act': 'dismiss'}).addClass('btn-sm')];
+            };
+            content.append(h('p.text-muted', {}, box.t('retry_help')), message, table(box, ['product', 'reason', 'attempts', 'next_try', ''], rows), more);
             var load = function () {
                 more.empty().append(box.spinner());
                 return box.call('retryList', {connection: connection, cursor: cursor}).done(function (page) {
                     more.empty();
                     cursor = page.next_cursor;
                     rows.append($.map(page.items, function (item) {
-                        return h('tr', {}, [
+                        var row = h('tr', {'data-item': item.key});
+                        return row.append(
                             cell(box, 'product', [h('div', {}, item.name || item.key), h('small.text-muted', {}, item.key)]), cell(box, 'reason', item.reason.text),
-                            cell(box, 'attempts', box.number(item.attempts)), cell(box, 'next_try', box.when(item.next_at))
-                        ]);
+                            cell(box, 'attempts', box.number(item.attempts)), cell(box, 'next_try', box.when(item.next_at)), cell(box, '', acts(item, row))
+                        );
                     }));
                     if (cursor) {
                         more.append(box.button('default', 'angle-down', box.t('button_more'), load));
@@ -225,9 +245,7 @@
         }
 
         function one(connection) {
-            var seller = '&seller=' + encodeURIComponent(connection.seller);
-            var own = Object.create(box);
-            own.config = $.extend({}, box.config, {api: box.config.panelApi + seller, csv: box.config.panelCsv + seller});
+            var own = T.asSeller(box, connection);
             var line = function (shop) {
                 var parts = {check: h('td', {'data-label': box.t('column_check')}, icon('spinner fa-spin')), would: h('td', {'data-label': box.t('column_would')}),
                     verdict: h('td', {'data-label': box.t('column_verdict')}), act: h('td')};

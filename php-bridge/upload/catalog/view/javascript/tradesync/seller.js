@@ -297,7 +297,7 @@
                 };
                 var readings = $.grep(got.brakes.readings, function (reading) { return reading.rule === rule; });
                 read.push(function (limits) { limits[rule].on = on.prop('checked'); });
-                rows.append(h('tr', {}, [
+                rows.append(h('tr', {'data-brake': rule}, [
                     T.cell(box, 'brake', h('label', {}, [on, ' ', box.t('brake_' + rule)])),
                     T.cell(box, 'limit', h('div.tradesync-line', {}, [number('share', true), number('by', true), number('factor'), number('from')])),
                     T.cell(box, 'reading', readings.length ? $.map(readings.slice(0, 3), function (reading) {
@@ -314,7 +314,7 @@
                         draw(now);
                         box.tell(message, 'success', box.t('saved'));
                     }).fail(box.fail(message));
-                }));
+                }, {'data-act': 'save-brakes'}));
             }
         };
         box.call('brakes', {connection: connection}).done(draw).fail(box.fail(body));

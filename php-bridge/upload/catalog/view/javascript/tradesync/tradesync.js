@@ -206,11 +206,13 @@
 
         /** A labelled field. `input` gets its id; `help` stands below. */
         field: function (label, input, help, wide) {
-            var id = input.attr('id') || uid('field');
-            input.attr('id', id);
+            // A search field stands among its hits; the label is the name of the field itself, not of what it searches in.
+            var control = input.is('input, select, textarea') ? input : input.find('input').first().removeAttr('aria-label');
+            var id = control.attr('id') || uid('field');
+            control.attr('id', id);
             var helper = help ? h('span.help-block', {id: id + '-help'}, help) : null;
             if (helper) {
-                input.attr('aria-describedby', id + '-help');
+                control.attr('aria-describedby', id + '-help');
             }
             return h('div.form-group.' + (wide || 'col-sm-6'), {}, [h('label.control-label', {'for': id}, label), input, helper]);
         },
