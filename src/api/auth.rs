@@ -65,6 +65,7 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("PATCH", "/connections/{id}", Needs::Admin),
     ("DELETE", "/connections/{id}", Needs::Admin),
     ("POST", "/connections/{id}/check", Needs::Admin),
+    ("POST", "/connections/{id}/page-links", Needs::Admin),
     ("GET", "/connections/{id}/streams", Needs::Reader),
     ("POST", "/connections/{id}/streams", Needs::Operator),
     ("POST", "/connections/{id}/streams/discover", Needs::Operator),
@@ -102,6 +103,8 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("POST", "/sync/retry-list/{id}/retry", Needs::Operator),
     ("POST", "/sync/retry-list/{id}/dismiss", Needs::Operator),
     ("POST", "/sync/okliving-onebox/mapping-test", Needs::Operator),
+    ("GET", "/pages/{flow}", Needs::Token),
+    ("POST", "/pages/{flow}", Needs::Token),
     ("GET", "/sync/{flow}/hooks/{token}", Needs::Token),
     ("POST", "/sync/{flow}/hooks/{token}", Needs::Token),
     ("POST", "/sync/{flow}", Needs::Operator),
@@ -117,9 +120,15 @@ pub const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/schedules/{id}/skips", Needs::Reader),
 ];
 
-/// Routes that are asked by POST but change nothing, and hooks, which no key sends and which are kept themselves: the audit is silent about them.
-pub const CHANGES_NOTHING: &[&str] =
-    &["/connections/{id}/check", "/connections/{id}/streams/discover", "/sync/okliving-onebox/mapping-test", "/sync/{flow}/hooks/{token}"];
+/// Routes that are asked by POST but change nothing; hooks and pages, which no key sends: a hook is kept itself, a page writes its own entry when
+/// it changes something. The audit is silent about them.
+pub const CHANGES_NOTHING: &[&str] = &[
+    "/connections/{id}/check",
+    "/connections/{id}/streams/discover",
+    "/sync/okliving-onebox/mapping-test",
+    "/sync/{flow}/hooks/{token}",
+    "/pages/{flow}",
+];
 
 /// Whether a request of this route acts, and so belongs into the audit.
 pub fn acts(method: &str, pattern: &str) -> bool {

@@ -91,6 +91,7 @@ fn parameter(name: &str, path: &str) -> (&'static str, Value, Value) {
         "id" if path.starts_with("/sync/runs") => ("Id of the run", text, json!(examples::RUN)),
         "id" if path.starts_with("/schedules") => ("Id of the schedule", text, json!(examples::SCHEDULE)),
         "id" if path.starts_with("/sync/retry-list") => ("Id of the item in the retry list", text, json!(examples::RETRY)),
+        "id" if path.ends_with("/page-links") => ("Id of the connection", text, json!(examples::ORDERS_CONNECTION)),
         "id" => ("Id of the connection", text, json!(examples::CONNECTION)),
         "stream" if matches!(path, "/sync/runs" | "/sync/retry-list" | "/schedules") => {
             ("Only of this stream", text, json!(examples::STREAM))

@@ -67,6 +67,7 @@ pub fn request(operation: &str) -> Option<Value> {
             ],
         }),
         "test_alerts" => json!({"channel": "monitoring"}),
+        "create_page_link" => json!({"days": 365, "may_change": false}),
         "post_hook" => json!({"orderid": "127901", "ttn": "20450000000000", "comment": "On its way"}),
         "test_mapping" => json!({
             "connection": ORDERS_CONNECTION,
@@ -89,6 +90,10 @@ pub fn response(operation: &str) -> Option<Value> {
         "check_connection" => {
             json!({"ok": true, "checks": [{"name": "billz.login", "ok": true, "detail": "logged in; the key ends in 30 days"}]})
         }
+        "create_page_link" => json!({
+            "url": "https://sync.example.com/pages/okliving-onebox?link=019aa0b2c3d47e5f8a9b0c1d2e3f4a70.1801526400.show.5f3a0c",
+            "expires_at": "2027-02-01T09:00:00Z",
+        }),
         "discover_streams" => json!({"items": [{"stream": STREAM, "name": "Chilonzor"}]}),
         "list_streams" => page(stream()),
         "create_stream" | "get_stream" | "patch_stream" => stream(),

@@ -120,6 +120,8 @@ fn finished(response: ServiceResponse, path: &str, id: Option<&str>) -> ServiceR
     let problem = match response.response().error() {
         Some(error) => problem_of(error),
         None if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == CONTENT_TYPE) => return response,
+        // A page tells a person itself what is wrong.
+        None if response.headers().contains_key(header::CONTENT_SECURITY_POLICY) => return response,
         None => Fault::new(by_status(response.status().as_u16()), "there is nothing here").into(),
     };
     note(&problem.fault);
@@ -157,13 +159,16 @@ fn note(fault: &Fault) {
     }
 }
 
-/// The small set of headers that every answer has.
+/// The small set of headers that every answer has. A page that says itself who may frame it (`api::pages`) keeps its own policy.
 pub fn harden(headers: &mut HeaderMap, id: Option<&str>) {
+    let own_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let is_page = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| kind.starts_with("text/html"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { PAGE_POLICY } else { DATA_POLICY });
+    if !own_policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { PAGE_POLICY } else { DATA_POLICY });
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert(REQUEST_ID, id);

@@ -24,18 +24,22 @@ const FIELDS: usize = 200;
 /// A stored hook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HookAnswer {
-    /// Its number.
+    /// Its number; absent where it only started a run.
     #[schema(example = "17")]
-    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// It is stored and will be dealt with.
     pub stored: bool,
+    /// The run that it asked for, or that was at work already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Tell us something (GET)
 ///
 /// For the automatic action of OneBox. Fields by the names in `hook_fields` of the connection, in the query. Answered as soon as the hook is stored;
 /// what it asks for is done after that, at once and in order. A waybill that has no carrier's form, or an action that `status_map` does not know, is
-/// stored as well, shown as held, and answered 422. `token` is one of the connection's secret `hook_token`; no API key is needed.
+/// stored as well, shown as held, and answered 422. `do=pull` alone starts a run of the stream `orders`. `token` is one of the connection's secret `hook_token`; no API key is needed.
 #[utoipa::path(tag = "Hooks", responses((status = 200, description = "Stored", body = HookAnswer)))]
 #[get("/sync/{flow}/hooks/{token}")]
 pub async fn get_hook(api: web::Data<Api>, path: web::Path<(String, String)>, request: HttpRequest) -> Answer {
@@ -63,7 +67,11 @@ async fn receive(api: &Api, (flow, token): (String, String), given: Given) -> An
     let received = api.service.receive_hook(&flow, &SecretString::from(token), &given).await?;
     match received.refused {
         Some(fault) => Err(fault.into()),
-        None => Ok(HttpResponse::Ok().json(HookAnswer { id: received.id.to_string(), stored: true })),
+        None => Ok(HttpResponse::Ok().json(HookAnswer {
+            stored: received.id.is_some(),
+            id: received.id.map(|id| id.to_string()),
+            run: received.run,
+        })),
     }
 }
 

@@ -8,6 +8,7 @@
 //!   [`retry_list`], [`schedules`], [`alerts`], [`hooks`], [`mapping_test`], [`audit`], [`health`]: the resources
 //! - [`views`]: bodies and answers; [`problem`]: errors (RFC 9457)
 //! - [`auth`]: keys, roles, `X-On-Behalf-Of`; [`idempotency`]; [`etag`]
+//! - [`page_links`], [`pages`]: pages that another system opens by a signed link
 //! - [`docs`]: the OpenAPI document, its [`examples`], Swagger UI
 
 pub mod alerts;
@@ -31,6 +32,8 @@ pub mod locks;
 pub mod mapping_test;
 pub mod mappings;
 pub mod page;
+pub mod page_links;
+pub mod pages;
 pub mod problem;
 pub mod retry_list;
 pub mod run_events;
@@ -98,6 +101,7 @@ pub fn app(
         .configure(routes)
         .into_app()
         .configure(docs::pages)
+        .configure(pages::routes)
         .default_service(web::to(|| async { Err::<&str, _>(problem::Problem::from(Fault::new(Code::NotFound, "there is no such path"))) }))
         .wrap(from_fn(frame::frame))
         .wrap(TracingLogger::<frame::Spans>::new())
@@ -117,6 +121,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(connections::patch_connection)
         .service(connections::delete_connection)
         .service(connections::check_connection)
+        .service(page_links::create_page_link)
         .service(connections::discover_streams)
         .service(streams::list_streams)
         .service(streams::create_stream)

@@ -158,6 +158,11 @@ impl Sealer {
         self.all().map(|master| mac(&master.api_keys, key.expose_secret().as_bytes())).collect()
     }
 
+    /// Signatures of a text under every master key, that of the first one first: for links that we hand out.
+    pub fn signatures(&self, text: &SecretString) -> Vec<String> {
+        self.all().map(|master| mac(&master.lookups, text.expose_secret().as_bytes())).collect()
+    }
+
     /// A hash for finding a token (such as a hook's) without storing it in the clear.
     pub fn lookup_hash(&self, token: &SecretString) -> String {
         mac(&self.first.lookups, token.expose_secret().as_bytes())

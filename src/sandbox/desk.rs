@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 
 use super::billz2::journal::{Entry, Journal, Report};
 
+/// Bytes of a body that the journal keeps: a question is short, and twenty thousand of them are kept.
+const KEPT_OF_BODY: usize = 2_048;
+
 const fn one() -> u32 {
     1
 }
@@ -288,6 +291,7 @@ impl Desk {
             at_ms: arrived.duration_since(self.started).as_secs_f64() * 1_000.0,
             method: request.method().to_string(),
             target: request.uri().to_string(),
+            body: String::from_utf8_lossy(body.get(..KEPT_OF_BODY).unwrap_or(body)).into_owned(),
             status,
             ip: request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
             fault: fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok()),

@@ -371,7 +371,9 @@ impl Prepared {
                 let (source, target) = self.proposed.pop().unwrap();
                 ids.extend([(examples::SOURCE, source), (examples::TARGET, target)]);
             }
-            "test_mapping" | "get_hook" | "post_hook" => drop(ids.insert(examples::ORDERS_CONNECTION, self.of_orders().await)),
+            "test_mapping" | "get_hook" | "post_hook" | "create_page_link" => {
+                drop(ids.insert(examples::ORDERS_CONNECTION, self.of_orders().await))
+            }
             "retry_item" | "dismiss_item" => drop(ids.insert(examples::RETRY, self.failed.pop().unwrap())),
             "cancel_run" | "approve_run" | "reject_run" => drop(ids.insert(examples::RUN, self.waiting_run().await)),
             _ => {}

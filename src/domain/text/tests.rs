@@ -136,6 +136,54 @@ const CODES: &[(&str, &[&str])] = &[
     ("insales_queued", &["tries", "value"]),
     ("insales_sent", &["tries"]),
     ("insales_sent_alone", &["tries"]),
+    ("new_client", &[]),
+    ("new_ticket", &[]),
+    ("ticket_found", &[]),
+    ("ticket_changed_not_sent", &[]),
+    ("status_told", &[]),
+    ("status_not_written", &["detail"]),
+    ("sync_status", &[]),
+    ("b24_mapped", &[]),
+    ("fingerprints", &[]),
+    ("client_if_missing", &[]),
+    ("b24_gone", &[]),
+    ("before_start_date", &["date"]),
+    ("not_a_subscription", &[]),
+    ("nothing_supported", &[]),
+    ("deal_branch_not_supported", &[]),
+    ("pupil_name_empty", &[]),
+    ("pupil_last_name_empty", &["other"]),
+    ("pupil_first_name_empty", &["other"]),
+    ("parent_name_empty", &[]),
+    ("parent_last_name_empty", &["other"]),
+    ("parent_first_name_empty", &["other"]),
+    ("phone_empty", &[]),
+    ("phone_unreadable", &["value"]),
+    ("product_empty", &[]),
+    ("branch_empty", &[]),
+    ("birthdate_unreadable", &["value"]),
+    ("otmechalka_id_missing", &["name"]),
+    ("deal_branch_empty", &[]),
+    ("deal_branch_several", &["branches"]),
+    ("deal_without_contact", &[]),
+    ("deal_contact_not_found", &["contact"]),
+    ("deal_rows_unread", &["detail"]),
+    ("deal_without_row", &[]),
+    ("deal_several_rows", &["rows"]),
+    ("ticket_type_empty", &[]),
+    ("deal_quantity", &["value"]),
+    ("deal_not_roubles", &["currency"]),
+    ("deal_price_unreadable", &["field", "value"]),
+    ("deal_prices_do_not_add_up", &["discount", "final", "initial"]),
+    ("sale_date_empty", &[]),
+    ("sale_date_unreadable", &["value"]),
+    ("employee_not_found", &["id"]),
+    ("employee_without_name", &["id"]),
+    ("client_too_old", &["contact", "date"]),
+    ("client_not_sent", &["contact", "why"]),
+    ("otmechalka_refused", &["detail"]),
+    ("otmechalka_limit", &["detail"]),
+    ("answer_lost", &[]),
     ("value-not-kept", &["detail"]),
     ("order_new", &[]),
     ("order_flagged", &["fields"]),
@@ -262,6 +310,22 @@ fn languages_are_negotiated_as_browsers_ask() {
     ] {
         assert_eq!(Lang::negotiate(header), lang, "{header:?}");
     }
+}
+
+#[test]
+fn pages_have_their_words_in_every_language() {
+    let words = |lang: Lang| {
+        let file = format!("{}/src/domain/text/locales/{}/pages.ftl", env!("CARGO_MANIFEST_DIR"), lang.tag());
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines()
+            .filter_map(|line| line.split_once(" = ").map(|(name, words)| (name.to_owned(), words.contains("{ $"))))
+            .collect::<Vec<_>>()
+    };
+    for lang in Lang::ALL {
+        assert_eq!(words(lang), words(Lang::En), "{}", lang.tag());
+        assert!(words(lang).iter().all(|(name, _)| !sentence(lang, name, &BTreeMap::new()).starts_with("page_")));
+    }
+    assert_eq!(sentence(Lang::Uk, "page_pull", &BTreeMap::new()), "Завантажити замовлення зараз");
 }
 
 #[test]

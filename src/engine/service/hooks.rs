@@ -8,13 +8,13 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Scope, Service};
+use super::{Scope, Service, sync::SyncRequest};
 use crate::{
     engine::{
         flow::Flow,
         hooks::{Given, Hook, NewHook, by_item},
-        model::Connection,
-        ports::{ConnectionFilter, PageRequest},
+        model::{Connection, Mode, Run, Trigger},
+        ports::{Acted, ConnectionFilter, PageRequest, StoredAnswer},
         secrets,
     },
     fault::{Code, Fault, Result},
@@ -46,8 +46,10 @@ struct Known {
 /// A hook that was stored.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// Its number.
-    pub id: u64,
+    /// Its number; `None` if it only started a run.
+    pub id: Option<u64>,
+    /// The run that it started, or that was at work already.
+    pub run: Option<String>,
     /// It is stored, but cannot be carried out as it is.
     pub refused: Option<Fault>,
 }
@@ -84,10 +86,35 @@ impl Service {
         let flow = self.flow(flow).filter(|flow| flow.hook_stream().is_some()).ok_or_else(absent)?;
         let stream = flow.hook_stream().ok_or_else(absent)?;
         let connection = self.hooked(&**flow, token).await?.ok_or_else(absent)?;
-        let heard = flow.hear(&self.open(&connection)?, given)?;
+        let opened = self.open(&connection)?;
+        if let Some(stream) = flow.started_by(&opened, given)? {
+            return Ok(Received { id: None, run: Some(self.run_for_hook(&connection, stream).await?), refused: None });
+        }
+        let heard = flow.hear(&opened, given)?;
         let refused = heard.refused.clone();
         let id = self.hooks.receive(NewHook { connection: connection.id, stream: stream.to_owned(), heard }).await?;
-        Ok(Received { id, refused })
+        Ok(Received { id: Some(id), run: None, refused })
+    }
+
+    /// Starts a run of a stream that a remote asks for; one that is at work already is as good. Its id.
+    pub async fn run_for_hook(&self, connection: &Connection, stream: &str) -> Result<String> {
+        let request = SyncRequest {
+            connection: connection.id.clone(),
+            stream: stream.to_owned(),
+            mode: Mode::Incremental,
+            dry_run: false,
+            items: None,
+        };
+        let render = Box::new(|_: &Run| StoredAnswer { status: 202, location: None, body: String::new() });
+        match self.start_sync(&Scope::all(), &connection.flow, request, Trigger::Webhook, None, render).await {
+            Ok(Acted::Fresh(run)) => Ok(run.id),
+            Ok(Acted::Replayed(_)) => Err(Fault::internal("a run without a key was answered from a stored answer")),
+            Err(fault) if fault.code == Code::StreamBusy => {
+                let at = fault.resource.unwrap_or_default();
+                Ok(at.rsplit('/').next().unwrap_or_default().to_owned())
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Open hooks of a connection by item, without taking them up.

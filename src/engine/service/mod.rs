@@ -22,6 +22,7 @@ pub mod locks;
 pub mod mapping_test;
 pub mod mappings;
 pub mod merge;
+pub mod page_links;
 pub mod retry_list;
 pub mod schedules;
 pub mod streams;

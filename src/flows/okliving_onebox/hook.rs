@@ -72,6 +72,19 @@ pub fn waybill(raw: &str) -> String {
     raw.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, '№' | '\u{a0}' | '\u{202f}')).collect()
 }
 
+/// The action that fetches orders, unless `status_map` means something else by it.
+pub const PULL: &str = "pull";
+
+/// Whether a hook only wants orders to be fetched: it says so, and names no order.
+pub fn is_pull(given: &Given, settings: &Settings) -> bool {
+    let names = &settings.hook_fields;
+    let field = |name: &str| text(given, name, settings.hook_unescape);
+    field(&names.action).as_deref() == Some(PULL)
+        && !settings.status_map.contains_key(PULL)
+        && field(&names.order).is_none()
+        && field(&names.externalid).is_none()
+}
+
 /// What a hook says, before it is stored.
 ///
 /// An error, and nothing is stored: it names no order. `refused`, and it is stored: a waybill of no carrier's form, or an action that the
@@ -168,6 +181,18 @@ mod tests {
         let (item, target, ask) = ask(json!({"orderid": "127901", "do": "ship"}));
         assert_eq!((item, target.as_deref()), (None, Some("127901")));
         assert_eq!(ask, Ask { action: Some("ship".into()), thin: true, ..Ask::default() });
+    }
+
+    #[test]
+    fn a_pull_names_no_order_and_status_map_wins() {
+        let asks = |value: Value, settings: &Settings| is_pull(&given(value), settings);
+        assert!(asks(json!({"do": "pull"}), &with_map()) && asks(json!({"do": "pull", "orderid": "{|$orderid|}"}), &with_map()));
+        assert!(
+            !asks(json!({"do": "pull", "orderid": "7"}), &with_map())
+                && !asks(json!({"do": "ship"}), &with_map())
+                && !asks(json!({}), &with_map())
+        );
+        assert!(!asks(json!({"do": "pull"}), &settings(json!({"status_map": {"pull": {"order": "process"}}}))));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | 2. mapping of fields | [`mapping`]; tried by [`mapping_test`] |
 //! | 2. valid data of the recipient | [`recipient`]; buyer and recipient apart: [`process`] |
 //! | 3. waybill, status, comment back | [`hook`] reads what OneBox says, [`updates`] plans, [`machine`] guards, [`back`] decides, [`telling`] sends |
+//! | inside OneBox: what is pasted there | [`recipes`], shown by `api::pages` |
 //! | every setting | [`settings`] |
 //!
 //! Two streams: `orders` (shop -> OneBox) and `updates` (hooks -> shop). One record per order, by the shop's id, and one link to OneBox's: the life
@@ -23,6 +24,7 @@ pub mod mapping;
 pub mod mapping_test;
 pub mod orders;
 pub mod process;
+pub mod recipes;
 pub mod recipient;
 pub mod record;
 pub mod sending;
@@ -50,6 +52,7 @@ use crate::{
         flow::{Apply, Check, Discovered, EngineSettings, Facts, Flow, Identity, Observe, Opened, Rules, Source, StreamNames},
         hooks::{Given, Heard},
         model::Stream,
+        page::PageFacts,
         service::hooks::{SHORTEST_TOKEN, TOKEN, tokens},
     },
     fault::{Code, Fault, FieldError},
@@ -189,6 +192,15 @@ impl Flow for OklivingOneboxFlow {
 
     fn hear(&self, opened: &Opened, given: &Given) -> Result<Heard, Fault> {
         hook::hear(given, &read(opened)?)
+    }
+
+    fn started_by(&self, opened: &Opened, given: &Given) -> Result<Option<&'static str>, Fault> {
+        Ok(hook::is_pull(given, &read(opened)?).then_some(ORDERS))
+    }
+
+    fn page(&self, opened: &Opened) -> Result<PageFacts, Fault> {
+        let tokens = opened.secrets.get(TOKEN).map(tokens).unwrap_or_default();
+        recipes::page(&read(opened)?, tokens.first())
     }
 
     fn test_mapping(&self, opened: &Opened, item: &str, payload: &str, mapping: Option<&Value>) -> Result<Value, Fault> {

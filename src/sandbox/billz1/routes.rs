@@ -63,6 +63,7 @@ pub async fn front(request: HttpRequest, body: Bytes, handle: Data<Handle>) -> H
         at_ms: arrived.duration_since(handle.inner.started).as_secs_f64() * 1_000.0,
         method: request.method().to_string(),
         target: format!("{} {}", request.path(), question.get("params").cloned().unwrap_or_default()),
+        body: String::new(),
         status,
         ip: request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
         fault: fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok()),

@@ -19,6 +19,9 @@ pub struct Entry {
     pub method: String,
     /// Path and query as sent.
     pub target: String,
+    /// Beginning of the body as text; kept by the simulators that share a desk.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
     /// HTTP status answered; 0 when the connection was closed without an answer.
     pub status: u16,
     /// Client address.

@@ -54,6 +54,7 @@ pub async fn front(request: HttpRequest, body: Bytes, handle: Data<Handle>) -> H
         at_ms: arrived.duration_since(handle.inner.started).as_secs_f64() * 1_000.0,
         method: request.method().to_string(),
         target,
+        body: String::new(),
         status,
         ip,
         fault: outcome.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok()),

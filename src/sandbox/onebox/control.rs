@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use actix_web::HttpResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::{
         desk::{Asked, Desk, Reply, merged},
         simulator::{Call, Simulator, done, done_if, nothing, wrong},
     },
-    Contact, Handle, Order, Switches,
+    Contact, Handle, Order, Switches, app,
 };
 
 #[derive(Deserialize)]
@@ -28,6 +29,12 @@ struct Press {
     key: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    address: String,
+}
+
 impl Simulator for Handle {
     const ROOT: &'static str = "/_sandbox/onebox";
     const ROUTES: &'static [(&'static str, &'static str)] = &[
@@ -41,6 +48,7 @@ impl Simulator for Handle {
         ),
         ("POST   move", "a manager moves an order, which fires actions: {\"order\":127901,\"stage\":57}"),
         ("POST   press", "a manager starts an action: {\"order\":127901,\"key\":\"ship\"}"),
+        ("PUT    app", "the page under \"My Custom Apps\": {\"address\":\"http://...\"}; GET opens it in a browser"),
         ("GET    hooks", "what was sent, with the answers"),
         ("DELETE hooks", "forget it"),
         ("POST   release-hooks", "send what is kept back"),
@@ -99,6 +107,11 @@ impl Simulator for Handle {
             ("POST", "press", "") => {
                 let Press { order, key } = read(call.body)?;
                 done_if(self.press(order, &key))
+            }
+            ("GET", "app", "") => Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(app::page(&self.app()))),
+            ("PUT", "app", "") => {
+                self.set_app(&read::<App>(call.body)?.address);
+                done()
             }
             ("GET", "hooks", "") => ok(&self.hooks()),
             ("DELETE", "hooks", "") => did(&|| self.clear_hooks()),

@@ -3,9 +3,10 @@
 //! Written from `facts/onebox.md` alone ("the sheet" in all comments; section 7 is its specification). It shares no code with our client, so it
 //! cannot share the client's mistakes.
 //!
-//! [`routes`] is the door, [`sets`] what writes, [`reads`] what reads, [`book`] what is kept; [`hooks`] sends what stage actions send. [`Handle`]
+//! [`routes`] is the door, [`sets`] what writes, [`reads`] what reads, [`book`] what is kept; [`hooks`] sends what stage actions send, [`app`] opens another's page. [`Handle`]
 //! drives it in process, [`control`] over HTTP; faults are those of [`super::desk`].
 
+pub mod app;
 pub mod book;
 pub mod control;
 pub mod hooks;
@@ -182,6 +183,7 @@ struct Inner {
     /// Answers so far, for ids that change their form.
     answers: AtomicU64,
     actions: Mutex<Vec<Action>>,
+    app: Mutex<String>,
     post: Post,
     desk: Desk,
 }
@@ -218,6 +220,7 @@ impl Handle {
                 logins: AtomicU64::default(),
                 answers: AtomicU64::default(),
                 actions: Mutex::default(),
+                app: Mutex::default(),
                 post: Post::default(),
                 desk: Desk::new("onebox", Duration::from_secs_f64(60.0 / options.time_factor.max(f64::MIN_POSITIVE))),
             }),
@@ -335,6 +338,16 @@ impl Handle {
     /// The automatic actions.
     pub fn actions(&self) -> Vec<Action> {
         locked(&self.inner.actions).clone()
+    }
+
+    /// The address of the page that stands under "My Custom Apps" from now on.
+    pub fn set_app(&self, address: &str) {
+        address.clone_into(&mut locked(&self.inner.app));
+    }
+
+    /// The address of that page; empty at first.
+    pub fn app(&self) -> String {
+        locked(&self.inner.app).clone()
     }
 
     /// Sends what waits, if hooks are held.

@@ -15,7 +15,7 @@ fn least(method: &str, path: &str) -> usize {
         (_, path) if open.iter().any(|start| path.starts_with(start)) => 0,
         ("GET", "/audit") | ("PUT", "/connections/{id}/brakes" | "/alerts") | ("POST", "/alerts/test") => 3,
         ("GET", _) => 1,
-        (_, "/connections" | "/connections/{id}" | "/connections/{id}/check") => 3,
+        (_, "/connections" | "/connections/{id}" | "/connections/{id}/check" | "/connections/{id}/page-links") => 3,
         _ => 2,
     }
 }
@@ -39,8 +39,8 @@ async fn every_role_reaches_its_endpoints_and_no_others() {
             async move { rest.send(method.parse().unwrap(), &path, body).await }
         };
         let none = send(stage.rest.with_key("")).await;
-        if pattern.contains("/hooks/") {
-            // The token in the path is the right to call it, and there is no such one.
+        if pattern.contains("/hooks/") || pattern.starts_with("/pages/") {
+            // The token in the path, or the link, is the right to call it, and there is no such one.
             none.problem(404, "not-found");
             continue;
         }

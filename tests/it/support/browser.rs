@@ -122,6 +122,12 @@ impl Browser {
         self.with(selector, Method::POST, "value", json!({"text": text})).await;
     }
 
+    /// Goes into the page that this frame shows.
+    pub async fn enter_frame(&self, selector: &str) {
+        let element = self.call(Method::POST, "/element", json!({"using": "css selector", "value": selector})).await;
+        self.call(Method::POST, "/frame", json!({ "id": element })).await;
+    }
+
     /// The text that a person sees.
     pub async fn text(&self, selector: &str) -> String {
         self.with(selector, Method::GET, "text", Value::Null).await.as_str().unwrap().to_owned()
