@@ -108,7 +108,7 @@ fn distinct(orders: Vec<Value>, settings: &Settings) -> Vec<Record> {
     let mut records: BTreeMap<String, Record> = BTreeMap::new();
     for order in orders {
         let record = record::of_order(order, settings);
-        if !records.get(&record.key).is_some_and(|known| known.source_changed_at > record.source_changed_at) {
+        if records.get(&record.key).is_none_or(|known| known.source_changed_at <= record.source_changed_at) {
             records.insert(record.key.clone(), record);
         }
     }

@@ -87,7 +87,7 @@ pub fn refusal(reply: &Reply) -> Option<Refusal> {
         Some(Value::Null) | None => None,
         Some(errors) => Some(errors),
     };
-    let error = value.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)) && **error != Value::from(""));
+    let error = value.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)) && error.as_str() != Some(""));
     let failed = value.get("success") == Some(&Value::Bool(false)) || value.get("status").and_then(Value::as_str) == Some("error");
     if errors.is_none() && error.is_none() && !failed {
         return None;

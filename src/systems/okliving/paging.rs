@@ -118,6 +118,7 @@ impl Client {
 fn is(order: &RawOrder, id: &str) -> bool {
     ["/id", "/order_id", "/entity_id"].iter().filter_map(|place| order.pointer(place)).any(|found| match found {
         Value::String(text) => text == id,
-        other => other.to_string() == id,
+        Value::Number(number) => number.as_str() == id,
+        _ => false,
     })
 }

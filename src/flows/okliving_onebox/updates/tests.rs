@@ -110,7 +110,7 @@ fn nothing_is_opened_again_by_itself() {
 #[test]
 fn a_bad_waybill_holds_its_hook_until_a_good_one_comes() {
     let bad = json!({"bad_ttn": "123456789012345", "action": "ship"});
-    let plan = planned(&[bad.clone()], &open());
+    let plan = planned(std::slice::from_ref(&bad), &open());
     assert_eq!((plan.calls.len(), plan.held[0].1.code.as_str()), (0, "bad_ttn"));
     let plan = planned(&[bad, json!({"ttn": TTN})], &open());
     assert_eq!(
