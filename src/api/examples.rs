@@ -322,6 +322,7 @@ fn explanation() -> Value {
             "reason": {"code": "unchanged", "text": "Everything stands in the shop as it should: there is nothing to change."}, "error": null,
         }],
         "waiting": [],
+        "hooks": [],
         "changes": [{
             "run": RUN, "stream": STREAM, "trigger": "schedule", "at": "2026-02-01T09:05:00Z", "state": "applied", "outcome": "updated", "reason": reason,
             "changes": changes,
