@@ -28,6 +28,14 @@ final class Php72
         'mb_str_split', 'array_find', 'get_debug_type', 'fdiv', 'json_validate', 'password_algos', 'JSON_THROW_ON_ERROR',
     ];
 
+    /** Whether the parser's version is one that this class knows: 4, as in Debian 12. */
+    public static function canRead(): bool
+    {
+        require_once 'PhpParser/autoload.php';
+
+        return method_exists(ParserFactory::class, 'create');
+    }
+
     /**
      * @return string[] each with its line; empty if PHP 7.2 takes the code
      */
@@ -102,8 +110,8 @@ final class Php72
     private static function endsWithComma(Node $node, array $tokens): bool
     {
         $list = [];
-        if ($node instanceof Node\Expr\CallLike) {
-            $list = $node->getRawArgs();
+        if ($node instanceof Node\Expr && is_array($node->args ?? null)) {
+            $list = $node->args;
         } elseif ($node instanceof Node\FunctionLike) {
             $list = $node instanceof Node\Expr\Closure && $node->uses ? $node->uses : $node->getParams();
         }
