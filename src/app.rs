@@ -119,9 +119,10 @@ impl Parts {
 
 /// What the OpenAPI document says of each flow's settings.
 pub fn documents() -> Vec<api::FlowDoc> {
-    use flows::{billz_opencart, kaktus_insales, okliving_onebox};
+    use flows::{billz_opencart, bitrix24_otmechalka, kaktus_insales, okliving_onebox};
     vec![
         api::FlowDoc::of::<billz_opencart::settings::Settings>(billz_opencart::NAME, billz_opencart::settings::SECRETS),
+        api::FlowDoc::of::<bitrix24_otmechalka::settings::Settings>(bitrix24_otmechalka::NAME, bitrix24_otmechalka::settings::SECRETS),
         api::FlowDoc::of::<kaktus_insales::settings::Settings>(kaktus_insales::NAME, kaktus_insales::settings::SECRETS),
         api::FlowDoc::of::<okliving_onebox::settings::Settings>(okliving_onebox::NAME, okliving_onebox::settings::SECRETS),
     ]

@@ -205,6 +205,12 @@ pub trait Flow: Send + Sync {
         Err(Fault::new(Code::NotFound, "this flow has no mapping of fields"))
     }
 
+    /// What the keys of a stream's items begin with, in a flow whose streams carry different things (`contact:`); `None` = every stream of a
+    /// connection reads the same items.
+    fn keys_of(&self, _stream: &str) -> Option<&'static str> {
+        None
+    }
+
     /// How often each stream of a new connection runs by itself, such as `1m`; `None` = a person makes the schedules.
     fn default_schedule(&self) -> Option<&'static str> {
         None
@@ -340,12 +346,25 @@ pub trait Observe: Send {
     }
 }
 
+/// Changes in one batch: also the most that can stand between intent and record when the process dies.
+pub const MOST_AT_ONCE: u32 = 1_000;
+
 /// Writes into the target.
 #[async_trait]
 pub trait Apply: Observe {
     /// Carries out one batch; one answer per change, in the same order. Each is safe to repeat: what was done already is found
     /// done. `again` says that an earlier attempt may have got through, so creations must first look for their own reference.
     async fn apply(&mut self, batch: &[Change], again: bool) -> Result<Vec<Applied>, Fault>;
+
+    /// Most changes that are handed over together: what a dead process had in hand is gone through again.
+    fn most_at_once(&self) -> u32 {
+        MOST_AT_ONCE
+    }
+
+    /// Why it cannot go on, though it has answered for the last batch: asked once those answers are recorded ([`Applied::Left`]).
+    fn ended_by(&mut self) -> Option<Fault> {
+        None
+    }
 
     /// Completes creations that a dead run has begun and does not resume now; `None` for one that does not stand in the target even
     /// in part: it is not made.

@@ -20,7 +20,7 @@
 //! - [`pictures`]: the second kind of work of a run
 //! - [`claims`]: names of dictionary rows, claimed before they are made; [`hooks`]: what remotes tell us of their own accord
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
-//! - [`read_summary`]: what a read came to
+//! - [`read_summary`]: what a read came to; [`part`]: the records of one stream
 //! - [`schedule`]: when streams run by themselves
 //! - [`reaction`]: what a failure does to a run; [`retry_list`]: what a failure does to an item; [`standing`]: what stands run after run
 //! - [`undo`]: taking back what a run did, the pure part; [`explain`]: why an item is as it is, the pure part
@@ -42,6 +42,7 @@ pub mod locks;
 pub mod mapping;
 pub mod model;
 pub mod page;
+pub mod part;
 pub mod pictures;
 pub mod plans;
 pub mod ports;

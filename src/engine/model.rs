@@ -428,6 +428,10 @@ pub enum Applied {
         /// Its witness, for the link.
         witness: Option<String>,
     },
+    /// It came to another end than was planned, and the link remembers what was found or done instead.
+    Otherwise(Box<Otherwise>),
+    /// Not begun: something fell silent before its turn. It is planned again, and the run ends ([`crate::engine::flow::Apply::ended_by`]).
+    Left,
     /// Something else changed it meanwhile; nothing was written.
     Conflict {
         /// What stands there now, for people.
@@ -443,4 +447,19 @@ pub enum Applied {
         /// Why.
         fault: FaultView,
     },
+}
+
+/// Another end of a change than was planned.
+#[derive(Clone, Debug)]
+pub struct Otherwise {
+    /// The target's id.
+    pub target: String,
+    /// Its witness, for the link.
+    pub witness: Option<String>,
+    /// The end it came to.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// What was really written, in the place of what was planned.
+    pub fields: Vec<FieldChange>,
 }

@@ -317,12 +317,11 @@ pub trait Records: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<GoneRecord>, Fault>;
-    /// How many are not taken as gone.
-    async fn count(&self, connection: &str) -> Result<u64, Fault>;
-    /// After a whole read: those that it did not see are taken as gone (they come back when seen again).
-    ///
+    /// How many whose keys begin so are not taken as gone.
+    async fn count(&self, connection: &str, begin: &str) -> Result<u64, Fault>;
+    /// After a whole read: those whose keys begin so and that it did not see are taken as gone (they come back when seen again).
     /// Under the run's fence: a worker that woke up too late would take what its successor has read as gone.
-    async fn mark_gone(&self, connection: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault>;
+    async fn mark_gone(&self, connection: &str, begin: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault>;
     /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
     /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
     async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;

@@ -34,6 +34,8 @@ const TAKES_BEFORE_WRITING: u32 = 3;
 /// How often a run may be taken before it fails by this lost party.
 fn takes(fault: &Fault, phase: Phase) -> u32 {
     match (fault.code, phase) {
+        // The flow wants its run to end at once: its next run goes on from what was done.
+        (Code::RemoteSilent, _) => 0,
         // Half-applied batches are finished by the same run.
         (_, Phase::Apply) => TAKES,
         // Our own tables hold what the run has come to; without them it could not even be written down as failed.

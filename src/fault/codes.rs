@@ -71,6 +71,7 @@ codes! {
 
     // Remote systems.
     RemoteUnavailable, "remote-unavailable", Unavailable, 503, "A remote system did not answer.", "Nothing is lost: the next run begins where this one began.";
+    RemoteSilent, "remote-silent", Unavailable, 503, "A remote system fell silent, so the run ended at once.", "Nothing is lost: what was done stays done, and the next run does the rest.";
     RemoteRateLimited, "remote-rate-limited", RateLimited, 503, "A remote system asks us to slow down.", "The run goes on by itself after the pause.";
     RemoteAuth, "remote-auth", Auth, 502, "A remote system refused our credentials.", "Check the secret of the connection; then run the connection's check.";
     RemoteForbidden, "remote-forbidden", Config, 502, "The credentials lack a right in the remote system.", "Give the key the rights that the detail names, in the remote system.";

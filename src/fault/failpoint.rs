@@ -15,6 +15,7 @@ pub const POINTS: &[&str] = &[
     "mid-batch",
     "hooks-taken",
     "hooks-not-settled",
+    "sent-not-told",
     "name-claimed",
     "shared-row-half-made",
     "creating-product",

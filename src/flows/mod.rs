@@ -2,11 +2,13 @@
 //!
 //! | flow | from -> to | folder |
 //! |---|---|---|
+//! | `bitrix24-otmechalka` | contacts and won deals of Bitrix24 -> clients and tickets of otmechalka, with a status back | [`bitrix24_otmechalka`] |
 //! | `billz-opencart` | Billz tills -> OpenCart's database | [`billz_opencart`] |
 //! | `kaktus-insales` | Kaktus' warehouse -> InSales' stock | [`kaktus_insales`] |
 //! | `okliving-onebox` | OK Living's orders -> OneBox, and their states back | [`okliving_onebox`] |
 
 pub mod billz_opencart;
+pub mod bitrix24_otmechalka;
 pub mod kaktus_insales;
 pub mod okliving_onebox;
 
@@ -40,6 +42,7 @@ pub struct Parts {
 pub fn all(parts: &Parts) -> Vec<Arc<dyn Flow>> {
     vec![
         Arc::new(billz_opencart::BillzOpencartFlow::new(parts.clone())),
+        Arc::new(bitrix24_otmechalka::Bitrix24OtmechalkaFlow::new(parts.clone())),
         Arc::new(kaktus_insales::KaktusInsalesFlow::new(parts.clone())),
         Arc::new(okliving_onebox::OklivingOneboxFlow::new(parts.clone())),
     ]

@@ -21,7 +21,7 @@ use crate::{
     domain::clock,
     engine::{
         brakes::{CURRENCY_WRITTEN, label},
-        model::{Applied, Change, ChangeState, Counts, Link, LinkState, Op, Outcome, RECREATED, Reason},
+        model::{Applied, Change, ChangeState, Counts, FieldChange, Link, LinkState, NewChange, Op, Outcome, RECREATED, Reason},
         undo,
     },
     fault::Code,
@@ -34,6 +34,8 @@ struct End {
     reason: Option<Reason>,
     target: Option<String>,
     witness: Option<String>,
+    /// What was written in the place of what was planned.
+    instead: Option<Vec<FieldChange>>,
 }
 
 fn end(change: &Change, applied: &Applied) -> End {
@@ -43,6 +45,7 @@ fn end(change: &Change, applied: &Applied) -> End {
         reason: Some(reason),
         target: change.body.target.clone(),
         witness: change.body.witness.clone(),
+        instead: None,
     };
     match applied {
         Applied::Done { target, witness } => End {
@@ -51,7 +54,18 @@ fn end(change: &Change, applied: &Applied) -> End {
             reason: None,
             target: Some(target.clone()),
             witness: witness.clone().or_else(|| change.body.witness.clone()),
+            instead: None,
         },
+        Applied::Otherwise(other) => End {
+            state: ChangeState::Applied,
+            outcome: other.outcome,
+            reason: Some(other.reason.clone()),
+            target: Some(other.target.clone()),
+            witness: other.witness.clone().or_else(|| change.body.witness.clone()),
+            instead: Some(other.fields.clone()),
+        },
+        // The engine has put it back before anything is recorded.
+        Applied::Left => left(ChangeState::Skipped, Outcome::Skipped, Reason::new("superseded")),
         Applied::Conflict { detail } => left(ChangeState::Failed, Outcome::Failed, Reason::new("target_changed").with("now", detail)),
         Applied::Gone { reason } => left(ChangeState::Skipped, Outcome::Skipped, reason.clone()),
         Applied::Failed { fault } => left(ChangeState::Failed, Outcome::Failed, Reason::new(&fault.code).with("detail", &fault.detail)),
@@ -92,7 +106,10 @@ fn link_after(change: &Change, end: &End, before: Option<&Link>) -> Link {
         linked_at: before.and_then(|link| link.linked_at),
         updated_at: clock::now(),
     };
-    undo::learn(&mut link, &change.body, LONGEST_WRITTEN);
+    match &end.instead {
+        Some(fields) => undo::learn(&mut link, &NewChange { fields: fields.clone(), ..change.body.clone() }, LONGEST_WRITTEN),
+        None => undo::learn(&mut link, &change.body, LONGEST_WRITTEN),
+    }
     // The brake on currencies compares with it.
     let price = change.body.fields.iter().find(|field| field.field == "price");
     link.written.extend(price.and_then(|price| label(&price.rule)).map(|label| (CURRENCY_WRITTEN.to_owned(), label.into())));
@@ -104,7 +121,7 @@ fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Resu
     use tradesync_changes::dsl as c;
     let plain: Vec<u64> = ends
         .iter()
-        .filter(|(change, end)| end.state == ChangeState::Applied && end.target == change.body.target)
+        .filter(|(change, end)| end.state == ChangeState::Applied && end.instead.is_none() && end.target == change.body.target)
         .map(|(change, _)| change.id)
         .collect();
     for batch in plain.chunks(1_000) {
@@ -112,8 +129,10 @@ fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Resu
             .set(c::state.eq("applied"))
             .execute(connection)?;
     }
-    let created: Vec<&(&Change, End)> =
-        ends.iter().filter(|(change, end)| end.state == ChangeState::Applied && end.target != change.body.target).collect();
+    let created: Vec<&(&Change, End)> = ends
+        .iter()
+        .filter(|(change, end)| end.state == ChangeState::Applied && end.instead.is_none() && end.target != change.body.target)
+        .collect();
     for batch in created.chunks(500) {
         // An upsert by primary key: the rows are there, so only the three columns change.
         let whens = vec!["WHEN ? THEN ?"; batch.len()].join(" ");
@@ -132,6 +151,19 @@ fn store_ends(connection: &mut MysqlConnection, ends: &[(&Change, End)]) -> Resu
             query = query.bind::<Unsigned<BigInt>, _>(change.id);
         }
         query.execute(connection)?;
+    }
+    for (change, end) in ends {
+        let Some(fields) = &end.instead else { continue };
+        diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))
+            .set((
+                c::state.eq("applied"),
+                c::outcome.eq(word(end.outcome)?),
+                c::reason.eq(text(&end.reason.clone().unwrap_or_default())?),
+                c::fields.eq(text(fields)?),
+                c::target_key.eq(&end.target),
+                c::witness.eq(&end.witness),
+            ))
+            .execute(connection)?;
     }
     for (change, end) in ends.iter().filter(|(_, end)| end.state != ChangeState::Applied) {
         diesel::update(c::tradesync_changes.find(change.id).filter(c::state.eq("applying")))

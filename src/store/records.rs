@@ -270,14 +270,15 @@ impl Records for Store {
             .await
     }
 
-    async fn count(&self, connection: &str) -> Result<u64, Fault> {
+    async fn count(&self, connection: &str, begin: &str) -> Result<u64, Fault> {
         use tradesync_records::dsl as r;
-        let id = connection.to_owned();
+        let (id, begin) = (connection.to_owned(), begin.to_owned());
         self.pool
             .call(move |connection| {
                 let count: i64 = r::tradesync_records
                     .filter(r::connection_id.eq(&id))
                     .filter(r::gone_at.is_null())
+                    .filter(r::source_key.like(format!("{begin}%")))
                     .count()
                     .get_result(connection)
                     .map_err(fault)?;
@@ -286,14 +287,15 @@ impl Records for Store {
             .await
     }
 
-    async fn mark_gone(&self, connection: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault> {
+    async fn mark_gone(&self, connection: &str, begin: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault> {
         use tradesync_records::dsl as r;
-        let (id, read, run) = (connection.to_owned(), read.to_owned(), run.to_owned());
+        let (id, begin, read, run) = (connection.to_owned(), begin.to_owned(), read.to_owned(), run.to_owned());
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
                     super::runs_queue::still_held(connection, &run, fence)?;
                     let standing = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null());
+                    let standing = standing.filter(r::source_key.like(format!("{begin}%")));
                     let gone = diesel::update(standing.filter(r::read_id.ne(&read)))
                         .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
                         .execute(connection)?;

@@ -3,8 +3,10 @@
 
 pub mod billz1;
 pub mod billz2;
+pub mod bitrix24;
 pub mod insales;
 pub mod kaktus;
 pub mod okliving;
 pub mod onebox;
 pub mod opencart;
+pub mod otmechalka;

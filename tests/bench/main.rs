@@ -2,14 +2,16 @@
 //!
 //! Prints a table and ends with 1 when a figure falls short. One part alone: `make bench ARGS=statements` (OpenCart's statements), `apply`
 //! (what durable records cost), `memory` (the whole job without statements), `pictures`, `lists` (at 10 million change rows), `schedules`
-//! (schedules and the queue), `billz1` (its long answer), `matching` (barcodes of Kaktus and InSales), `hour` (an hour of theirs, 5 minutes long), `orders` (OK Living and OneBox).
-//! Needs `TRADESYNC_TEST_SERVER`.
+//! (schedules and the queue), `billz1` (its long answer), `matching` (barcodes of Kaktus and InSales), `hour` (an hour of theirs, 5 minutes
+//! long), `bitrix` (the first load and a quiet minute of Bitrix24 and otmechalka), `orders` (OK Living and OneBox). Needs
+//! `TRADESYNC_TEST_SERVER`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement may fail")]
 
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the stage of the integration tests, of which a bench needs a part")]
 mod support;
 
+mod bitrix;
 mod first_import;
 mod lists;
 mod matching;
@@ -74,6 +76,9 @@ fn main() -> ExitCode {
         }
         if asked_for("hour") {
             return matching::hour().await;
+        }
+        if asked_for("bitrix") {
+            return bitrix::run().await;
         }
         if asked_for("billz1") {
             return whole_job::billz1().await;

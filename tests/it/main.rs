@@ -11,6 +11,7 @@ mod alerts;
 mod api;
 mod audit;
 mod billz1;
+mod bitrix24_otmechalka;
 mod brakes;
 mod check;
 mod concurrency;

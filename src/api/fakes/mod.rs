@@ -212,13 +212,13 @@ impl Records for Memory {
     async fn gone(&self, _: &str, _: &str, _: Option<&[String]>, _: Option<&str>, _: u32) -> Result<Vec<GoneRecord>> {
         unused()
     }
-    async fn count(&self, _: &str) -> Result<u64> {
+    async fn count(&self, _: &str, _: &str) -> Result<u64> {
         unused()
     }
     async fn by_keys(&self, _: &str, _: &[String]) -> Result<Vec<StoredRecord>> {
         unused()
     }
-    async fn mark_gone(&self, _: &str, _: &str, _: &str, _: u64) -> Result<u64> {
+    async fn mark_gone(&self, _: &str, _: &str, _: &str, _: &str, _: u64) -> Result<u64> {
         unused()
     }
     async fn drop_nameless(&self, _: &str, _: &str) -> Result<u64> {

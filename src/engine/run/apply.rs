@@ -8,7 +8,7 @@ use std::{
 use super::{Execution, approved::changed_reason};
 use crate::{
     engine::{
-        flow::{Apply, Lookup, Rules},
+        flow::{Apply, Lookup, MOST_AT_ONCE, Rules},
         locks,
         model::{Applied, Candidate, Change, Counts, Op, Outcome, RECREATED, Reason, VANISHED},
         ports::Holding,
@@ -16,8 +16,8 @@ use crate::{
     fault::{Fault, failpoint},
 };
 
-/// Changes in one batch: half of what can stand between intent and record when the process dies.
-pub(super) const BATCH: u32 = 1_000;
+/// Changes looked at together, and most in one batch: half of what can stand between intent and record when the process dies.
+pub(super) const BATCH: u32 = MOST_AT_ONCE;
 /// How long a look at the links of a batch is good for: it is taken while the batch before is carried out, which some targets do slowly.
 /// Too low: two looks at each; too high: what a person unlinked meanwhile is written once more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,20 +54,20 @@ impl Execution {
 
     /// Batch by batch; whether anything was written. `next` is what was begun and not carried out yet, also after a fault.
     async fn apply_batches(&mut self, target: &mut dyn Apply, rules: &dyn Rules, next: &mut Option<Begun>) -> Result<bool, Fault> {
-        let mut changed = false;
+        let (mut changed, most) = (false, target.most_at_once());
         loop {
             self.hold.go_on()?;
             let begun = match next.take() {
                 Some(begun) => begun,
                 None => {
                     let fit = self.fit_to_begin(target, rules).await?;
-                    self.begin_batch(fit, None).await?
+                    self.begin_batch(fit.min(most), None).await?
                 }
             };
             let Some(last) = begun.batch.last().map(|change| change.id) else { return Ok(changed) };
             failpoint::hit("after-intent");
             let this: &Self = self;
-            let (carried_out, ahead) = tokio::join!(this.carry_out(target, rules, begun), this.begin_ahead(last));
+            let (carried_out, ahead) = tokio::join!(this.carry_out(target, rules, begun), this.begin_ahead(last, most));
             // Kept before any fault is passed on, so that it can be given back.
             let ahead = ahead.map(|ahead| *next = ahead);
             let (counts, wrote) = carried_out?;
@@ -75,6 +75,9 @@ impl Execution {
             changed |= wrote;
             failpoint::hit("after-record");
             target.recorded().await?;
+            if let Some(fault) = target.ended_by() {
+                return Err(fault);
+            }
             ahead?;
         }
     }
@@ -87,11 +90,11 @@ impl Execution {
     }
 
     /// The same while the changes up to `in_hand` are carried out. An approved plan waits: what stands is looked at before each intent.
-    async fn begin_ahead(&self, in_hand: u64) -> Result<Option<Begun>, Fault> {
+    async fn begin_ahead(&self, in_hand: u64, most: u32) -> Result<Option<Begun>, Fault> {
         if self.run.plan.approved() {
             return Ok(None);
         }
-        self.begin_batch(BATCH, Some(in_hand)).await.map(Some)
+        self.begin_batch(most, Some(in_hand)).await.map(Some)
     }
 
     /// Takes an intent back that nothing followed; whoever takes the run up would otherwise look for effects.
@@ -116,15 +119,26 @@ impl Execution {
         let (batch, locked) = self.leave_locked(target, rules, batch, again).await?;
         results.extend(locked);
         results.extend(self.apply_batch(target, rules, batch, again).await?);
-        let wrote = results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
+        let wrote = results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. } | Applied::Otherwise(_)));
         failpoint::hit("after-effect");
         let hooks = Self::carried_out(&results);
+        let results = self.put_back(results).await?;
         let counts = self.ports.changes.record(&self.run.id, self.hold.fence(), &self.connection.link_space, results).await?;
         if !hooks.is_empty() {
             failpoint::hit("hooks-not-settled");
             self.settle_hooks(&hooks).await?;
         }
         Ok((counts, wrote))
+    }
+
+    /// Plans again what the target had not begun when it fell silent; the rest is to be recorded.
+    pub(super) async fn put_back(&self, results: Vec<(Change, Applied)>) -> Result<Vec<(Change, Applied)>, Fault> {
+        let (left, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|(_, applied)| matches!(applied, Applied::Left));
+        if !left.is_empty() {
+            let left: Vec<Change> = left.into_iter().map(|(change, _)| change).collect();
+            self.ports.changes.withdraw(&self.run.id, self.hold.fence(), &left).await?;
+        }
+        Ok(results)
     }
 
     /// Takes out what has been overtaken since it was decided: the plan may have waited for a person's approval, or for another

@@ -86,7 +86,7 @@ impl Execution {
         let mut counts = Counts::default();
         let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
         let mut after: Option<String> = None;
-        let mut changes = 0;
+        let (mut changes, mut told) = (0, 0);
         let mut walk = Walk::new(rules.concerns());
         loop {
             self.hold.go_on()?;
@@ -126,7 +126,8 @@ impl Execution {
                 if !waits_for.is_empty() {
                     waiting.push(Waiting { source: stored.record.key.clone(), groups: waits_for });
                 }
-                count(&mut counts, decision.outcome, self.run.dry_run);
+                count(&mut counts, decision.op, decision.outcome, self.run.dry_run);
+                told += u64::from(decision.op != Op::None && decision.outcome == Outcome::Failed && !self.run.dry_run);
                 changes += u64::from(decision.op != Op::None);
                 if decision.op == Op::None {
                     dealt_with.extend(hooks::named(&decision.fields));
@@ -171,7 +172,7 @@ impl Execution {
         if self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
             self.decide_vanished(target, rules, only.as_ref(), &mut counts, &mut scale).await?;
         }
-        let refused = too_many_failures(counts, engine.max_failed_share);
+        let refused = too_many_failures(Counts { failed: counts.failed + told, ..counts }, engine.max_failed_share);
         if refused.is_ok() {
             counts.held += self.brake(scale, &target.told(changes)).await?;
         }
@@ -412,14 +413,15 @@ fn question(stored: &StoredRecord, state: LinkState, candidates: Vec<Candidate>,
     }
 }
 
-pub(super) fn count(counts: &mut Counts, outcome: Outcome, dry_run: bool) {
+/// What is still to be applied is counted when it is.
+pub(super) fn count(counts: &mut Counts, op: Op, outcome: Outcome, dry_run: bool) {
+    let now = u64::from(dry_run || op == Op::None);
     match outcome {
-        // What is still to be applied is counted when it is.
         Outcome::Created => counts.created += u64::from(dry_run),
         Outcome::Updated => counts.updated += u64::from(dry_run),
         Outcome::Unchanged => counts.unchanged += 1,
-        Outcome::Skipped => counts.skipped += 1,
-        Outcome::Failed => counts.failed += 1,
+        Outcome::Skipped => counts.skipped += now,
+        Outcome::Failed => counts.failed += now,
         Outcome::Held => counts.held += 1,
     }
 }

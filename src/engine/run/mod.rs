@@ -33,6 +33,7 @@ use super::{
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
     model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
+    part::Part,
     pictures::Pictures,
     plans::Plans,
     ports::{Changes, Connections, Finish, Leases, Links, Records, Retries, Runs},
@@ -108,7 +109,7 @@ struct Worked {
 
 /// What a run of either kind came to.
 enum Ended {
-    Worked(Worked),
+    Worked(Box<Worked>),
     Undone(Counts),
     Shown(Counts),
 }
@@ -125,6 +126,10 @@ impl Execution {
             .ok_or_else(|| Fault::new(Code::ConfigInvalid, format!("this binary knows no flow `{}`", run.flow)))?;
         let settings = run.settings.clone().unwrap_or_else(|| connection.settings.clone());
         let opened = Opened { hold: Some(hold.clone()), stream: Some(run.stream.clone()), ..Opened::of(&connection, settings, sealer)? };
+        let mut ports = ports;
+        if let Some(begin) = flow.keys_of(&run.stream) {
+            ports.records = Arc::new(Part::new(ports.records, begin));
+        }
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
         Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })
@@ -136,11 +141,11 @@ impl Execution {
         let worked = match self.run.undo_of.clone() {
             Some(run) => self.undo(&run).await.map(Ended::Undone),
             None if self.run.trigger == Trigger::Pictures => self.go_on_with_pictures().await.map(Ended::Shown),
-            None => self.work().await.map(Ended::Worked),
+            None => self.work().await.map(Box::new).map(Ended::Worked),
         };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
         let outcome = match worked {
-            Ok(Ended::Worked(worked)) => self.succeed(worked).await,
+            Ok(Ended::Worked(worked)) => self.succeed(*worked).await,
             Ok(Ended::Undone(counts)) => self.undone(counts).await,
             Ok(Ended::Shown(counts)) => self.shown(counts).await,
             Err(fault) => end_by(&self.ports, &self.run, self.hold.fence(), &fault).await,

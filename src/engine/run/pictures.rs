@@ -258,7 +258,7 @@ impl Execution {
                     (if failed.is_empty() { Rest::Nothing } else { Rest::Failed(failed) }, ours)
                 }
                 // Left as it is: the next run looks again.
-                Applied::Conflict { .. } | Applied::Failed { .. } => continue,
+                Applied::Conflict { .. } | Applied::Failed { .. } | Applied::Otherwise(_) | Applied::Left => continue,
             };
             ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, stands, rest });
         }

@@ -69,7 +69,7 @@ impl Execution {
             }
             let mut missed = told.silent;
             if since.is_none() && end.doubt.is_none() && absence {
-                missed += self.ports.records.mark_gone(&self.connection.id, &read, &self.run.id, self.hold.fence()).await?;
+                missed += self.ports.records.mark_gone(&self.connection.id, "", &read, &self.run.id, self.hold.fence()).await?;
             }
             self.ports.records.drop_nameless(&self.connection.id, &read).await?;
             if !end.offered.is_empty() {
@@ -96,7 +96,7 @@ impl Execution {
 
     /// A 200 with an empty list is not "all gone": keys that lost their rights look just like that.
     async fn refuse_sudden_emptiness(&self) -> Result<(), Fault> {
-        match self.ports.records.count(&self.connection.id).await? {
+        match self.ports.records.count(&self.connection.id, "").await? {
             0 => Ok(()),
             held => Err(Fault::new(
                 Code::SourceEmpty,

@@ -108,10 +108,14 @@ impl Execution {
             results.extend(batch.into_iter().zip(applied.into_iter().map(left_alone)));
             changed |= results.iter().any(|(_, applied)| matches!(applied, Applied::Done { .. }));
             failpoint::hit("after-effect");
+            let results = self.put_back(results).await?;
             counts = self.ports.changes.record(&self.run.id, fence, &self.connection.link_space, results).await?;
             self.run.counts = counts;
             failpoint::hit("after-record");
             target.recorded().await?;
+            if let Some(fault) = target.ended_by() {
+                return Err(fault);
+            }
         }
         if let Err(fault) = target.finish(changed || self.resumed).await {
             tracing::warn!(run.id = %self.run.id, error = %fault, "the shop's caches could not be cleared; the storefront shows old values until they expire");

@@ -41,7 +41,7 @@ impl Execution {
             // What is as it should be already is no item of the run: the source does not name it.
             let plan: Vec<NewChange> = decided.into_iter().filter(|change| change.outcome != Outcome::Unchanged).collect();
             for change in &plan {
-                count(counts, change.outcome, self.run.dry_run);
+                count(counts, change.op, change.outcome, self.run.dry_run);
             }
             if !plan.is_empty() {
                 self.ports.changes.plan(&self.run.id, self.hold.fence(), plan).await?;

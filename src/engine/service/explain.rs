@@ -192,6 +192,11 @@ impl Service {
         source: Option<&LastSeen>,
         link: Option<&Link>,
     ) -> Result<(Box<dyn Rules>, Option<crate::engine::flow::Decision>), FaultView> {
+        // An item of another stream is none of this one's.
+        let of_other = |key: &str| {
+            self.flow_of(connection).ok().and_then(|flow| flow.keys_of(&stream.stream)).is_some_and(|begin| !key.starts_with(begin))
+        };
+        let source = source.filter(|seen| !of_other(&seen.stored.record.key));
         let decide = async {
             let facts = self.facts(connection, self.told_by_source(connection, stream).await?, look.facts.clone()).await?;
             let locks = facts.locks.clone();

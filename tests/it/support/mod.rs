@@ -43,6 +43,8 @@ pub const INSALES_PASSWORD: &str = "insales-password-91ab0c";
 pub const OKLIVING_SECRET: &str = "okliving-secret-4c8f21";
 /// REST password in the simulated OneBox.
 pub const ONEBOX_PASSWORD: &str = "onebox-password-6b2e90";
+/// Key of the account in the simulated otmechalka.
+pub const OTMECHALKA_KEY: &str = "otmechalka-key-c40d2b";
 /// 32 bytes in base64: a master key for tests only.
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// Category «Новинки продавцов» of the seed rows.
@@ -78,6 +80,9 @@ pub struct Setup {
     pub goods: usize,
     /// Orders that OK Living has from long ago.
     pub orders: usize,
+    /// Contacts and deals in Bitrix24.
+    pub contacts: usize,
+    pub deals: usize,
     pub rate_limit: Option<u32>,
     /// How much shorter durations are, in service and sandbox alike.
     pub time_factor: f64,
@@ -86,7 +91,17 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { api: Api::Billz2, products: 60, goods: 60, orders: 0, rate_limit: None, time_factor: TIME_FACTOR, spawn: Spawn::default() }
+        Self {
+            api: Api::Billz2,
+            products: 60,
+            goods: 60,
+            contacts: 0,
+            deals: 0,
+            orders: 0,
+            rate_limit: None,
+            time_factor: TIME_FACTOR,
+            spawn: Spawn::default(),
+        }
     }
 }
 
@@ -107,6 +122,9 @@ impl Stage {
             onebox: sandbox::onebox::Switches { password: ONEBOX_PASSWORD.to_owned(), ..Default::default() },
             kaktus: sandbox::kaktus::Switches { password: KAKTUS_PASSWORD.to_owned(), ..Default::default() },
             insales: sandbox::insales::Switches { password: INSALES_PASSWORD.to_owned(), ..Default::default() },
+            contacts: setup.contacts,
+            deals: setup.deals,
+            otmechalka: sandbox::otmechalka::Switches { auth_value: OTMECHALKA_KEY.to_owned(), ..Default::default() },
             rate_limit: setup.rate_limit,
             secret: BILLZ_KEY.to_owned(),
             time_factor: setup.time_factor,

@@ -49,7 +49,9 @@ impl Answer {
 
 impl Rest {
     pub fn new(base: &str, key: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        // The service closes what is idle for 5 s: a connection that it closes just now must not be used.
+        let idle = Duration::from_secs(2);
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).pool_idle_timeout(idle).build().unwrap();
         Self { base: base.to_owned(), key: key.to_owned(), http, headers: Vec::new() }
     }
 

@@ -124,6 +124,7 @@ return [
     'problem_hook_refused' => 'The notice is stored, but it cannot be carried out as it is.',
     'problem_unsupported_media_type' => 'The service could not read the request. Load the page anew; if it stays so, module and service are of different versions: tell the administrator.',
     'problem_remote_unavailable' => 'Billz does not answer. Nothing is lost: the next run begins where this one began.',
+    'problem_remote_silent' => 'A remote system fell silent, so the run ended at once. Nothing is lost: what was done stays, and the next run does the rest.',
     'problem_remote_rate_limited' => 'Billz asks to slow down. The run goes on by itself after a pause.',
     'problem_remote_auth' => 'Billz does not accept the secret key. The administrator has to enter the right one.',
     'problem_remote_forbidden' => 'The secret key lacks a right in Billz. Ask Billz to give it.',

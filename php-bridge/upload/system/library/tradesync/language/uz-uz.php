@@ -124,6 +124,7 @@ return [
     'problem_hook_refused' => 'Chaqiruv saqlandi, lekin uni bu holda bajarib boʻlmaydi.',
     'problem_unsupported_media_type' => 'Xizmat soʻrovni oʻqiy olmadi. Sahifani yangilang; takrorlansa, modul va xizmat versiyalari har xil: administratorga ayting.',
     'problem_remote_unavailable' => 'Billz javob bermayapti. Hech narsa yoʻqolmadi: keyingi ishga tushirish shu joydan boshlanadi.',
+    'problem_remote_silent' => 'Tashqi tizim javob bermay qoʻydi, shuning uchun ishga tushirish darhol tugadi. Hech narsa yoʻqolmadi: bajarilgani qoladi, qolganini keyingi ishga tushirish bajaradi.',
     'problem_remote_rate_limited' => 'Billz sekinlashtirishni soʻradi. Tanaffusdan keyin jarayon oʻzi davom etadi.',
     'problem_remote_auth' => 'Billz maxfiy kalitni qabul qilmadi. Administrator toʻgʻrisini kiritishi kerak.',
     'problem_remote_forbidden' => 'Maxfiy kalitda Billzda kerakli huquq yoʻq. Billzdan soʻrang.',
