@@ -128,7 +128,7 @@ async fn a_bad_waybill_is_kept_held_and_refused_and_a_good_one_mends_it() {
     assert!(desk.shop().writes().is_empty(), "nothing of it went to the shop");
     let told = desk.stage.database.cell("SELECT COUNT(*) FROM tradesync_events WHERE kind = 'bad_ttn'");
     assert_eq!(told, "1", "somebody is told of it");
-    anybody.get(&hook(&format!("2045%200000%200000%2000"))).await.ok(200);
+    anybody.get(&hook("2045%200000%200000%2000")).await.ok(200);
     desk.settled().await;
     assert_eq!((desk.shop().get(ID).unwrap().tracking_number.as_deref(), states(&desk).1), (Some(TTN), DeliveryState::Shipped));
     assert!(desk.standing("updates").await.is_empty());
