@@ -244,14 +244,14 @@ fn retries(connection: &mut MysqlConnection, index: &mut Index) -> Result<(), Fa
     Ok(())
 }
 
-/// Number, kind, connection, stream, run, what fills the sentence, when.
-type NoticedRow = (u64, String, String, Option<String>, Option<String>, String, NaiveDateTime);
+/// An event: number, kind, connection, stream, run, what fills its sentence, when.
+type EventRow = (u64, String, String, Option<String>, Option<String>, String, NaiveDateTime);
 
 /// What was stored for people within the last day, save what brakes told.
 fn noticed(connection: &mut MysqlConnection, index: &mut Index) -> Result<(), Fault> {
     use tradesync_events::dsl as e;
     let lately = sql::<Bool>("at > UTC_TIMESTAMP(6) - INTERVAL 1 DAY");
-    let rows: Vec<NoticedRow> = e::tradesync_events
+    let rows: Vec<EventRow> = e::tradesync_events
         .filter(lately)
         .filter(e::kind.ne(BRAKE))
         .order(e::id.asc())

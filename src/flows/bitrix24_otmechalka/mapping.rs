@@ -183,7 +183,7 @@ mod tests {
         let bare = settings(json!({"otmechalka": {"courses": {}, "branchoffices": {}}}));
         assert_eq!(
             without_id(&bare.mapping, &bare.otmechalka),
-            ["Групповые занятия", "Индивидуальные занятия", "+ ЦДШ `МСК", "+ СКОЛКОВО `МСК *"]
+            ["Групповые занятия", "Индивидуальные занятия", "+ СКОЛКОВО `МСК *", "+ ЦДШ `МСК"]
         );
         let by_name = settings(json!({"otmechalka": {"courses": {}, "branchoffices": {}, "ids_as": "name"}}));
         assert!(without_id(&by_name.mapping, &by_name.otmechalka).is_empty());

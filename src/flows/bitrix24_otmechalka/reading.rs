@@ -180,10 +180,9 @@ mod tests {
 
     #[test]
     fn a_product_row_of_the_document() {
-        let rows =
-            product_rows(&json!([{"ID": "124740", "PRODUCT_ID": 60130, "PRODUCT_NAME": " 6 КМС индивидуальные 45 мин", "PRICE": 8700,
-            "PRICE_BRUTTO": 9000, "PRICE_NETTO": 9000, "DISCOUNT_SUM": 300.10, "QUANTITY": 1}]))
-            .expect("rows");
+        let text = r#"[{"ID":"124740","PRODUCT_ID":60130,"PRODUCT_NAME":" 6 КМС индивидуальные 45 мин","PRICE":8700,"PRICE_BRUTTO":9000,
+            "PRICE_NETTO":9000,"DISCOUNT_SUM":300.10,"QUANTITY":1}]"#;
+        let rows = product_rows(&serde_json::from_str(text).expect("JSON")).expect("rows");
         let row = &rows[0];
         assert_eq!((row.name.as_str(), row.product_id.as_str(), row.price.as_str()), ("6 КМС индивидуальные 45 мин", "60130", "8700"));
         assert_eq!(row.discount, "300.10", "numbers keep their own digits");
