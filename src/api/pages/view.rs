@@ -21,7 +21,7 @@ nav a{margin-right:12px}p{margin:6px 0}table{border-collapse:collapse;width:100%
 th{background:#f6f8fa;font-weight:600}code,textarea{font:13px/1.4 ui-monospace,monospace}textarea,input[type=text]{width:100%;box-sizing:border-box;padding:6px;border:1px solid #8c959f;border-radius:4px}
 label{display:block;margin:10px 0 2px;font-weight:600}button{margin:10px 8px 0 0;padding:6px 14px;border:1px solid #1f6feb;border-radius:4px;background:#1f6feb;color:#fff;font:inherit;cursor:pointer}
 button.plain{background:#fff;color:#1f6feb}.muted{color:#59636e}.bad{background:#ffebe9;border:1px solid #d1242f;border-radius:4px;padding:8px}.good{background:#dafbe1;border:1px solid #1a7f37;border-radius:4px;padding:8px}
-tr.bad td{background:#ffebe9}.line{display:grid;grid-template-columns:190px 1fr;gap:8px;align-items:center;margin:2px 0}.line textarea{white-space:pre;overflow-x:auto;resize:vertical}
+tr.bad td{background:#ffebe9}.line{display:grid;grid-template-columns:190px 1fr;gap:8px;align-items:center;margin:2px 0}.line textarea{overflow-wrap:anywhere;resize:vertical}
 ";
 
 /// A try of the mapping.
@@ -242,7 +242,7 @@ fn recipes(shown: &Shown) -> Markup {
         @for (number, recipe) in shown.recipes.iter().enumerate() {
             div .recipe id=(format!("recipe-{}", number + 1)) {
                 h3 { (text::sentence(shown.lang, recipe.title, &recipe.params)) }
-                div .line { span { b { "GET" } (shown.say("page_recipe_get")) } textarea .get readonly rows="1" { (shown.origin) (recipe.get) } }
+                div .line { span { b { "GET" } (shown.say("page_recipe_get")) } textarea .get readonly rows="2" { (shown.origin) (recipe.get) } }
                 div .line { span { b { "POST" } (shown.say("page_recipe_post")) } textarea .post readonly rows="1" { (shown.origin) (recipe.post) } }
                 div .line { span { (shown.say("page_recipe_body")) } textarea .body readonly rows="1" { (recipe.body) } }
             }

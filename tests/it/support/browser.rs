@@ -122,6 +122,11 @@ impl Browser {
         self.with(selector, Method::POST, "value", json!({"text": text})).await;
     }
 
+    /// Makes the window so large.
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.call(Method::POST, "/window/rect", json!({"width": width, "height": height})).await;
+    }
+
     /// Goes into the page that this frame shows.
     pub async fn enter_frame(&self, selector: &str) {
         let element = self.call(Method::POST, "/element", json!({"using": "css selector", "value": selector})).await;
