@@ -96,10 +96,12 @@ async fn respond(api: &Api, flow: &str, request: &HttpRequest, fields: &Fields, 
     }
     let mut status = StatusCode::OK;
     if acts {
+        // Taken out first: the request's own cell must not stay borrowed while somebody waits.
+        let id = frame::request_id(&request.extensions());
         let outcome = match fields.get("action") {
             Some("pull") => pull(api, &visit, &mut shown).await,
             Some("try") => attempt(api, flow, &visit, &mut shown).await,
-            Some("save") => save(api, flow, &visit, &mut shown, fields, frame::request_id(&request.extensions())).await,
+            Some("save") => save(api, flow, &visit, &mut shown, fields, id).await,
             _ => Err(Fault::field("/action", "must be pull, try or save")),
         };
         match outcome {
