@@ -158,7 +158,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("parent_last_name_empty", &["other"]),
     ("parent_first_name_empty", &["other"]),
     ("phone_empty", &[]),
-    ("phone_unreadable", &["value"]),
+    ("contact_phone_unreadable", &["value"]),
     ("product_empty", &[]),
     ("branch_empty", &[]),
     ("birthdate_unreadable", &["value"]),

@@ -51,7 +51,7 @@ fn client(contact: &Contact, settings: &Settings, found: &mapping::Groups) -> Re
     if contact.phone.is_empty() {
         return wrong("phone_empty");
     }
-    let phone = phone::digits(&contact.phone).ok_or_else(|| Reason::new("phone_unreadable").with("value", &contact.phone))?;
+    let phone = phone::digits(&contact.phone).ok_or_else(|| Reason::new("contact_phone_unreadable").with("value", &contact.phone))?;
     let birthdate = wire::day(&contact.birthdate).map_err(|value| Reason::new("birthdate_unreadable").with("value", value))?;
     let otmechalka = &settings.otmechalka;
     let sent =
