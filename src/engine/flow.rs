@@ -3,28 +3,23 @@
 //! The engine drives; a flow answers. `Source` reads, [`Rules`] decide (pure), [`Observe`] looks at the target and cannot
 //! write, [`Apply`] writes. A dry run is handed only `Observe`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use super::opened::Opened;
 use super::{
     hooks::{Given, Heard, Hook},
     link::Note,
     locks::LockSet,
     mapping::{Group, Grouping, Mappings},
-    model::{Applied, Candidate, Change, Connection, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
+    model::{Applied, Candidate, Change, FieldChange, Link, Op, Outcome, Reason, Record, Stream, Values},
     page::PageFacts,
     pictures::Gallery,
-    run::hold::Hold,
-    secrets::Sealer,
 };
 use crate::{
     domain::text::Lang,
@@ -38,44 +33,6 @@ pub struct Identity {
     pub source: String,
     /// Host, database and prefix of the target.
     pub target: String,
-}
-
-/// A connection with its settings completed by defaults and its secrets opened. Lives no longer than a run or a request.
-#[derive(Clone)]
-pub struct Opened {
-    /// Id of the connection.
-    pub connection: String,
-    /// Its owner.
-    pub owner: Option<String>,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// The stream of the run that it was opened for; absent where somebody only asks.
-    pub stream: Option<String>,
-    /// Settings as stored or as snapshot by the run.
-    pub settings: Value,
-    /// Secrets in the clear.
-    pub secrets: Arc<BTreeMap<String, SecretString>>,
-    /// The run that it was opened for, with its leases; absent where somebody only asks.
-    pub hold: Option<Arc<Hold>>,
-}
-
-impl Opened {
-    /// Opens a connection's secrets, for these settings (a run has a snapshot of its own).
-    pub fn of(connection: &Connection, settings: Value, sealer: &Sealer) -> Result<Self, Fault> {
-        let mut secrets = BTreeMap::new();
-        for (field, sealed) in &connection.secrets {
-            secrets.insert(field.clone(), sealer.open(&connection.id, field, sealed)?);
-        }
-        Ok(Self {
-            connection: connection.id.clone(),
-            owner: connection.owner.clone(),
-            created_at: connection.created_at,
-            stream: None,
-            settings,
-            secrets: Arc::new(secrets),
-            hold: None,
-        })
-    }
 }
 
 /// One row of a connection's check.

@@ -18,6 +18,7 @@
 //! - [`ports`]: what the engine needs from a store
 //! - [`mapping`]: which group of the source (a category) goes where in the target; [`locks`]: what is never touched
 //! - [`pictures`]: the second kind of work of a run
+//! - [`opened`]: a connection with its secrets, for a run or a request
 //! - [`claims`]: names of dictionary rows, claimed before they are made; [`hooks`]: what remotes tell us of their own accord
 //! - [`run`]: the three phases; [`worker`]: claiming runs, leases, graceful stop
 //! - [`read_summary`]: what a read came to; [`part`]: the records of one stream
@@ -41,6 +42,7 @@ pub mod link;
 pub mod locks;
 pub mod mapping;
 pub mod model;
+pub mod opened;
 pub mod page;
 pub mod part;
 pub mod pictures;
