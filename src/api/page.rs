@@ -147,8 +147,7 @@ impl Params {
         if self.errors.is_empty() {
             return Ok(());
         }
-        let detail = self.errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; ");
-        Err(Fault::new(Code::InvalidQuery, detail).with_fields(self.errors))
+        Err(Fault::of_fields(Code::InvalidQuery, self.errors))
     }
 }
 

@@ -1,13 +1,14 @@
 //! A connection as a run or a request works with it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{model::Connection, run::hold::Hold, secrets::Sealer};
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
 
 /// A connection with its settings completed by defaults and its secrets opened. Lives no longer than a run or a request.
 #[derive(Clone)]
@@ -44,5 +45,27 @@ impl Opened {
             secrets: Arc::new(secrets),
             hold: None,
         })
+    }
+
+    /// What ends a run's calls early; nothing does where somebody only asks.
+    pub fn stop(&self) -> CancellationToken {
+        self.hold.as_ref().map(|hold| hold.stopped()).unwrap_or_default()
+    }
+
+    /// Whether a write that may take so long may begin now (see [`Hold::permits`]). Nobody but a run writes.
+    pub fn permit(&self) -> Result<impl Fn(Duration) -> Result<(), Fault> + Clone + Send + Sync + 'static, Fault> {
+        let hold = self.hold.clone().ok_or_else(|| Fault::internal("only a run writes"))?;
+        Ok(move |takes: Duration| hold.permits(takes))
+    }
+
+    /// A secret that may be left out; an empty one is none.
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        self.secrets.get(name).filter(|secret| !secret.expose_secret().is_empty()).cloned()
+    }
+
+    /// A secret that the flow cannot do without.
+    pub fn needed_secret(&self, name: &str) -> Result<SecretString, Fault> {
+        let missing = || Fault::new(Code::ConfigInvalid, format!("the secret `{name}` is missing; set it in the connection"));
+        self.secret(name).ok_or_else(missing)
     }
 }

@@ -90,6 +90,12 @@ impl Fault {
         self
     }
 
+    /// Several wrong fields, all of them told in the detail as well.
+    pub fn of_fields(code: Code, fields: Vec<FieldError>) -> Self {
+        let detail = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail)).collect::<Vec<_>>().join("; ");
+        Self::new(code, detail).with_fields(fields)
+    }
+
     /// The same with wrong fields.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {

@@ -7,6 +7,7 @@
 //! | `kaktus-insales` | Kaktus' warehouse -> InSales' stock | [`kaktus_insales`] |
 //! | `okliving-onebox` | OK Living's orders -> OneBox, and their states back | [`okliving_onebox`] |
 
+mod address;
 pub mod billz_opencart;
 pub mod bitrix24_otmechalka;
 pub mod kaktus_insales;

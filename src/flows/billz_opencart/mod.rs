@@ -60,7 +60,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::Parts;
+use super::{Parts, address};
 use crate::{
     domain::{number, text::Lang},
     engine::{
@@ -170,10 +170,7 @@ impl BillzOpencartFlow {
 }
 
 fn read(opened: &Opened) -> Result<Settings, Fault> {
-    Settings::read(&opened.settings).map_err(|errors| {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; ");
-        Fault::new(Code::ConfigInvalid, detail).with_fields(errors)
-    })
+    Settings::read(&opened.settings).map_err(|errors| Fault::of_fields(Code::ConfigInvalid, errors))
 }
 
 fn base_url(settings: &Settings) -> Result<Url, Fault> {
@@ -182,7 +179,7 @@ fn base_url(settings: &Settings) -> Result<Url, Fault> {
         Api::Billz2 => billz2::BASE_URL,
     };
     let address = settings.base_url.as_deref().unwrap_or(vendor);
-    Url::parse(address).map_err(|error| Fault::new(Code::ConfigInvalid, format!("base_url `{address}` is no address: {error}")))
+    address::read("base_url", address)
 }
 
 fn secret(opened: &Opened) -> Result<SecretString, Fault> {
@@ -274,7 +271,7 @@ impl Flow for BillzOpencartFlow {
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
         let address = base_url(&settings)?;
-        let address = address.as_str().trim_end_matches('/').to_ascii_lowercase();
+        let address = address::place(&address);
         let source = match settings.api {
             Api::Billz1 => format!("{} {address} {}", billz1::SYSTEM, username(opened)?.to_lowercase()),
             Api::Billz2 => format!("{} {address}", billz2::SYSTEM),

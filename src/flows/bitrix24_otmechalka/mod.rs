@@ -49,12 +49,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::Parts;
+use super::{Parts, address};
 use crate::{
     domain::{clock, number},
     engine::{
@@ -98,7 +96,7 @@ impl Bitrix24OtmechalkaFlow {
 
     fn portal(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<bitrix24::Reader, Fault> {
         let options = bitrix24::Options {
-            webhook: secret(opened, "bitrix24_webhook_url").ok_or_else(|| missing("bitrix24_webhook_url"))?,
+            webhook: opened.needed_secret("bitrix24_webhook_url")?,
             spacing: settings.portal_spacing(),
             operating_seconds: settings.bitrix24.operating_seconds,
         };
@@ -108,9 +106,9 @@ impl Bitrix24OtmechalkaFlow {
     fn otmechalka(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<otmechalka::Reader, Fault> {
         let given = &settings.otmechalka;
         let options = otmechalka::Options {
-            base_url: address(&given.base_url)?,
+            base_url: address::read("otmechalka.base_url", &given.base_url)?,
             auth_header: given.auth_header.clone(),
-            key: secret(opened, "otmechalka_key"),
+            key: opened.secret("otmechalka_key"),
             clients_path: given.clients_path.clone(),
             tickets_path: given.tickets_path.clone(),
             spacing: settings.otmechalka_spacing(),
@@ -127,37 +125,12 @@ impl Bitrix24OtmechalkaFlow {
     }
 }
 
-/// What ends a run's calls early; nothing does where somebody only asks.
-fn stop_of(opened: &Opened) -> CancellationToken {
-    opened.hold.as_ref().map(|hold| hold.stopped()).unwrap_or_default()
-}
-
 fn read(opened: &Opened) -> Result<Settings, Fault> {
-    Settings::read(&opened.settings).map_err(|errors| {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; ");
-        Fault::new(Code::ConfigInvalid, detail).with_fields(errors)
-    })
+    Settings::read(&opened.settings).map_err(|errors| Fault::of_fields(Code::ConfigInvalid, errors))
 }
 
 fn start(settings: &Settings) -> Result<DateTime<Utc>, Fault> {
     settings.start().ok_or_else(|| Fault::new(Code::ConfigInvalid, "sync_start_date and timezone name no moment"))
-}
-
-fn address(text: &str) -> Result<Url, Fault> {
-    Url::parse(text).map_err(|error| Fault::new(Code::ConfigInvalid, format!("otmechalka.base_url `{text}` is no address: {error}")))
-}
-
-fn secret(opened: &Opened, name: &str) -> Option<SecretString> {
-    opened.secrets.get(name).filter(|secret| !secret.expose_secret().is_empty()).cloned()
-}
-
-fn missing(name: &str) -> Fault {
-    Fault::new(Code::ConfigInvalid, format!("the secret `{name}` is missing; set it in the connection"))
-}
-
-/// An address as part of an identity: however it is written, the same place.
-fn place(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_ascii_lowercase()
 }
 
 fn entity(stream: &str) -> Result<Entity, Fault> {
@@ -224,13 +197,17 @@ impl Flow for Bitrix24OtmechalkaFlow {
     /// The portal is the source, whichever of its webhooks is used: a new one must not set links aside.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
-        let webhook = secret(opened, "bitrix24_webhook_url").ok_or_else(|| missing("bitrix24_webhook_url"))?;
+        let webhook = opened.needed_secret("bitrix24_webhook_url")?;
         let (portal, _) = bitrix24::client::webhook(&webhook)
             .map_err(|wrong| Fault::new(Code::ConfigInvalid, format!("the secret bitrix24_webhook_url {wrong}")))?;
         let port = portal.port().map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Identity {
             source: format!("{} {}{port}", bitrix24::SYSTEM, portal.host_str().unwrap_or_default().to_ascii_lowercase()),
-            target: format!("{} {}", otmechalka::SYSTEM, place(&address(&settings.otmechalka.base_url)?)),
+            target: format!(
+                "{} {}",
+                otmechalka::SYSTEM,
+                address::place(&address::read("otmechalka.base_url", &settings.otmechalka.base_url)?)
+            ),
         })
     }
 
@@ -268,21 +245,17 @@ impl Flow for Bitrix24OtmechalkaFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        let reader = self.otmechalka(opened, &settings, stop_of(opened))?;
+        let reader = self.otmechalka(opened, &settings, opened.stop())?;
         Ok(Box::new(Looking::new(reader, opened.hold.is_none())))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let hold = opened.hold.clone().ok_or_else(|| Fault::internal("only a run writes"))?;
-        let permit = || {
-            let hold = hold.clone();
-            Box::new(move |takes: Duration| Arc::clone(&hold).permits(takes))
-        };
-        let portal = bitrix24::Writer::new(self.portal(opened, &settings, stop_of(opened))?, permit());
-        let otmechalka = otmechalka::Writer::new(self.otmechalka(opened, &settings, stop_of(opened))?, permit());
+        let permit = opened.permit()?;
+        let portal = bitrix24::Writer::new(self.portal(opened, &settings, opened.stop())?, Box::new(permit.clone()));
+        let otmechalka = otmechalka::Writer::new(self.otmechalka(opened, &settings, opened.stop())?, Box::new(permit));
         let shared = self.shared(opened, &settings);
-        Ok(Box::new(Writing { portal, otmechalka, settings, shared, sight: Sight::new(false), stop: stop_of(opened), ended: None }))
+        Ok(Box::new(Writing { portal, otmechalka, settings, shared, sight: Sight::new(false), stop: opened.stop(), ended: None }))
     }
 
     fn rules(&self, opened: &Opened, _stream: &str, _streams: &[Stream], facts: Facts) -> Result<Box<dyn Rules>, Fault> {

@@ -29,15 +29,14 @@ pub mod stock;
 pub mod target;
 pub mod writing;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::Parts;
+use super::{Parts, address};
 use crate::{
     domain::{clock, number},
     engine::{
@@ -73,11 +72,11 @@ impl KaktusInsalesFlow {
     fn kaktus(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<kaktus::Client, Fault> {
         let given = &settings.kaktus;
         let options = kaktus::Options {
-            base_url: address("kaktus.base_url", &given.base_url)?,
+            base_url: address::read("kaktus.base_url", &given.base_url)?,
             auth_path: given.auth_path.clone(),
             products_path: given.products_path.clone(),
-            login: secret(opened, "kaktus_login")?,
-            password: secret(opened, "kaktus_password")?,
+            login: opened.needed_secret("kaktus_login")?,
+            password: opened.needed_secret("kaktus_password")?,
             domain: given.domain.clone(),
             page_size: given.page_size,
             pause: settings.pause(),
@@ -88,9 +87,9 @@ impl KaktusInsalesFlow {
 
     fn insales(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<insales::Reader, Fault> {
         let options = insales::Options {
-            base_url: address("insales.base_url", &settings.insales.base_url)?,
+            base_url: address::read("insales.base_url", &settings.insales.base_url)?,
             app_id: settings.insales.app_id.trim().to_owned(),
-            password: secret(opened, "insales_password")?,
+            password: opened.needed_secret("insales_password")?,
             page_size: insales::PAGE_SIZE,
         };
         Ok(insales::Reader::new(options, self.parts.http.clone(), self.parts.limits.clone(), stop))
@@ -105,30 +104,8 @@ impl KaktusInsalesFlow {
     }
 }
 
-/// What ends a run's calls early; nothing does where somebody only asks.
-fn stop_of(opened: &Opened) -> CancellationToken {
-    opened.hold.as_ref().map(|hold| hold.stopped()).unwrap_or_default()
-}
-
 fn read(opened: &Opened) -> Result<Settings, Fault> {
-    Settings::read(&opened.settings).map_err(|errors| {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; ");
-        Fault::new(Code::ConfigInvalid, detail).with_fields(errors)
-    })
-}
-
-fn address(name: &str, text: &str) -> Result<Url, Fault> {
-    Url::parse(text).map_err(|error| Fault::new(Code::ConfigInvalid, format!("{name} `{text}` is no address: {error}")))
-}
-
-fn secret(opened: &Opened, name: &str) -> Result<SecretString, Fault> {
-    let missing = || Fault::new(Code::ConfigInvalid, format!("the secret `{name}` is missing; set it in the connection"));
-    opened.secrets.get(name).filter(|secret| !secret.expose_secret().is_empty()).cloned().ok_or_else(missing)
-}
-
-/// An address as part of an identity: however it is written, the same place.
-fn place(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_ascii_lowercase()
+    Settings::read(&opened.settings).map_err(|errors| Fault::of_fields(Code::ConfigInvalid, errors))
 }
 
 #[async_trait]
@@ -173,11 +150,11 @@ impl Flow for KaktusInsalesFlow {
     /// The account in Kaktus is its user; the shop is the target whichever application writes into it.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
-        let login = secret(opened, "kaktus_login")?;
-        let from = place(&address("kaktus.base_url", &settings.kaktus.base_url)?);
+        let login = opened.needed_secret("kaktus_login")?;
+        let from = address::place(&address::read("kaktus.base_url", &settings.kaktus.base_url)?);
         Ok(Identity {
             source: format!("{} {from} {}", kaktus::SYSTEM, login.expose_secret().trim().to_lowercase()),
-            target: format!("{} {}", insales::SYSTEM, place(&address("insales.base_url", &settings.insales.base_url)?)),
+            target: format!("{} {}", insales::SYSTEM, address::place(&address::read("insales.base_url", &settings.insales.base_url)?)),
         })
     }
 
@@ -219,15 +196,14 @@ impl Flow for KaktusInsalesFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        let reader = self.insales(opened, &settings, stop_of(opened))?;
+        let reader = self.insales(opened, &settings, opened.stop())?;
         Ok(Box::new(Looking::new(self.shop(opened, &settings), reader)))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let reader = self.insales(opened, &settings, stop_of(opened))?;
-        let hold = opened.hold.clone().ok_or_else(|| Fault::internal("only a run writes"))?;
-        let permit = move |takes: Duration| Arc::clone(&hold).permits(takes);
+        let reader = self.insales(opened, &settings, opened.stop())?;
+        let permit = opened.permit()?;
         Ok(Box::new(Writing::new(self.shop(opened, &settings), insales::Writer::new(reader, Box::new(permit)))))
     }
 

@@ -37,15 +37,14 @@ pub mod updates;
 #[cfg(test)]
 mod rules_tests;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::Parts;
+use super::{Parts, address};
 use crate::{
     domain::clock,
     engine::{
@@ -86,12 +85,12 @@ impl OklivingOneboxFlow {
     fn okliving(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<okliving::Client, Fault> {
         let given = &settings.okliving;
         let options = okliving::Options {
-            base_url: address("okliving.base_url", &given.base_url)?,
+            base_url: address::read("okliving.base_url", &given.base_url)?,
             token_path: given.token_path.clone(),
             orders_path: given.orders_path.clone(),
             update_path: given.update_path.clone(),
             client_id: given.client_id.trim().to_owned(),
-            client_secret: secret(opened, "okliving_client_secret")?,
+            client_secret: opened.needed_secret("okliving_client_secret")?,
             token_body: settings.token_body(),
             request: given.request.clone(),
             order_request: given.order_request.clone().unwrap_or(Value::Null),
@@ -106,9 +105,9 @@ impl OklivingOneboxFlow {
     fn onebox(&self, opened: &Opened, settings: &Settings, stop: CancellationToken) -> Result<onebox::Client, Fault> {
         let given = &settings.onebox;
         let options = onebox::Options {
-            base_url: address("onebox.base_url", &given.base_url)?,
+            base_url: address::read("onebox.base_url", &given.base_url)?,
             login: SecretString::from(given.login.trim().to_owned()),
-            password: secret(opened, "onebox_password")?,
+            password: opened.needed_secret("onebox_password")?,
             password_form: settings.password_form(),
             token_life: clock::parse_duration(&given.token_life).unwrap_or(onebox::TOKEN_LIFE),
             pause: clock::parse_duration(&given.pause).unwrap_or_default(),
@@ -117,30 +116,8 @@ impl OklivingOneboxFlow {
     }
 }
 
-/// What ends a run's calls early; nothing does where somebody only asks.
-fn stop_of(opened: &Opened) -> CancellationToken {
-    opened.hold.as_ref().map(|hold| hold.stopped()).unwrap_or_default()
-}
-
 fn read(opened: &Opened) -> Result<Settings, Fault> {
-    Settings::read(&opened.settings).map_err(|errors| {
-        let detail = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; ");
-        Fault::new(Code::ConfigInvalid, detail).with_fields(errors)
-    })
-}
-
-fn address(name: &str, text: &str) -> Result<Url, Fault> {
-    Url::parse(text).map_err(|error| Fault::new(Code::ConfigInvalid, format!("{name} `{text}` is no address: {error}")))
-}
-
-fn secret(opened: &Opened, name: &str) -> Result<SecretString, Fault> {
-    let missing = || Fault::new(Code::ConfigInvalid, format!("the secret `{name}` is missing; set it in the connection"));
-    opened.secrets.get(name).filter(|secret| !secret.expose_secret().is_empty()).cloned().ok_or_else(missing)
-}
-
-/// An address as part of an identity: however it is written, the same place.
-fn place(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_ascii_lowercase()
+    Settings::read(&opened.settings).map_err(|errors| Fault::of_fields(Code::ConfigInvalid, errors))
 }
 
 #[async_trait]
@@ -210,8 +187,8 @@ impl Flow for OklivingOneboxFlow {
     /// The account in the shop is its integration; in OneBox our keys live in the box, whoever logs in.
     fn identity(&self, opened: &Opened) -> Result<Identity, Fault> {
         let settings = read(opened)?;
-        let from = place(&address("okliving.base_url", &settings.okliving.base_url)?);
-        let to = place(&address("onebox.base_url", &settings.onebox.base_url)?);
+        let from = address::place(&address::read("okliving.base_url", &settings.okliving.base_url)?);
+        let to = address::place(&address::read("onebox.base_url", &settings.onebox.base_url)?);
         Ok(Identity {
             source: format!("{} {from} {}", okliving::SYSTEM, settings.okliving.client_id.trim()),
             target: format!("{} {to} {}", onebox::SYSTEM, settings.onebox.externalid_prefix),
@@ -265,19 +242,15 @@ impl Flow for OklivingOneboxFlow {
 
     async fn observer(&self, opened: &Opened) -> Result<Box<dyn Observe>, Fault> {
         let settings = read(opened)?;
-        let onebox = self.onebox(opened, &settings, stop_of(opened))?;
+        let onebox = self.onebox(opened, &settings, opened.stop())?;
         Ok(Box::new(Looking::new(Sight::new(opened, settings, self.parts.hooks.clone()), onebox)))
     }
 
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
-        let hold = opened.hold.clone().ok_or_else(|| Fault::internal("only a run writes"))?;
-        let permit = || {
-            let hold = Arc::clone(&hold);
-            Box::new(move |takes: Duration| Arc::clone(&hold).permits(takes))
-        };
-        let onebox = onebox::Writer::new(self.onebox(opened, &settings, stop_of(opened))?, permit(), settings.body_root());
-        let shop = self.okliving(opened, &settings, stop_of(opened))?.writing(permit());
+        let permit = opened.permit()?;
+        let onebox = onebox::Writer::new(self.onebox(opened, &settings, opened.stop())?, Box::new(permit.clone()), settings.body_root());
+        let shop = self.okliving(opened, &settings, opened.stop())?.writing(Box::new(permit));
         Ok(Box::new(Writing::new(Sight::new(opened, settings, self.parts.hooks.clone()), onebox, shop)))
     }
 
