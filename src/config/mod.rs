@@ -86,7 +86,7 @@ pub const OPTIONS: &[OptionDoc] = &[
     OptionDoc {
         key: "runs_per_worker",
         variable: "TRADESYNC_RUNS_PER_WORKER",
-        default: "4",
+        default: "8",
         doc: "Runs that this process works on at once, 1 to 64. Too low: sellers wait for each other; too high: each holds a connection to its shop.",
     },
     OptionDoc {

@@ -1,19 +1,23 @@
 //! MySQL and MariaDB connections: pools, single sessions, time limits, KILL. No tables.
 //!
-//! Why so careful (design.md section 8, measured): diesel's statement cache on Debian's libmariadb can hang a thread for ever
-//! after a failed fetch, so the cache is off on every connection; a call that outlives its time limit is ended by `KILL` from
-//! another connection, since dropping the future does not stop the thread.
+//! Why so careful (design.md section 8, measured): a prepared statement whose rows could not be fetched hangs a thread for ever when it
+//! is run again (diesel on Debian's libmariadb). So connections that are never replaced keep no statement prepared, and those of a pool
+//! forget all of theirs after any error ([`forget_statements`]); kept ones halve the round trips of a small run. A call that outlives its
+//! time limit is ended by `KILL` from another connection, since dropping the future does not stop the thread.
 //!
 //! - [`pool`]: shared connections, for our own tables and for short reads
 //! - [`session`]: one connection that is never silently replaced, for everything that holds `GET_LOCK`
+//! - [`mod@kept`]: statements written by hand that stay prepared
 //! - [`ident`]: names of tables and columns that come from settings
 
 pub mod ident;
+pub mod kept;
 pub mod pool;
 pub mod session;
 pub mod target;
 
 pub use ident::Ident;
-pub use pool::{Options, Pool};
+pub use kept::kept;
+pub use pool::{Options, Pool, forget_statements};
 pub use session::Session;
 pub use target::DatabaseUrl;

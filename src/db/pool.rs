@@ -1,10 +1,16 @@
 //! Shared connections with a time limit on every call.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use diesel::{
     MysqlConnection, RunQueryDsl,
-    connection::{CacheSize, Connection},
+    connection::{CacheSize, Connection, Instrumentation, InstrumentationEvent},
     r2d2::{self, ManageConnection, R2D2Connection},
     sql_query,
     sql_types::{BigInt, Unsigned},
@@ -35,7 +41,7 @@ impl Options {
     }
 }
 
-/// Switches the statement cache off and sets the session's variables.
+/// Sets the session's variables, and keeps no statement prepared: that is the pool's own matter.
 pub(super) fn prepare(connection: &mut MysqlConnection, session: &[String]) -> diesel::QueryResult<()> {
     connection.set_prepared_statement_cache_size(CacheSize::Disabled);
     for statement in session {
@@ -70,14 +76,58 @@ pub(super) fn kill(options: &Options, id: u64) {
     }
 }
 
-/// A connection of a pool, with the server's number of it, for KILL.
-struct Pooled {
-    connection: MysqlConnection,
-    id: u64,
+/// Statements that one connection keeps prepared. Too low: they are prepared again, which is a second round trip each time; too high:
+/// a few copies of the service use up `max_prepared_stmt_count` (16,382 by default), which the shop shares.
+const KEPT_STATEMENTS: u32 = 150;
+/// A connection that answered so short ago is not asked again whether it stands. Too low: each call is two; too high: the first call
+/// after a break, which is often that a run goes back into the queue, fails though a new connection would have done.
+const GOOD_FOR: Duration = Duration::from_millis(20);
+
+/// Forgets what a connection keeps prepared. Needed after any error: a statement whose rows could not be fetched hangs for ever when it is
+/// run again (design.md section 8).
+pub fn forget_statements(connection: &mut MysqlConnection) {
+    // Only a change of its size empties it.
+    connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+    connection.set_prepared_statement_cache_size(CacheSize::Unbounded);
 }
 
-/// Makes connections and tells whether they still stand. Each is asked before it is used, however short ago it was good: after a break
-/// the very next thing to be written is often that a run goes back into the queue.
+/// Counts what a connection keeps prepared.
+struct Counting(Arc<AtomicU32>);
+
+impl Instrumentation for Counting {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A connection of a pool.
+struct Pooled {
+    connection: MysqlConnection,
+    /// The server's number of it, for KILL.
+    id: u64,
+    /// When it last did all that it was asked.
+    good: Option<Instant>,
+    /// How many statements it keeps prepared.
+    kept: Arc<AtomicU32>,
+}
+
+impl Pooled {
+    /// Does some work; afterwards it keeps no statement that may have failed, and not too many.
+    fn work<T>(&mut self, work: impl FnOnce(&mut MysqlConnection) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.good = None;
+        let done = work(&mut self.connection);
+        if done.is_err() || self.kept.load(Ordering::Relaxed) > KEPT_STATEMENTS {
+            forget_statements(&mut self.connection);
+            self.kept.store(0, Ordering::Relaxed);
+        }
+        self.good = done.is_ok().then(Instant::now);
+        done
+    }
+}
+
+/// Makes connections and tells whether they still stand.
 #[derive(Debug)]
 struct Manager(Arc<Options>);
 
@@ -89,10 +139,16 @@ impl ManageConnection for Manager {
         let mut connection = MysqlConnection::establish(self.0.url.expose()).map_err(r2d2::Error::ConnectionError)?;
         prepare(&mut connection, &self.0.session).map_err(r2d2::Error::QueryError)?;
         let id = connection_id(&mut connection).map_err(r2d2::Error::QueryError)?;
-        Ok(Pooled { connection, id })
+        let kept = Arc::new(AtomicU32::new(0));
+        connection.set_instrumentation(Counting(kept.clone()));
+        connection.set_prepared_statement_cache_size(CacheSize::Unbounded);
+        Ok(Pooled { connection, id, good: None, kept })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), r2d2::Error> {
+        if pooled.good.is_some_and(|good| good.elapsed() < GOOD_FOR) {
+            return Ok(());
+        }
         pooled.connection.ping().map_err(r2d2::Error::QueryError)
     }
 
@@ -142,7 +198,7 @@ impl Pool {
                 Fault::new(options.unavailable, format!("no connection to {} could be had", options.url.identity())).caused_by(error)
             })?;
             let _ = tell.send(pooled.id);
-            work(&mut pooled.connection)
+            pooled.work(work)
         });
         match tokio::time::timeout(self.options.call_limit, task).await {
             Ok(Ok(answer)) => answer,

@@ -3,7 +3,10 @@
 //! The engine drives; a flow answers. `Source` reads, [`Rules`] decide (pure), [`Observe`] looks at the target and cannot
 //! write, [`Apply`] writes. A dry run is handed only `Observe`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -130,6 +133,12 @@ pub trait Flow: Send + Sync {
     /// Fields that can be locked.
     fn lockable(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How long one of its writes may be under way. A run's lease is made longer than that: over HTTP a write leaves only while so much of
+    /// the lease is left (design.md section 7).
+    fn longest_write(&self) -> Duration {
+        Duration::from_secs(15)
     }
 
     /// Whether an item that a whole read does not show is gone. Not where a read shows what happened lately, such as orders.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     model::Record,
-    ports::{GoneRecord, LastSeen, PastRead, Records, Stored, StoredRecord},
+    ports::{GoneRecord, LastSeen, PastRead, ReadOf, Records, Stored, StoredRecord},
 };
 use crate::fault::Fault;
 
@@ -86,12 +86,8 @@ impl Records for Part {
     }
 
     /// A row that cannot say which item it is stands for no item of any stream.
-    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault> {
-        self.all.drop_nameless(connection, read).await
-    }
-
-    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault> {
-        self.all.remember_read(connection, stream, read).await
+    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead, of: ReadOf) -> Result<(), Fault> {
+        self.all.remember_read(connection, stream, read, of).await
     }
 
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault> {

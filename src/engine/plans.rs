@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     brakes::{Parted, Reading},
-    model::{Change, Counts, Reason, Values},
+    model::{Change, Counts, Phase, Reason, Values},
 };
 use crate::fault::Fault;
 
@@ -41,6 +41,21 @@ pub struct LastReadings {
     pub readings: Vec<Reading>,
 }
 
+/// What a run has come to by deciding.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What its brakes found.
+    pub readings: Vec<Reading>,
+    /// What the target told of the run.
+    pub told: Values,
+    /// The read that an alarm was raised about.
+    pub doubtful: Option<String>,
+    /// Counts of what needs no applying, those that wait included; in a dry run of everything.
+    pub counts: Counts,
+    /// What comes next.
+    pub next: Phase,
+}
+
 /// Plans: what was decided and waits.
 #[async_trait]
 pub trait Plans: Send + Sync {
@@ -53,7 +68,8 @@ pub trait Plans: Send + Sync {
     /// The run has decided: its readings are kept, and, unless it is a dry run, held changes of earlier runs of its stream that it has
     /// decided anew are closed as superseded; a run that has none left is over. A read that an alarm was raised about (`doubtful`)
     /// does not count for [`Plans::usual_size`] until the run is approved. `told` is what the target told of the run.
-    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], told: &Values, doubtful: Option<&str>) -> Result<(), Fault>;
+    /// In the same step the run's decide phase is over, with these counts of what needs no applying.
+    async fn decided(&self, run: &str, fence: u64, verdict: Verdict) -> Result<(), Fault>;
     /// One reading more of a run that has decided, in place of an earlier one of the same brake.
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault>;
     /// How many changes of the run a brake holds.

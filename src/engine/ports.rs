@@ -224,8 +224,8 @@ pub trait Runs: Send + Sync {
     async fn progress(&self, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault>;
     /// Begins: settings snapshot and cursor before, once.
     async fn begin(&self, run: &str, fence: u64, settings: &Value, cursor_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
-    /// The read phase is over.
-    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64) -> Result<(), Fault>;
+    /// The read phase is over; the read was an earlier one, used again.
+    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64, total: Option<u64>) -> Result<(), Fault>;
     /// The decide phase is over: counts of what needs no applying.
     async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault>;
     /// All its changes are applied: its stream counts as synchronised from now on, whatever else the run still does.
@@ -295,6 +295,19 @@ pub struct PastRead {
     pub summary: ReadSummary,
 }
 
+/// The run that did a read, and how far it came.
+#[derive(Clone, Debug)]
+pub struct ReadOf {
+    /// The run.
+    pub run: String,
+    /// The fence that it is held under.
+    pub fence: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that the source says it has, if it does.
+    pub total: Option<u64>,
+}
+
 /// Last seen state of source items.
 #[async_trait]
 pub trait Records: Send + Sync {
@@ -322,11 +335,10 @@ pub trait Records: Send + Sync {
     /// After a whole read: those whose keys begin so and that it did not see are taken as gone (they come back when seen again).
     /// Under the run's fence: a worker that woke up too late would take what its successor has read as gone.
     async fn mark_gone(&self, connection: &str, begin: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault>;
-    /// Takes away nameless records that the read `read` did not see: a row that cannot say which item it is stands for no item, and a read
-    /// that holds one never moves the cursor, so the next read of the span sees it again, mended or not.
-    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault>;
-    /// Remembers a finished read for the connection's other streams, as used by `stream`.
-    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault>;
+    /// Remembers a finished read for the connection's other streams, as used by `stream`, and takes away nameless records that it did not
+    /// see: a row that cannot say which item it is stands for no item, and a read that holds one never moves the cursor, so the next read
+    /// of the span sees it again, mended or not. In the same step the run's read phase is over; nothing of this for a run that was taken over.
+    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead, of: ReadOf) -> Result<(), Fault>;
     /// Notes that `stream` has used a read, so that it never gets the same one twice.
     async fn use_read(&self, read: &str, stream: &str) -> Result<(), Fault>;
     /// The youngest finished read that was proven whole, is not older than `within`, is younger than any that `stream` has used, and covers

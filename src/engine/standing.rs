@@ -75,9 +75,25 @@ pub struct StandingItem {
     pub since: DateTime<Utc>,
 }
 
+/// What earlier runs have left of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Items on the retry list, dismissed ones included.
+    pub listed: bool,
+    /// Items that stand.
+    pub standing: bool,
+}
+
+impl Left {
+    /// What has to be assumed before anybody has looked.
+    pub const UNKNOWN: Self = Self { listed: true, standing: true };
+}
+
 /// What stands of a stream.
 #[async_trait]
 pub trait StandingItems: Send + Sync {
+    /// Whether earlier runs have left anything of this stream: of most streams they have not, and their runs need not look for it.
+    async fn left(&self, connection: &str, stream: &str) -> Result<Left, Fault>;
     /// Fingerprints of items whose keys lie between these two, both included.
     async fn standing(&self, connection: &str, stream: &str, first: &str, last: &str) -> Result<Standing, Fault>;
     /// After a run: what it told stands or has ended. `whole` says that it looked at all there is, so that items which are gone from the source

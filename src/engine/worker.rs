@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     flow::Flow,
     model::{Run, State},
-    ports::Claimed,
+    ports::{Beat, Claimed},
     queue::{Ask, Caps, MOST_LOSSES, Taken, Waiting},
     run::{
         Execution, Ports,
@@ -45,7 +45,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { places: 4, caps: Caps::default(), lease: Duration::from_secs(30), drain: Duration::from_secs(25) }
+        Self { places: 8, caps: Caps::default(), lease: Duration::from_secs(30), drain: Duration::from_secs(25) }
     }
 }
 
@@ -55,8 +55,11 @@ const SWEEP: Duration = Duration::from_secs(20);
 const BUSY_POLL: Duration = Duration::from_millis(250);
 /// No factor of a test makes it shorter.
 const SHORTEST_POLL: Duration = Duration::from_millis(50);
+/// A lease is longer than the longest write of its flow by this much. Too low: a heartbeat that is late holds writes up; too high: a dead
+/// worker's runs wait.
+const BEYOND_WRITE: Duration = Duration::from_secs(10);
 /// A list of waiting runs is good for so long. Too low: it is read again for each run; too high: what is urgent is seen late.
-const LIST: Duration = Duration::from_millis(200);
+const LIST: Duration = Duration::from_millis(400);
 
 /// A worker of this process.
 pub struct Worker {
@@ -203,10 +206,33 @@ impl Worker {
         }
     }
 
+    /// How long this run's lease is good for. It was taken with the usual length, and is made longer for flows whose writes take longer;
+    /// `None` if that failed: another worker takes the run when the lease has expired.
+    async fn term(&self, run: &Run, fence: u64, asked: Instant) -> Option<Term> {
+        let usual = lease_length(self.options.lease);
+        let needed = self.flows.iter().find(|flow| flow.name() == run.flow).map(|flow| flow.longest_write() + BEYOND_WRITE);
+        let lease = needed.map_or(usual, |needed| lease_length(needed).max(usual));
+        if lease == usual {
+            return Some(Term { asked, lease });
+        }
+        let asked = Instant::now();
+        match self.ports.runs.beat(&run.id, fence, lease).await {
+            Ok(Beat::Held | Beat::CancelRequested) => Some(Term { asked, lease }),
+            Ok(Beat::Lost) => {
+                tracing::warn!(run.id = %run.id, "run left to another worker: it was taken over at once");
+                None
+            }
+            Err(fault) => {
+                tracing::warn!(run.id = %run.id, error = %fault, "run left to another worker: its lease could not be made longer");
+                None
+            }
+        }
+    }
+
     async fn execute(&self, claimed: Claimed, asked: Instant, stop: CancellationToken) {
         let Claimed { run, fence, .. } = claimed;
         tracing::info!(run.id = %run.id, flow = %run.flow, connection.id = %run.connection, stream = %run.stream, phase = ?run.phase, attempt = run.attempts, "run taken");
-        let term = Term { asked, lease: lease_length(self.options.lease) };
+        let Some(term) = self.term(&run, fence, asked).await else { return };
         let (runs, leases) = (self.ports.runs.clone(), self.ports.leases.clone());
         let hold = Hold::new(&run.id, fence, &self.name, term, runs, leases, self.crowded.clone());
         if run.passage.losses >= MOST_LOSSES {

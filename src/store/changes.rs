@@ -21,6 +21,7 @@ use super::{
     transaction::{Problem, transact},
 };
 use crate::{
+    db::kept,
     engine::{
         model::{Applied, Change, ChangeState, Counts, NewChange, Reason},
         ports::{Changes, ItemFilter, ItemRow, Listing, PageRequest, PastChange},
@@ -80,7 +81,7 @@ impl Row {
 }
 
 /// What a change remembers, as its column holds it: most rows that only tell remember nothing.
-fn kept(change: &NewChange) -> Result<Option<String>, Problem> {
+fn remembered(change: &NewChange) -> Result<Option<String>, Problem> {
     if change.keep.is_empty() { Ok(None) } else { Ok(Some(text(&change.keep)?)) }
 }
 
@@ -97,7 +98,7 @@ struct Written<'a> {
 
 impl<'a> Written<'a> {
     fn of(change: &'a NewChange) -> Result<Self, Problem> {
-        Ok(Self { change, fields: text(&change.fields)?, reason: text(&change.reason)?, kept: kept(change)? })
+        Ok(Self { change, fields: text(&change.fields)?, reason: text(&change.reason)?, kept: remembered(change)? })
     }
 
     fn size(&self) -> usize {
@@ -182,7 +183,7 @@ fn next_batch(
 /// Other runs that left changes in `applying`, with their states. A successor of a deleted connection adopts its links, and so what its
 /// runs had begun.
 fn beginners(connection: &mut MysqlConnection, id: &str, run: &str) -> diesel::QueryResult<Vec<Beginner>> {
-    sql_query(
+    kept(
         "SELECT r.id, r.state FROM tradesync_connections me JOIN tradesync_connections k ON k.link_space = me.link_space \
          JOIN tradesync_runs r ON r.connection_id = k.id WHERE me.id = ? AND r.id <> ? AND r.phase = 'apply' \
          AND EXISTS (SELECT 1 FROM tradesync_changes c WHERE c.run_id = r.id AND c.state = 'applying')",
@@ -351,7 +352,7 @@ impl Changes for Store {
                             .set((
                                 c::fields.eq(text(&change.body.fields)?),
                                 c::witness.eq(&change.body.witness),
-                                c::kept.eq(kept(&change.body)?),
+                                c::kept.eq(remembered(&change.body)?),
                             ))
                             .execute(connection)?;
                     }

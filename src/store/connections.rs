@@ -11,7 +11,7 @@ use super::{
     fault, schedules,
     schema::{tradesync_connections, tradesync_link_spaces, tradesync_offered_streams, tradesync_runs, tradesync_streams},
     stream_health, succession,
-    transaction::{Problem, act_once, transact},
+    transaction::{Problem, act_once, look, transact},
 };
 use crate::{
     domain::clock,
@@ -202,7 +202,7 @@ impl Connections for Store {
 
     async fn get(&self, id: &str) -> Result<Option<Connection>, Fault> {
         let id = id.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| find(connection, &id))).await
+        self.pool.call(move |connection| look(connection, |connection| find(connection, &id))).await
     }
 
     async fn list(&self, filter: ConnectionFilter, page: PageRequest) -> Result<Listing<Connection>, Fault> {
@@ -330,7 +330,7 @@ impl Connections for Store {
 
     async fn stream(&self, id: &str, stream: &str) -> Result<Option<Stream>, Fault> {
         let (id, stream) = (id.to_owned(), stream.to_owned());
-        self.pool.call(move |connection| transact(connection, |connection| find_stream(connection, &id, &stream))).await
+        self.pool.call(move |connection| look(connection, |connection| find_stream(connection, &id, &stream))).await
     }
 
     async fn create_stream(&self, new: Stream, key: Option<Idempotency>, render: RenderBox<Stream>) -> Result<Acted<Stream>, Fault> {

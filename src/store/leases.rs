@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::{
-    OptionalExtension, RunQueryDsl, sql_query,
+    OptionalExtension, RunQueryDsl,
     sql_types::{BigInt, Text, Unsigned},
 };
 
 use super::{Store, fault};
-use crate::{engine::ports::Leases, fault::Fault};
+use crate::{db::kept, engine::ports::Leases, fault::Fault};
 
 #[derive(diesel::QueryableByName)]
 struct Fence {
@@ -28,7 +28,7 @@ impl Leases for Store {
         let (key, holder) = (key.to_owned(), holder.to_owned());
         self.urgent
             .call(move |connection| {
-                let taken = sql_query(
+                let taken = kept(
                     "UPDATE tradesync_leases SET holder = ?, until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1 WHERE lease_key = ? AND (holder IS NULL OR until <= NOW(6))",
                 )
                 .bind::<Text, _>(&holder)
@@ -38,7 +38,7 @@ impl Leases for Store {
                 .map_err(fault)?;
                 if taken == 0 {
                     // Somebody holds it, or nobody ever did.
-                    let first = sql_query(
+                    let first = kept(
                         "INSERT IGNORE INTO tradesync_leases (lease_key, holder, until, fence) VALUES (?, ?, NOW(6) + INTERVAL ? MICROSECOND, 1)",
                     )
                     .bind::<Text, _>(&key)
@@ -49,7 +49,7 @@ impl Leases for Store {
                     return Ok((first == 1).then_some(1));
                 }
                 let row: Option<Fence> =
-                    sql_query("SELECT fence FROM tradesync_leases WHERE lease_key = ? AND holder = ?").bind::<Text, _>(&key).bind::<Text, _>(&holder).get_result(connection).optional().map_err(fault)?;
+                    kept("SELECT fence FROM tradesync_leases WHERE lease_key = ? AND holder = ?").bind::<Text, _>(&key).bind::<Text, _>(&holder).get_result(connection).optional().map_err(fault)?;
                 Ok(row.map(|row| row.fence))
             })
             .await
@@ -59,7 +59,7 @@ impl Leases for Store {
         let (key, holder) = (key.to_owned(), holder.to_owned());
         self.urgent
             .call(move |connection| {
-                let kept = sql_query("UPDATE tradesync_leases SET until = NOW(6) + INTERVAL ? MICROSECOND WHERE lease_key = ? AND holder = ? AND fence = ? AND until > NOW(6)")
+                let kept = kept("UPDATE tradesync_leases SET until = NOW(6) + INTERVAL ? MICROSECOND WHERE lease_key = ? AND holder = ? AND fence = ? AND until > NOW(6)")
                     .bind::<BigInt, _>(micros(ttl))
                     .bind::<Text, _>(&key)
                     .bind::<Text, _>(&holder)
@@ -75,7 +75,7 @@ impl Leases for Store {
         let (key, holder) = (key.to_owned(), holder.to_owned());
         self.urgent
             .call(move |connection| {
-                sql_query("UPDATE tradesync_leases SET holder = NULL, until = NOW(6) WHERE lease_key = ? AND holder = ? AND fence = ?")
+                kept("UPDATE tradesync_leases SET holder = NULL, until = NOW(6) WHERE lease_key = ? AND holder = ? AND fence = ?")
                     .bind::<Text, _>(&key)
                     .bind::<Text, _>(&holder)
                     .bind::<Unsigned<BigInt>, _>(fence)

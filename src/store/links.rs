@@ -19,7 +19,7 @@ use super::{
     convert::{batches, cut, from_word, json, listing, number_cursor, rows, text, utc, word},
     fault, links_note,
     schema::tradesync_links,
-    transaction::{Problem, act_once, transact},
+    transaction::{Problem, act_once, look, transact},
 };
 use crate::{
     domain::clock,
@@ -335,17 +335,17 @@ fn set(connection: &mut MysqlConnection, space: &str, link: &Link) -> Result<Lin
 impl Links for Store {
     async fn by_sources(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Link>, Fault> {
         let (space, sources) = (space.to_owned(), sources.to_vec());
-        self.pool.call(move |connection| transact(connection, |connection| by_sources(connection, &space, &sources))).await
+        self.pool.call(move |connection| look(connection, |connection| by_sources(connection, &space, &sources))).await
     }
 
     async fn holding(&self, space: &str, sources: &[String]) -> Result<HashMap<String, Holding>, Fault> {
         let (space, sources) = (space.to_owned(), sources.to_vec());
-        self.pool.call(move |connection| transact(connection, |connection| holding(connection, &space, &sources))).await
+        self.pool.call(move |connection| look(connection, |connection| holding(connection, &space, &sources))).await
     }
 
     async fn linked_targets(&self, space: &str, targets: &[String]) -> Result<HashMap<String, Holder>, Fault> {
         let (space, targets) = (space.to_owned(), targets.to_vec());
-        self.pool.call(move |connection| transact(connection, |connection| linked_targets(connection, &space, &targets))).await
+        self.pool.call(move |connection| look(connection, |connection| linked_targets(connection, &space, &targets))).await
     }
 
     async fn linked(&self, space: &str) -> Result<u64, Fault> {

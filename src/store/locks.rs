@@ -10,7 +10,7 @@ use super::{
     audit::record,
     convert::{self, cut, text, utc},
     schema::tradesync_locks,
-    transaction::{Problem, transact},
+    transaction::{Problem, look, transact},
     versions,
 };
 use crate::{
@@ -102,7 +102,7 @@ impl Locks for Store {
         let id = connection.to_owned();
         self.pool
             .call(move |connection| {
-                transact(connection, |connection| {
+                look(connection, |connection| {
                     let version = versions::of(connection, &id, DOCUMENT)?;
                     Ok(LockSet { version, rows: standing(connection, &id)? })
                 })

@@ -17,7 +17,7 @@ use super::{
     convert::{self, batches, rows, text, utc},
     fault,
     schema::{tradesync_group_trees, tradesync_mappings},
-    transaction::{Problem, transact},
+    transaction::{Problem, look, transact},
     versions,
 };
 use crate::{
@@ -68,7 +68,7 @@ impl MappingStore for Store {
         let (id, kind) = (connection.to_owned(), kind.to_owned());
         self.pool
             .call(move |connection| {
-                transact(connection, |connection| {
+                look(connection, |connection| {
                     // The version first: a set that is replaced in between then has the older tag, and a change on it is refused.
                     let version = versions::of(connection, &id, &document(&kind))?;
                     Ok(MappingSet { version, rows: standing(connection, &id, &kind)? })

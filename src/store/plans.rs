@@ -13,15 +13,16 @@ use super::{
     Store, changes,
     convert::{json, text, utc, word},
     fault, plans_held as held, runs,
-    runs_queue::hold,
+    runs_queue::{self, hold, hold_with_plan},
     schema::{tradesync_changes, tradesync_plans, tradesync_reads, tradesync_runs},
-    transaction::{Problem, transact},
+    transaction::{Problem, look, transact},
 };
 use crate::{
+    db::kept,
     engine::{
         brakes::{Parted, Plan, Reading, Rule},
-        model::{Change, Counts, ReadSummary, Reason, Run, State, Values},
-        plans::{LastReadings, Newer, Plans},
+        model::{Change, Counts, ReadSummary, Reason, Run, State},
+        plans::{LastReadings, Newer, Plans, Verdict},
     },
     fault::{Code, Fault, FaultView},
 };
@@ -56,7 +57,11 @@ impl Row {
 pub(super) fn attach(connection: &mut MysqlConnection, runs: &mut [Run]) -> Result<(), Problem> {
     use tradesync_plans::dsl as p;
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    let rows: Vec<Row> = p::tradesync_plans.filter(p::run_id.eq_any(ids)).select(Row::as_select()).load(connection)?;
+    let rows: Vec<Row> = match ids[..] {
+        // The usual case, in a form that stays prepared.
+        [id] => p::tradesync_plans.find(id).select(Row::as_select()).load(connection)?,
+        _ => p::tradesync_plans.filter(p::run_id.eq_any(ids)).select(Row::as_select()).load(connection)?,
+    };
     for row in rows {
         let plan = row.model()?;
         if let Some(run) = runs.iter_mut().find(|run| run.id == row.run_id) {
@@ -155,20 +160,14 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem>
     Ok(())
 }
 
-fn decided(
-    connection: &mut MysqlConnection,
-    run: &str,
-    fence: u64,
-    readings: &[Reading],
-    told: &Values,
-    doubtful: Option<&str>,
-) -> Result<(), Problem> {
+fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, verdict: &Verdict) -> Result<(), Problem> {
     use tradesync_reads::dsl as r;
+    let Verdict { readings, told, doubtful, counts, next } = verdict;
     let own = hold(connection, run, fence)?;
     if !own.dry_run {
         supersede(connection, &own)?;
     }
-    sql_query(
+    kept(
         "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings, told) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?, ?) \
          ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings), told = VALUES(told)",
     )
@@ -181,7 +180,7 @@ fn decided(
     if let Some(read) = doubtful {
         diesel::update(r::tradesync_reads.find(read)).set(r::plausible.eq(false)).execute(connection)?;
     }
-    Ok(())
+    runs_queue::end_decide(connection, run, fence, *counts, *next)
 }
 
 fn newer(connection: &mut MysqlConnection, run: &str) -> Result<Newer, Problem> {
@@ -234,7 +233,7 @@ pub(super) fn expire(connection: &mut MysqlConnection) -> Result<u64, Fault> {
 }
 
 fn usual_size(connection: &mut MysqlConnection, id: &str, stream: &str, read: &str) -> Result<Option<u64>, Fault> {
-    let rows: Vec<Summary> = sql_query(
+    let rows: Vec<Summary> = kept(
         "SELECT r.summary FROM tradesync_reads r JOIN tradesync_read_uses u ON u.read_id = r.id AND u.stream = ? \
          WHERE r.connection_id = ? AND r.since IS NULL AND r.plausible = 1 AND r.id <> ? ORDER BY r.finished_at DESC LIMIT 30",
     )
@@ -299,13 +298,9 @@ impl Plans for Store {
         self.pool.call(move |connection| transact(connection, |connection| held::hold_changes(connection, &run, fence, &changes))).await
     }
 
-    async fn decided(&self, run: &str, fence: u64, readings: &[Reading], told: &Values, doubtful: Option<&str>) -> Result<(), Fault> {
-        let (run, readings, told, doubtful) = (run.to_owned(), readings.to_vec(), told.clone(), doubtful.map(str::to_owned));
-        self.pool
-            .call(move |connection| {
-                transact(connection, |connection| decided(connection, &run, fence, &readings, &told, doubtful.as_deref()))
-            })
-            .await
+    async fn decided(&self, run: &str, fence: u64, verdict: Verdict) -> Result<(), Fault> {
+        let run = run.to_owned();
+        self.pool.call(move |connection| transact(connection, |connection| decided(connection, &run, fence, &verdict))).await
     }
 
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault> {
@@ -314,7 +309,7 @@ impl Plans for Store {
         self.pool
             .call(move |connection| {
                 transact(connection, |connection| {
-                    let mut readings = hold(connection, &run, fence)?.plan.readings;
+                    let mut readings = hold_with_plan(connection, &run, fence)?.plan.readings;
                     readings.retain(|known| known.rule != reading.rule);
                     readings.push(reading.clone());
                     diesel::update(p::tradesync_plans.find(&run)).set(p::readings.eq(text(&readings)?)).execute(connection)?;
@@ -326,7 +321,7 @@ impl Plans for Store {
 
     async fn waiting(&self, run: &str) -> Result<u64, Fault> {
         let run = run.to_owned();
-        let waiting = self.pool.call(move |connection| transact(connection, |connection| held::held_by_brake(connection, &run))).await?;
+        let waiting = self.pool.call(move |connection| look(connection, |connection| held::held_by_brake(connection, &run))).await?;
         Ok(u64::try_from(waiting).unwrap_or_default())
     }
 
@@ -348,7 +343,7 @@ impl Plans for Store {
         let run = run.to_owned();
         self.pool
             .call(move |connection| {
-                transact(connection, |connection| {
+                look(connection, |connection| {
                     let rows = changes::of_state(connection, &run, "planned", None, limit)?;
                     Ok(rows.into_iter().map(changes::Row::model).collect::<Result<_, _>>()?)
                 })
@@ -363,7 +358,7 @@ impl Plans for Store {
 
     async fn newer(&self, run: &str) -> Result<Newer, Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| newer(connection, &run))).await
+        self.pool.call(move |connection| look(connection, |connection| newer(connection, &run))).await
     }
 
     async fn expire(&self) -> Result<u64, Fault> {

@@ -21,9 +21,10 @@ use super::{
     fault,
     leases::micros,
     runs,
-    transaction::{Problem, transact, waited_in_vain},
+    transaction::{Problem, look, waited_in_vain},
 };
 use crate::{
+    db::kept,
     engine::{
         model::{Phase, Run},
         ports::Claimed,
@@ -73,6 +74,8 @@ struct WaitingRow {
     barred: bool,
     #[diesel(sql_type = Unsigned<Integer>)]
     losses: u32,
+    #[diesel(sql_type = Bool)]
+    lost: bool,
 }
 
 impl WaitingRow {
@@ -91,6 +94,7 @@ impl WaitingRow {
             barred: self.barred,
             not_before: self.not_before.filter(|time| *time > self.now).map(utc),
             losses: self.losses,
+            lost: self.lost,
         })
     }
 }
@@ -116,10 +120,10 @@ struct LiveRow {
 /// Waiting runs; with `all` also those whose moment has not come.
 fn waiting(connection: &mut MysqlConnection, all: bool) -> Result<Vec<Waiting>, Fault> {
     let due = if all { "" } else { "AND (r.not_before IS NULL OR r.not_before <= UTC_TIMESTAMP(6))" };
-    let rows: Vec<WaitingRow> = sql_query(format!(
+    let rows: Vec<WaitingRow> = kept(format!(
         "SELECT r.id, r.fence, r.connection_id, c.source_system AS system, COALESCE(r.owner, r.connection_id) AS party, c.link_space AS space, r.started_by, r.phase, r.dry_run, \
            r.not_before, COALESCE(q.waiting_since, r.created_at) AS since, UTC_TIMESTAMP(6) AS now, t.taken_at AS turn, l.lease_key IS NOT NULL AS barred, \
-           COALESCE(q.losses, 0) AS losses \
+           COALESCE(q.losses, 0) AS losses, r.state = 'running' AS lost \
          FROM tradesync_runs r JOIN tradesync_connections c ON c.id = r.connection_id \
          LEFT JOIN tradesync_queue q ON q.run_id = r.id \
          LEFT JOIN tradesync_turns t ON t.party = COALESCE(r.owner, r.connection_id) \
@@ -136,7 +140,7 @@ fn waiting(connection: &mut MysqlConnection, all: bool) -> Result<Vec<Waiting>, 
 /// Runs at work. One whose lease has expired is at work no more. What a run needs is seen by the lease that it holds, save in the
 /// moment between its taking and that.
 fn live(connection: &mut MysqlConnection) -> Result<Vec<Live>, Fault> {
-    let rows: Vec<LiveRow> = sql_query(
+    let rows: Vec<LiveRow> = kept(
         "SELECT r.connection_id, c.source_system AS system, COALESCE(r.owner, r.connection_id) AS party, c.link_space AS space, r.phase, r.dry_run, \
            COALESCE(t.taken_at > UTC_TIMESTAMP(6) - INTERVAL 2 SECOND, 0) AS fresh \
          FROM tradesync_runs r JOIN tradesync_connections c ON c.id = r.connection_id \
@@ -157,7 +161,7 @@ fn live(connection: &mut MysqlConnection) -> Result<Vec<Live>, Fault> {
 
 /// Takes one run, if it still stands as it was looked at.
 fn take(connection: &mut MysqlConnection, run: &Waiting, ask: &Ask) -> Result<Option<Claimed>, Fault> {
-    let taken = sql_query(
+    let taken = kept(
         "UPDATE tradesync_runs SET state = 'running', lease_holder = ?, lease_until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1, attempts = attempts + 1, \
          started_at = COALESCE(started_at, UTC_TIMESTAMP(6)), not_before = NULL, version = version + 1 \
          WHERE id = ? AND fence = ? AND (state = 'queued' OR (state = 'running' AND lease_until < NOW(6)))",
@@ -175,13 +179,18 @@ fn take(connection: &mut MysqlConnection, run: &Waiting, ask: &Ask) -> Result<Op
     if taken == 0 {
         return Ok(None);
     }
-    sql_query(
-        "INSERT INTO tradesync_turns (party, taken_at) VALUES (?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE taken_at = VALUES(taken_at)",
-    )
-    .bind::<Text, _>(&run.belongs.party)
-    .execute(connection)
-    .map_err(fault)?;
-    let found = transact(connection, |connection| runs::find(connection, &run.run))?;
+    kept("INSERT INTO tradesync_turns (party, taken_at) VALUES (?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE taken_at = VALUES(taken_at)")
+        .bind::<Text, _>(&run.belongs.party)
+        .execute(connection)
+        .map_err(fault)?;
+    let found = look(connection, |connection| {
+        let found = runs::find_bare(connection, &run.run)?;
+        match found {
+            // Taken for the first time: nothing can have been decided for it.
+            Some(found) if found.attempts <= 1 => Ok(Some(found)),
+            _ => runs::find(connection, &run.run),
+        }
+    })?;
     let Some(mut found) = found else { return Ok(None) };
     found.passage = passage(connection, &found)?;
     Ok(Some(Claimed { fence: run.fence + 1, run: found, waited: run.waited }))
@@ -200,7 +209,7 @@ fn passage(connection: &mut MysqlConnection, run: &Run) -> Result<Passage, Fault
     if run.attempts <= 1 {
         return Ok(Passage::default());
     }
-    let row: Option<PassageRow> = sql_query("SELECT setbacks, losses FROM tradesync_queue WHERE run_id = ?")
+    let row: Option<PassageRow> = kept("SELECT setbacks, losses FROM tradesync_queue WHERE run_id = ?")
         .bind::<Text, _>(&run.id)
         .get_result(connection)
         .optional()
@@ -210,7 +219,7 @@ fn passage(connection: &mut MysqlConnection, run: &Run) -> Result<Passage, Fault
 
 /// Notes, before it is taken, that the worker which held a run fell silent. Without a step forward since the last time it counts on.
 fn note_loss(connection: &mut MysqlConnection, run: &Waiting) -> Result<(), Fault> {
-    sql_query(
+    kept(
         "INSERT INTO tradesync_queue (run_id, waiting_since, losses, lost_at) \
          SELECT id, UTC_TIMESTAMP(6), 1, CONCAT(phase, ' ', applied_rows) FROM tradesync_runs r WHERE r.id = ? AND r.fence = ? AND r.state = 'running' AND r.lease_until < NOW(6) \
          ON DUPLICATE KEY UPDATE losses = IF(lost_at <=> VALUES(lost_at), losses + 1, 1), lost_at = VALUES(lost_at)",
@@ -229,7 +238,9 @@ fn claim(connection: &mut MysqlConnection, waiting: &[Waiting], ask: &Ask) -> Re
     let picked = order::pick(waiting, &live, ask.caps, ask.places + 1);
     let mut taken = Taken { more: picked.len() > ask.places, ..Taken::default() };
     for run in picked.into_iter().take(ask.places) {
-        note_loss(connection, run)?;
+        if run.lost {
+            note_loss(connection, run)?;
+        }
         match take(connection, run, ask)? {
             Some(claimed) => taken.claimed.push(claimed),
             None => taken.gone.push(run.run.clone()),
@@ -245,7 +256,7 @@ struct Number {
 }
 
 fn ask_lock(connection: &mut MysqlConnection, function: &str, name: &str) -> Result<Option<i64>, Fault> {
-    let row: Number = sql_query(format!("SELECT {function} AS number")).bind::<Text, _>(name).get_result(connection).map_err(fault)?;
+    let row: Number = kept(format!("SELECT {function} AS number")).bind::<Text, _>(name).get_result(connection).map_err(fault)?;
     Ok(row.number)
 }
 
@@ -277,7 +288,7 @@ pub(super) fn alone<T>(
 
 /// A run waits again, from now on.
 pub(super) fn wait_again(connection: &mut MysqlConnection, run: &str, setback: bool) -> Result<(), Problem> {
-    sql_query(
+    kept(
         "INSERT INTO tradesync_queue (run_id, waiting_since, setbacks) VALUES (?, UTC_TIMESTAMP(6), ?) \
          ON DUPLICATE KEY UPDATE waiting_since = VALUES(waiting_since), setbacks = setbacks + VALUES(setbacks)",
     )
@@ -289,7 +300,7 @@ pub(super) fn wait_again(connection: &mut MysqlConnection, run: &str, setback: b
 
 /// A run waits no more: it has ended.
 pub(super) fn leave(connection: &mut MysqlConnection, run: &str) -> Result<(), Problem> {
-    sql_query("DELETE FROM tradesync_queue WHERE run_id = ?").bind::<Text, _>(run).execute(connection)?;
+    kept("DELETE FROM tradesync_queue WHERE run_id = ?").bind::<Text, _>(run).execute(connection)?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Datetime, Nullable, Text},
+    sql_types::{BigInt, Bool, Datetime, Nullable, Text, Unsigned},
 };
 use sha2::{Digest, Sha256};
 
@@ -18,13 +18,15 @@ use super::{
     convert::{batches, cut, json, places, rows, text, utc},
     fault,
     leases::micros,
-    schema::{tradesync_links, tradesync_read_uses, tradesync_reads, tradesync_records},
-    transaction::{Problem, transact},
+    runs_queue,
+    schema::{tradesync_links, tradesync_records},
+    transaction::{Problem, repeated, transact},
 };
 use crate::{
+    db::kept,
     engine::{
         model::{NAMELESS, Record},
-        ports::{GoneRecord, LastSeen, PastRead, Records, Stored, StoredRecord},
+        ports::{GoneRecord, LastSeen, PastRead, ReadOf, Records, Stored, StoredRecord},
     },
     fault::Fault,
 };
@@ -60,6 +62,19 @@ struct Reading {
     read: String,
     run: String,
     seen_at: NaiveDateTime,
+}
+
+/// A read that another stream of the connection may have done.
+#[derive(QueryableByName)]
+struct Usable {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Nullable<Datetime>)]
+    since: Option<NaiveDateTime>,
+    #[diesel(sql_type = Text)]
+    summary: String,
+    #[diesel(sql_type = Bool)]
+    used: bool,
 }
 
 fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[Record]) -> Result<Stored, Problem> {
@@ -125,6 +140,15 @@ fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[
     Ok(told)
 }
 
+/// A short page is at most two statements, each good by itself and safe to repeat: a transaction around them would only cost.
+fn page_in(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[Record]) -> Result<Stored, Fault> {
+    if page.len() <= BATCH {
+        repeated(connection, |connection| store(connection, id, reading, page))
+    } else {
+        transact(connection, |connection| store(connection, id, reading, page))
+    }
+}
+
 #[derive(Queryable)]
 struct RecordRow {
     key: String,
@@ -180,7 +204,7 @@ impl Records for Store {
     async fn store(&self, connection: &str, read: &str, run: &str, seen_at: DateTime<Utc>, page: Vec<Record>) -> Result<Stored, Fault> {
         let id = connection.to_owned();
         let reading = Reading { read: read.to_owned(), run: run.to_owned(), seen_at: seen_at.naive_utc() };
-        self.pool.call(move |connection| transact(connection, |connection| store(connection, &id, &reading, &page))).await
+        self.pool.call(move |connection| page_in(connection, &id, &reading, &page)).await
     }
 
     async fn last(&self, connection: &str, key: &str) -> Result<Option<LastSeen>, Fault> {
@@ -288,55 +312,45 @@ impl Records for Store {
     }
 
     async fn mark_gone(&self, connection: &str, begin: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault> {
-        use tradesync_records::dsl as r;
         let (id, begin, read, run) = (connection.to_owned(), begin.to_owned(), read.to_owned(), run.to_owned());
         self.pool
             .call(move |connection| {
-                transact(connection, |connection| {
-                    super::runs_queue::still_held(connection, &run, fence)?;
-                    let standing = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::gone_at.is_null());
-                    let standing = standing.filter(r::source_key.like(format!("{begin}%")));
-                    let gone = diesel::update(standing.filter(r::read_id.ne(&read)))
-                        .set(r::gone_at.eq(diesel::dsl::sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
-                        .execute(connection)?;
-                    Ok(u64::try_from(gone).unwrap_or_default())
-                })
-            })
-            .await
-    }
-
-    async fn drop_nameless(&self, connection: &str, read: &str) -> Result<u64, Fault> {
-        use tradesync_records::dsl as r;
-        let (id, read) = (connection.to_owned(), read.to_owned());
-        self.pool
-            .call(move |connection| {
-                let dropped = diesel::delete(
-                    r::tradesync_records
-                        .filter(r::connection_id.eq(&id))
-                        .filter(r::source_key.like(format!("{NAMELESS}%")))
-                        .filter(r::read_id.ne(&read)),
+                // Nothing is marked for a run that was taken over; its next step says so.
+                let gone = kept(
+                    "UPDATE tradesync_runs n STRAIGHT_JOIN tradesync_records r ON r.connection_id = ? AND r.gone_at IS NULL AND r.source_key LIKE ? AND r.read_id <> ? \
+                     SET r.gone_at = UTC_TIMESTAMP(6) WHERE n.id = ? AND n.fence = ? AND n.state = 'running'",
                 )
+                .bind::<Text, _>(&id)
+                .bind::<Text, _>(format!("{begin}%"))
+                .bind::<Text, _>(&read)
+                .bind::<Text, _>(&run)
+                .bind::<Unsigned<BigInt>, _>(fence)
                 .execute(connection)
                 .map_err(fault)?;
-                Ok(u64::try_from(dropped).unwrap_or_default())
+                Ok(u64::try_from(gone).unwrap_or_default())
             })
             .await
     }
 
-    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead) -> Result<(), Fault> {
+    async fn remember_read(&self, connection: &str, stream: &str, read: PastRead, of: ReadOf) -> Result<(), Fault> {
+        use tradesync_records::dsl as r;
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
+                let summary = text(&read.summary)?;
                 transact(connection, |connection| {
+                    runs_queue::end_read(connection, &of.run, of.fence, &summary, of.rows, of.total)?;
+                    let nameless = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::source_key.like(format!("{NAMELESS}%")));
+                    diesel::delete(nameless.filter(r::read_id.ne(&read.id))).execute(connection)?;
                     // Only the youngest read can serve anybody, and whole ones tell the source's usual size: the old ones are
                     // taken away in the background.
-                    sql_query("INSERT INTO tradesync_reads (id, connection_id, since, summary, finished_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE summary = VALUES(summary)")
+                    kept("INSERT INTO tradesync_reads (id, connection_id, since, summary, finished_at) VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE summary = VALUES(summary)")
                         .bind::<Text, _>(&read.id)
                         .bind::<Text, _>(&id)
                         .bind::<Nullable<Datetime>, _>(read.since.map(|time| time.naive_utc()))
-                        .bind::<Text, _>(text(&read.summary)?)
+                        .bind::<Text, _>(&summary)
                         .execute(connection)?;
-                    sql_query("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)").bind::<Text, _>(&read.id).bind::<Text, _>(&stream).execute(connection)?;
+                    kept("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)").bind::<Text, _>(&read.id).bind::<Text, _>(&stream).execute(connection)?;
                     Ok(())
                 })
             })
@@ -347,7 +361,7 @@ impl Records for Store {
         let (read, stream) = (read.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
-                sql_query("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)")
+                kept("INSERT IGNORE INTO tradesync_read_uses (read_id, stream) VALUES (?, ?)")
                     .bind::<Text, _>(&read)
                     .bind::<Text, _>(&stream)
                     .execute(connection)
@@ -364,24 +378,20 @@ impl Records for Store {
         since: Option<DateTime<Utc>>,
         within: Duration,
     ) -> Result<Option<PastRead>, Fault> {
-        use tradesync_read_uses::dsl as u;
-        use tradesync_reads::dsl as r;
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
-                let used = diesel::dsl::exists(u::tradesync_read_uses.filter(u::read_id.eq(r::id)).filter(u::stream.eq(&stream)));
-                let youngest = diesel::dsl::sql::<diesel::sql_types::Bool>("finished_at >= UTC_TIMESTAMP(6) - INTERVAL ")
-                    .bind::<BigInt, _>(micros(within))
-                    .sql(" MICROSECOND");
-                let found: Vec<(String, Option<NaiveDateTime>, String, bool)> = r::tradesync_reads
-                    .filter(r::connection_id.eq(&id))
-                    .filter(youngest)
-                    .order(r::finished_at.desc())
-                    .select((r::id, r::since, r::summary, used))
-                    .limit(20)
-                    .load(connection)
-                    .map_err(fault)?;
-                for (id, read_since, summary, used) in found {
+                let found: Vec<Usable> = kept(
+                    "SELECT r.id, r.since, r.summary, EXISTS (SELECT 1 FROM tradesync_read_uses u WHERE u.read_id = r.id AND u.stream = ?) AS used \
+                     FROM tradesync_reads r WHERE r.connection_id = ? AND r.finished_at >= UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND \
+                     ORDER BY r.finished_at DESC LIMIT 20",
+                )
+                .bind::<Text, _>(&stream)
+                .bind::<Text, _>(&id)
+                .bind::<BigInt, _>(micros(within))
+                .load(connection)
+                .map_err(fault)?;
+                for Usable { id, since: read_since, summary, used } in found {
                     // What is older than the last read of this stream would tell it the past.
                     if used {
                         return Ok(None);

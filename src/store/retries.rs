@@ -19,9 +19,10 @@ use super::{
     fault,
     leases::micros,
     schema::{tradesync_changes, tradesync_connections, tradesync_retries},
-    transaction::{Problem, act_once, transact},
+    transaction::{Problem, act_once, look, transact},
 };
 use crate::{
+    db::kept,
     domain::{clock, ids},
     engine::{
         audit::of_retry_item,
@@ -55,7 +56,7 @@ struct ListedRow {
 
 /// Failures of pictures are left out: they have pauses of their own ([`crate::engine::pictures`]), and no price may wait for one.
 fn between(connection: &mut MysqlConnection, id: &str, stream: &str, first: &str, last: &str) -> Result<HashMap<String, Listed>, Fault> {
-    let found: Vec<ListedRow> = sql_query(
+    let found: Vec<ListedRow> = kept(
         "SELECT t.source_key, t.attempts, t.next_at, t.next_at <= UTC_TIMESTAMP(6) AS due, t.by_rule, \
          COALESCE(t.source_hash = r.hash, FALSE) AS same_source, t.dismissed_at IS NOT NULL AS dismissed \
          FROM tradesync_retries t LEFT JOIN tradesync_records r ON r.connection_id = t.connection_id AND r.source_key = t.source_key \
@@ -183,14 +184,14 @@ fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, w
     if listed.is_none() {
         return Ok(());
     }
-    sql_query("DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND tried_run = ? AND last_run <> ?")
+    kept("DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND tried_run = ? AND last_run <> ?")
         .bind::<Text, _>(id)
         .bind::<Text, _>(stream)
         .bind::<Text, _>(run)
         .bind::<Text, _>(run)
         .execute(connection)?;
     // Pictures pass when their wish does, whichever run took it up.
-    sql_query(
+    kept(
         "DELETE FROM tradesync_retries WHERE connection_id = ? AND stream = ? AND code LIKE 'picture\\_%' AND source_key NOT IN \
          (SELECT w.source_key FROM tradesync_picture_wishes w JOIN tradesync_connections c ON c.link_space = w.space WHERE c.id = ? AND w.state = 'failed')",
     )
@@ -199,14 +200,14 @@ fn settle(connection: &mut MysqlConnection, id: &str, stream: &str, run: &str, w
     .bind::<Text, _>(id)
     .execute(connection)?;
     // An approved plan took nothing up when it was made, for it was to write nothing.
-    sql_query(
+    kept(
         "DELETE t FROM tradesync_runs r STRAIGHT_JOIN tradesync_changes c ON c.run_id = r.id AND c.state = 'applied' \
          STRAIGHT_JOIN tradesync_retries t ON t.connection_id = r.connection_id AND t.stream = r.stream AND t.source_key = c.source_key \
          WHERE r.id = ? AND r.dry_run AND t.last_run <> r.id",
     )
     .bind::<Text, _>(run)
     .execute(connection)?;
-    sql_query(
+    kept(
         "DELETE t FROM tradesync_retries t LEFT JOIN tradesync_records r ON r.connection_id = t.connection_id AND r.source_key = t.source_key \
          WHERE t.connection_id = ? AND t.stream = ? AND (r.source_key IS NULL OR (? AND r.gone_at IS NOT NULL AND t.last_run <> ?))",
     )
@@ -367,7 +368,7 @@ impl Retries for Store {
         let flow = flow.to_owned();
         self.pool
             .call(move |connection| {
-                let row: Waiting = sql_query(
+                let row: Waiting = kept(
                     "SELECT COUNT(*) AS waiting FROM tradesync_retries r JOIN tradesync_connections c ON c.id = r.connection_id \
                      WHERE c.flow = ? AND c.deleted_at IS NULL AND r.dismissed_at IS NULL",
                 )
@@ -385,7 +386,7 @@ impl Retries for Store {
 
     async fn get(&self, id: &str) -> Result<Option<RetryItem>, Fault> {
         let id = id.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| find(connection, &id))).await
+        self.pool.call(move |connection| look(connection, |connection| find(connection, &id))).await
     }
 
     async fn make_due(&self, connection: &str, stream: &str, sources: Vec<String>) -> Result<(), Fault> {

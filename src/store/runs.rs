@@ -10,10 +10,11 @@ use super::{
     Store,
     convert::{from_word, id_cursor, json, listing, text, utc, word},
     fault, plans, queue, runs_queue,
-    schema::{tradesync_connections, tradesync_runs, tradesync_streams},
-    transaction::{Problem, act_once, transact},
+    schema::{tradesync_connections, tradesync_runs},
+    transaction::{Problem, act_once, look},
 };
 use crate::{
+    db::kept,
     domain::{clock, ids},
     engine::{
         audit,
@@ -99,10 +100,15 @@ impl RunRow {
 
 /// One run.
 pub(super) fn find(connection: &mut MysqlConnection, id: &str) -> Result<Option<Run>, Problem> {
-    let row: Option<RunRow> = tradesync_runs::table.find(id).select(RunRow::as_select()).first(connection).optional()?;
-    let mut found: Vec<Run> = row.map(RunRow::model).transpose()?.into_iter().collect();
+    let mut found: Vec<Run> = find_bare(connection, id)?.into_iter().collect();
     plans::attach(connection, &mut found)?;
     Ok(found.pop())
+}
+
+/// The same without its plan: nothing was ever decided for it, or nobody asks.
+pub(super) fn find_bare(connection: &mut MysqlConnection, id: &str) -> Result<Option<Run>, Problem> {
+    let row: Option<RunRow> = tradesync_runs::table.find(id).select(RunRow::as_select()).first(connection).optional()?;
+    Ok(row.map(RunRow::model).transpose()?)
 }
 
 /// The same for a run that is at work under this fence; its row is locked until the transaction ends.
@@ -110,9 +116,7 @@ pub(super) fn lock_held(connection: &mut MysqlConnection, id: &str, fence: u64) 
     use tradesync_runs::dsl as r;
     let held = tradesync_runs::table.find(id).filter(r::fence.eq(fence)).filter(r::state.eq("running"));
     let row: Option<RunRow> = held.select(RunRow::as_select()).for_update().first(connection).optional()?;
-    let mut found: Vec<Run> = row.map(RunRow::model).transpose()?.into_iter().collect();
-    plans::attach(connection, &mut found)?;
-    Ok(found.pop())
+    Ok(row.map(RunRow::model).transpose()?)
 }
 
 fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem> {
@@ -121,6 +125,12 @@ fn must_find(connection: &mut MysqlConnection, id: &str) -> Result<Run, Problem>
 
 /// Queues a run; `StreamBusy` while a real run of the stream is live.
 pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<Run, Problem> {
+    let id = insert_row(connection, new)?;
+    find_bare(connection, &id)?.ok_or_else(|| Fault::internal("a run that was just queued is gone").into())
+}
+
+/// The same; returns its id.
+pub(super) fn insert_row(connection: &mut MysqlConnection, new: &NewRun) -> Result<String, Problem> {
     use tradesync_runs::dsl as r;
     let id = ids::fresh();
     // The connection's row is locked so that it cannot be deleted or disabled between the look and the insert.
@@ -168,10 +178,12 @@ pub(super) fn insert(connection: &mut MysqlConnection, new: &NewRun) -> Result<R
         }
         Err(error) => return Err(error.into()),
     }
-    diesel::update(tradesync_streams::table.find((&new.connection, &new.stream)))
-        .set(tradesync_streams::last_run.eq(&id))
+    kept("UPDATE tradesync_streams SET last_run = ? WHERE connection_id = ? AND stream = ?")
+        .bind::<diesel::sql_types::Text, _>(&id)
+        .bind::<diesel::sql_types::Text, _>(&new.connection)
+        .bind::<diesel::sql_types::Text, _>(&new.stream)
         .execute(connection)?;
-    must_find(connection, &id)
+    Ok(id)
 }
 
 /// Does to a run what a person decided, and tells the audit what it was before and is now.
@@ -283,7 +295,7 @@ impl Runs for Store {
 
     async fn get(&self, id: &str) -> Result<Option<Run>, Fault> {
         let id = id.to_owned();
-        self.pool.call(move |connection| super::transaction::transact(connection, |connection| find(connection, &id))).await
+        self.pool.call(move |connection| look(connection, |connection| find(connection, &id))).await
     }
 
     async fn versions(&self, ids: &[String]) -> Result<Vec<(String, u64)>, Fault> {
@@ -326,7 +338,7 @@ impl Runs for Store {
                     .load(connection)
                     .map_err(fault)?;
                 let mut items = rows.into_iter().map(RunRow::model).collect::<Result<Vec<_>, _>>()?;
-                transact(connection, |connection| plans::attach(connection, &mut items))?;
+                look(connection, |connection| plans::attach(connection, &mut items))?;
                 Ok(listing(items, page.limit, |run| run.id.clone()))
             })
             .await
@@ -359,9 +371,9 @@ impl Runs for Store {
         self.pool.call(move |connection| runs_queue::begin(connection, &run, fence, &settings, cursor_before)).await
     }
 
-    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64) -> Result<(), Fault> {
+    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64, total: Option<u64>) -> Result<(), Fault> {
         let (run, summary) = (run.to_owned(), text(summary)?);
-        self.pool.call(move |connection| runs_queue::read_done(connection, &run, fence, &summary, read)).await
+        self.pool.call(move |connection| runs_queue::read_done(connection, &run, fence, &summary, read, total)).await
     }
 
     async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {

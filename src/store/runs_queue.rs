@@ -15,11 +15,12 @@ use super::{
     events, fault,
     leases::micros,
     plans, queue, runs,
-    schema::{tradesync_changes, tradesync_runs, tradesync_streams},
+    schema::tradesync_runs,
     stream_health,
-    transaction::{Problem, transact},
+    transaction::{Problem, look, transact},
 };
 use crate::{
+    db::kept,
     domain::ids,
     engine::{
         model::{Counts, Phase, Run, State},
@@ -35,18 +36,17 @@ struct Asked {
 }
 
 pub(super) fn beat(connection: &mut MysqlConnection, run: &str, fence: u64, lease: Duration) -> Result<Beat, Fault> {
-    let kept = sql_query(
-        "UPDATE tradesync_runs SET lease_until = NOW(6) + INTERVAL ? MICROSECOND WHERE id = ? AND fence = ? AND state = 'running'",
-    )
-    .bind::<BigInt, _>(micros(lease))
-    .bind::<Text, _>(run)
-    .bind::<Unsigned<BigInt>, _>(fence)
-    .execute(connection)
-    .map_err(fault)?;
-    if kept == 0 {
+    let beaten =
+        kept("UPDATE tradesync_runs SET lease_until = NOW(6) + INTERVAL ? MICROSECOND WHERE id = ? AND fence = ? AND state = 'running'")
+            .bind::<BigInt, _>(micros(lease))
+            .bind::<Text, _>(run)
+            .bind::<Unsigned<BigInt>, _>(fence)
+            .execute(connection)
+            .map_err(fault)?;
+    if beaten == 0 {
         return Ok(Beat::Lost);
     }
-    let asked: Option<Asked> = sql_query("SELECT cancel_requested FROM tradesync_runs WHERE id = ?")
+    let asked: Option<Asked> = kept("SELECT cancel_requested FROM tradesync_runs WHERE id = ?")
         .bind::<Text, _>(run)
         .get_result(connection)
         .optional()
@@ -54,9 +54,16 @@ pub(super) fn beat(connection: &mut MysqlConnection, run: &str, fence: u64, leas
     Ok(if asked.is_some_and(|asked| asked.cancel_requested) { Beat::CancelRequested } else { Beat::Held })
 }
 
-/// Locks the run's row and makes sure that it is still this holder's.
+/// Locks the run's row and makes sure that it is still this holder's. Its plan is left out.
 pub(super) fn hold(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<Run, Problem> {
     runs::lock_held(connection, run, fence)?.ok_or_else(|| taken_over().into())
+}
+
+/// The same with its plan.
+pub(super) fn hold_with_plan(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<Run, Problem> {
+    let mut held = hold(connection, run, fence)?;
+    plans::attach(connection, std::slice::from_mut(&mut held))?;
+    Ok(held)
 }
 
 fn taken_over() -> Fault {
@@ -82,17 +89,19 @@ pub(super) fn still_held(connection: &mut MysqlConnection, run: &str, fence: u64
 
 /// One statement instead of a transaction: the holder's row changes only while the fence stands. Each that is written so moves the
 /// version, so that it counts as changed.
-fn kept(rows: usize) -> Result<(), Fault> {
+fn still_mine(rows: usize) -> Result<(), Fault> {
     if rows == 0 { Err(taken_over()) } else { Ok(()) }
 }
 
 pub(super) fn progress(connection: &mut MysqlConnection, run: &str, fence: u64, read: u64, total: Option<u64>) -> Result<(), Fault> {
-    use tradesync_runs::dsl as r;
-    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)))
-        .set((r::read_rows.eq(read), r::total_rows.eq(total), r::version.eq(r::version + 1)))
+    let rows = kept("UPDATE tradesync_runs SET read_rows = ?, total_rows = ?, version = version + 1 WHERE id = ? AND fence = ?")
+        .bind::<Unsigned<BigInt>, _>(read)
+        .bind::<Nullable<Unsigned<BigInt>>, _>(total)
+        .bind::<Text, _>(run)
+        .bind::<Unsigned<BigInt>, _>(fence)
         .execute(connection)
         .map_err(fault)?;
-    kept(rows)
+    still_mine(rows)
 }
 
 pub(super) fn begin(
@@ -103,7 +112,7 @@ pub(super) fn begin(
     cursor_before: Option<DateTime<Utc>>,
 ) -> Result<(), Fault> {
     // In this order: the second looks at what the first found.
-    let rows = sql_query(
+    let rows = kept(
         "UPDATE tradesync_runs SET cursor_before = IF(settings IS NULL, ?, cursor_before), settings = COALESCE(settings, ?), version = version + 1 \
          WHERE id = ? AND fence = ? AND state = 'running'",
     )
@@ -113,89 +122,114 @@ pub(super) fn begin(
     .bind::<Unsigned<BigInt>, _>(fence)
     .execute(connection)
     .map_err(fault)?;
-    kept(rows)
+    still_mine(rows)
 }
 
-pub(super) fn read_done(connection: &mut MysqlConnection, run: &str, fence: u64, summary: &str, read: u64) -> Result<(), Fault> {
-    use tradesync_runs::dsl as r;
-    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)).filter(r::state.eq("running")))
-        .set((r::read_summary.eq(Some(summary)), r::read_rows.eq(read), r::phase.eq("decide"), r::version.eq(r::version + 1)))
-        .execute(connection)
-        .map_err(fault)?;
-    kept(rows)
+pub(super) fn read_done(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    summary: &str,
+    read: u64,
+    total: Option<u64>,
+) -> Result<(), Fault> {
+    look(connection, |connection| end_read(connection, run, fence, summary, read, total))
+}
+
+/// The same as a part of the caller's transaction.
+pub(super) fn end_read(
+    connection: &mut MysqlConnection,
+    run: &str,
+    fence: u64,
+    summary: &str,
+    read: u64,
+    total: Option<u64>,
+) -> Result<(), Problem> {
+    let rows = kept(
+        "UPDATE tradesync_runs SET read_summary = ?, read_rows = ?, total_rows = COALESCE(?, total_rows), phase = 'decide', version = version + 1 \
+         WHERE id = ? AND fence = ? AND state = 'running'",
+    )
+    .bind::<Text, _>(summary)
+    .bind::<Unsigned<BigInt>, _>(read)
+    .bind::<Nullable<Unsigned<BigInt>>, _>(total)
+    .bind::<Text, _>(run)
+    .bind::<Unsigned<BigInt>, _>(fence)
+    .execute(connection)?;
+    Ok(still_mine(rows)?)
 }
 
 pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
-    use tradesync_runs::dsl as r;
-    let rows = diesel::update(r::tradesync_runs.find(run).filter(r::fence.eq(fence)).filter(r::state.eq("running")))
-        .set((r::counts.eq(text(&counts)?), r::phase.eq(word(next)?), r::version.eq(r::version + 1)))
-        .execute(connection)
-        .map_err(fault)?;
-    kept(rows)
+    look(connection, |connection| end_decide(connection, run, fence, counts, next))
+}
+
+/// The same as a part of the caller's transaction.
+pub(super) fn end_decide(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Problem> {
+    let rows =
+        kept("UPDATE tradesync_runs SET counts = ?, phase = ?, version = version + 1 WHERE id = ? AND fence = ? AND state = 'running'")
+            .bind::<Text, _>(text(&counts)?)
+            .bind::<Text, _>(word(next)?)
+            .bind::<Text, _>(run)
+            .bind::<Unsigned<BigInt>, _>(fence)
+            .execute(connection)?;
+    Ok(still_mine(rows)?)
 }
 
 /// The first run of a stream counts from here on: sums over shops are taken of streams that were read at least once.
 pub(super) fn applied(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(), Fault> {
-    use tradesync_streams::dsl as s;
-    transact(connection, |connection| {
-        let held = hold(connection, run, fence)?;
-        let stream = s::tradesync_streams.find((&held.connection, &held.stream)).filter(s::last_synced_at.is_null());
-        diesel::update(stream).set(s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))).execute(connection)?;
-        Ok(())
-    })
+    // One statement, which sees for itself whether the run is still this holder's; if it is not, the next step says so.
+    kept(
+        "UPDATE tradesync_runs r STRAIGHT_JOIN tradesync_streams s ON s.connection_id = r.connection_id AND s.stream = r.stream AND s.last_synced_at IS NULL \
+         SET s.last_synced_at = r.started_at WHERE r.id = ? AND r.fence = ? AND r.state = 'running'",
+    )
+    .bind::<Text, _>(run)
+    .bind::<Unsigned<BigInt>, _>(fence)
+    .execute(connection)
+    .map(drop)
+    .map_err(fault)
 }
 
 pub(super) fn finish(connection: &mut MysqlConnection, run: &str, fence: u64, finish: &Finish) -> Result<(), Fault> {
     transact(connection, |connection| {
-        let held = hold(connection, run, fence)?;
+        let held = hold_with_plan(connection, run, fence)?;
         end(connection, &held, finish)
     })
 }
 
 fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<(), Problem> {
-    use tradesync_runs::dsl as r;
-    use tradesync_streams::dsl as s;
     let run = held.id.as_str();
-    let stream = s::tradesync_streams.find((&held.connection, &held.stream));
-    if let Some(cursor) = finish.cursor {
-        // A cursor that a person set while the run was at work stands.
-        let before = held.cursor_before.map(|time| time.naive_utc());
-        let unmoved = match before {
-            Some(before) => diesel::update(stream.filter(s::sync_cursor.eq(before)))
-                .set(s::sync_cursor.eq(Some(cursor.naive_utc())))
-                .execute(connection)?,
-            None => diesel::update(stream.filter(s::sync_cursor.is_null()))
-                .set(s::sync_cursor.eq(Some(cursor.naive_utc())))
-                .execute(connection)?,
-        };
-        if unmoved == 0 {
-            tracing::info!(run.id = %held.id, "the cursor was set by a person while the run was at work; it stands");
-        }
-    }
-    diesel::update(stream)
-        .set((
-            finish.synced.then(|| s::last_synced_at.eq(held.started_at.map(|time| time.naive_utc()))),
-            finish.whole_read_at.map(|whole| s::last_whole_read_at.eq(Some(whole.naive_utc()))),
-            finish.full_every_seconds.map(|seconds| s::full_every_seconds.eq(Some(seconds))),
-            s::version.eq(s::version + 1),
-        ))
-        .execute(connection)?;
+    // A cursor that a person set while the run was at work stands.
+    let cursor = finish.cursor.map(|cursor| cursor.naive_utc());
+    let synced = if finish.synced { held.started_at.map(|time| time.naive_utc()) } else { None };
+    kept(
+        "UPDATE tradesync_streams SET sync_cursor = IF(? AND sync_cursor <=> ?, ?, sync_cursor), last_synced_at = COALESCE(?, last_synced_at), \
+         last_whole_read_at = COALESCE(?, last_whole_read_at), full_every_seconds = COALESCE(?, full_every_seconds), version = version + 1 \
+         WHERE connection_id = ? AND stream = ?",
+    )
+    .bind::<Bool, _>(cursor.is_some())
+    .bind::<Nullable<Datetime>, _>(held.cursor_before.map(|time| time.naive_utc()))
+    .bind::<Nullable<Datetime>, _>(cursor)
+    .bind::<Nullable<Datetime>, _>(synced)
+    .bind::<Nullable<Datetime>, _>(finish.whole_read_at.map(|whole| whole.naive_utc()))
+    .bind::<Nullable<Unsigned<BigInt>>, _>(finish.full_every_seconds)
+    .bind::<Text, _>(&held.connection)
+    .bind::<Text, _>(&held.stream)
+    .execute(connection)?;
     let cursor_after = finish.cursor.or(held.cursor_before).map(|time| time.naive_utc());
     let error = finish.error.as_ref().map(text).transpose()?;
-    let done = finish.state.is_final() && !leaves_intents(connection, run)?;
-    diesel::update(r::tradesync_runs.find(run))
-        .set((
-            r::state.eq(word(finish.state)?),
-            r::error.eq(error),
-            r::cursor_after.eq(cursor_after),
-            r::finished_at.eq(diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Datetime>>("UTC_TIMESTAMP(6)")),
-            r::live_stream.eq(None::<String>),
-            r::lease_holder.eq(None::<String>),
-            r::lease_until.eq(None::<NaiveDateTime>),
-            done.then(|| r::phase.eq("done")),
-            r::version.eq(r::version + 1),
-        ))
-        .execute(connection)?;
+    // Effects of the run may stand that are not recorded: its phase stays then, so that who finishes them need not look through the
+    // changes of all runs.
+    kept(
+        "UPDATE tradesync_runs SET state = ?, error = ?, cursor_after = ?, finished_at = UTC_TIMESTAMP(6), live_stream = NULL, lease_holder = NULL, \
+         lease_until = NULL, version = version + 1, \
+         phase = IF(? AND NOT EXISTS (SELECT 1 FROM tradesync_changes c WHERE c.run_id = ? AND c.state = 'applying'), 'done', phase) WHERE id = ?",
+    )
+    .bind::<Text, _>(word(finish.state)?)
+    .bind::<Nullable<Text>, _>(error)
+    .bind::<Nullable<Datetime>, _>(cursor_after)
+    .bind::<Bool, _>(finish.state.is_final())
+    .bind::<Text, _>(run)
+    .bind::<Text, _>(run)
+    .execute(connection)?;
     stream_health::note(connection, held, finish)?;
     // A run that was taken once never went back into the queue, nor lost its worker.
     if held.attempts > 1 {
@@ -211,14 +245,6 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     Ok(())
 }
 
-/// Whether effects of the run may stand that are not recorded. Its phase stays then, so that who finishes them need not look through the
-/// changes of all runs.
-fn leaves_intents(connection: &mut MysqlConnection, run: &str) -> Result<bool, Problem> {
-    use tradesync_changes::dsl as c;
-    let left = c::tradesync_changes.filter(c::run_id.eq(run)).filter(c::state.eq("applying")).select(c::id).limit(1);
-    Ok(left.first::<u64>(connection).optional()?.is_some())
-}
-
 pub(super) fn requeue(
     connection: &mut MysqlConnection,
     run: &str,
@@ -228,7 +254,7 @@ pub(super) fn requeue(
 ) -> Result<(), Fault> {
     use tradesync_runs::dsl as r;
     transact(connection, |connection| {
-        let held = hold(connection, run, fence)?;
+        let held = hold_with_plan(connection, run, fence)?;
         if held.cancel_requested {
             // Nobody beats for a queued run: it would end only when it is taken up again, which may be hours away.
             let cancelled = Fault::new(Code::Cancelled, "a person cancelled the run");

@@ -2,7 +2,13 @@
 //! writes down why it was skipped.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::{MysqlConnection, dsl::sql, prelude::*, select, sql_types::Datetime};
+use diesel::{
+    MysqlConnection,
+    dsl::sql,
+    prelude::*,
+    select,
+    sql_types::{Bool, Datetime, Nullable, Text},
+};
 
 use super::{
     convert::word,
@@ -11,8 +17,9 @@ use super::{
     transaction::Problem,
 };
 use crate::{
+    db::kept,
     engine::{
-        model::{NewRun, Run, Trigger},
+        model::{NewRun, Trigger},
         schedule::{Outcome, Schedule, SkipReason, tick::Tick},
     },
     fault::{Code, Fault},
@@ -25,15 +32,15 @@ pub(super) fn now(connection: &mut MysqlConnection) -> Result<NaiveDateTime, Fau
 
 /// Claims one tick.
 pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick: &Tick) -> Result<Outcome, Problem> {
-    use tradesync_schedules::dsl as s;
     let Some(due) = schedule.due_at.map(|time| time.naive_utc()) else { return Ok(Outcome::Taken) };
-    let mine = diesel::update(s::tradesync_schedules.find(&schedule.id).filter(s::due_at.eq(due)).filter(s::next_at.is_not_null()))
-        .set((
-            s::due_at.eq(tick.due_at.map(|time| time.naive_utc())),
-            s::next_at.eq(tick.next_at.map(|time| time.naive_utc())),
-            s::enabled.eq(tick.next_at.is_some()),
-        ))
-        .execute(connection)?;
+    let mine =
+        kept("UPDATE tradesync_schedules SET due_at = ?, next_at = ?, enabled = ? WHERE id = ? AND due_at = ? AND next_at IS NOT NULL")
+            .bind::<Nullable<Datetime>, _>(tick.due_at.map(|time| time.naive_utc()))
+            .bind::<Nullable<Datetime>, _>(tick.next_at.map(|time| time.naive_utc()))
+            .bind::<Bool, _>(tick.next_at.is_some())
+            .bind::<Text, _>(&schedule.id)
+            .bind::<Datetime, _>(due)
+            .execute(connection)?;
     if mine == 0 {
         return Ok(Outcome::Taken);
     }
@@ -43,10 +50,11 @@ pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick:
     let Some(due) = tick.run else { return Ok(Outcome::Skipped(SkipReason::Missed)) };
     match start(connection, schedule, due)? {
         Ok(run) => {
-            diesel::update(s::tradesync_schedules.find(&schedule.id))
-                .set((s::last_run.eq(&run.id), s::skipping.eq(false)))
+            kept("UPDATE tradesync_schedules SET last_run = ?, skipping = 0 WHERE id = ?")
+                .bind::<Text, _>(&run)
+                .bind::<Text, _>(&schedule.id)
                 .execute(connection)?;
-            Ok(Outcome::Started(run.id))
+            Ok(Outcome::Started(run))
         }
         Err(reason) => {
             skip(connection, &schedule.id, reason, (due, due, 1))?;
@@ -56,22 +64,21 @@ pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick:
 }
 
 /// Queues the run of a tick, or says why not.
-fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Utc>) -> Result<Result<Run, SkipReason>, Problem> {
+fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Utc>) -> Result<Result<String, SkipReason>, Problem> {
     use tradesync_connections::dsl as c;
     use tradesync_schedule_runs::dsl as q;
-    let owner: Option<(String, Option<String>)> = c::tradesync_connections
-        .find(&schedule.connection)
+    use tradesync_streams::dsl as t;
+    let enabled: Option<(String, Option<String>)> = c::tradesync_connections
+        .inner_join(t::tradesync_streams.on(t::connection_id.eq(c::id)))
+        .filter(c::id.eq(&schedule.connection))
         .filter(c::deleted_at.is_null())
         .filter(c::enabled.eq(true))
+        .filter(t::stream.eq(&schedule.stream))
+        .filter(t::enabled.eq(true))
         .select((c::flow, c::owner))
         .first(connection)
         .optional()?;
-    let enabled: Option<bool> = tradesync_streams::table
-        .find((&schedule.connection, &schedule.stream))
-        .select(tradesync_streams::enabled)
-        .first(connection)
-        .optional()?;
-    let (Some((flow, owner)), Some(true)) = (owner, enabled) else { return Ok(Err(SkipReason::Disabled)) };
+    let Some((flow, owner)) = enabled else { return Ok(Err(SkipReason::Disabled)) };
     let new = NewRun {
         flow,
         connection: schedule.connection.clone(),
@@ -83,7 +90,7 @@ fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Ut
         items: None,
         undo_of: None,
     };
-    let run = match runs::insert(connection, &new) {
+    let run = match runs::insert_row(connection, &new) {
         Ok(run) => run,
         Err(Problem::Fault(fault)) if fault.code == Code::StreamBusy => return Ok(Err(SkipReason::Overlap)),
         // Somebody disabled the connection just now.
@@ -91,7 +98,7 @@ fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Ut
         Err(problem) => return Err(problem),
     };
     diesel::insert_into(q::tradesync_schedule_runs)
-        .values((q::run_id.eq(&run.id), q::schedule_id.eq(&schedule.id), q::due_at.eq(due.naive_utc())))
+        .values((q::run_id.eq(&run), q::schedule_id.eq(&schedule.id), q::due_at.eq(due.naive_utc())))
         .execute(connection)?;
     Ok(Ok(run))
 }

@@ -20,7 +20,7 @@ use super::{
     schema::{
         tradesync_connections, tradesync_runs, tradesync_schedule_runs, tradesync_schedule_skips, tradesync_schedules, tradesync_streams,
     },
-    transaction::{Problem, act_once, transact},
+    transaction::{Problem, act_once, look, transact},
 };
 use crate::{
     domain::clock,
@@ -208,7 +208,7 @@ impl Schedules for Store {
 
     async fn get(&self, id: &str) -> Result<Option<Schedule>, Fault> {
         let id = id.to_owned();
-        self.pool.call(move |connection| transact(connection, |connection| find(connection, &id))).await
+        self.pool.call(move |connection| look(connection, |connection| find(connection, &id))).await
     }
 
     async fn list(&self, filter: ScheduleFilter, page: PageRequest) -> Result<Listing<Schedule>, Fault> {

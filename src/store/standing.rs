@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use diesel::{
     prelude::*,
-    sql_query,
-    sql_types::{BigInt, Text, Unsigned},
+    sql_types::{BigInt, Bool, Text, Unsigned},
 };
 
 use super::{
@@ -16,13 +15,22 @@ use super::{
     transaction::transact,
 };
 use crate::{
+    db::kept,
     engine::{
         model::Outcome,
         ports::{Listing, PageRequest},
-        standing::{Standing, StandingItem, StandingItems},
+        standing::{Left, Standing, StandingItem, StandingItems},
     },
     fault::Fault,
 };
+
+#[derive(QueryableByName)]
+struct LeftRow {
+    #[diesel(sql_type = Bool)]
+    listed: bool,
+    #[diesel(sql_type = Bool)]
+    standing: bool,
+}
 
 /// Rows of a report that are carried over in one transaction.
 const BATCH: i64 = 5_000;
@@ -77,6 +85,25 @@ impl StandingItems for Store {
             .await
     }
 
+    async fn left(&self, connection: &str, stream: &str) -> Result<Left, Fault> {
+        let (id, stream) = (connection.to_owned(), stream.to_owned());
+        self.pool
+            .call(move |connection| {
+                let row: LeftRow = kept(
+                    "SELECT EXISTS (SELECT 1 FROM tradesync_retries WHERE connection_id = ? AND stream = ?) AS listed, \
+                     EXISTS (SELECT 1 FROM tradesync_standing WHERE connection_id = ? AND stream = ?) AS standing",
+                )
+                .bind::<Text, _>(&id)
+                .bind::<Text, _>(&stream)
+                .bind::<Text, _>(&id)
+                .bind::<Text, _>(&stream)
+                .get_result(connection)
+                .map_err(fault)?;
+                Ok(Left { listed: row.listed, standing: row.standing })
+            })
+            .await
+    }
+
     async fn settle_standing(&self, connection: &str, stream: &str, run: &str, whole: bool) -> Result<(), Fault> {
         use tradesync_changes::dsl as c;
         let (id, stream, run) = (connection.to_owned(), stream.to_owned(), run.to_owned());
@@ -95,7 +122,7 @@ impl StandingItems for Store {
                         .map_err(fault)?;
                     let Some(last) = step.last().copied() else { break };
                     transact(connection, |connection| {
-                        sql_query(format!(
+                        kept(format!(
                             "INSERT INTO tradesync_standing (connection_id, stream, source_key, fingerprint, name, target_key, outcome, reason, fields, run_id, since) \
                              SELECT ?, ?, c.source_key, {FINGERPRINT}, c.name, c.target_key, c.outcome, c.reason, c.fields, c.run_id, UTC_TIMESTAMP(6) FROM tradesync_changes c \
                              WHERE c.run_id = ? AND c.id > ? AND c.id <= ? AND c.op = 'none' AND c.outcome IN ('skipped', 'held') \
@@ -109,7 +136,7 @@ impl StandingItems for Store {
                         .bind::<Unsigned<BigInt>, _>(after)
                         .bind::<Unsigned<BigInt>, _>(last)
                         .execute(connection)?;
-                        sql_query(
+                        kept(
                             "DELETE s FROM tradesync_changes c STRAIGHT_JOIN tradesync_standing s ON s.connection_id = ? AND s.stream = ? AND s.source_key = c.source_key \
                              WHERE c.run_id = ? AND c.id > ? AND c.id <= ? AND NOT (c.op = 'none' AND c.outcome IN ('skipped', 'held'))",
                         )
@@ -124,7 +151,7 @@ impl StandingItems for Store {
                     after = last;
                 }
                 if whole {
-                    sql_query(
+                    kept(
                         "DELETE s FROM tradesync_standing s LEFT JOIN tradesync_records r ON r.connection_id = s.connection_id AND r.source_key = s.source_key \
                          AND r.gone_at IS NULL WHERE s.connection_id = ? AND s.stream = ? AND r.source_key IS NULL",
                     )

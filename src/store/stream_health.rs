@@ -6,9 +6,12 @@ use diesel::{
 };
 
 use super::{convert::text, transaction::Problem};
-use crate::engine::{
-    model::{Run, State},
-    ports::Finish,
+use crate::{
+    db::kept,
+    engine::{
+        model::{Run, State},
+        ports::Finish,
+    },
 };
 
 /// Notes the end of a run. Dry runs, undos and what a person cancelled say nothing about a stream.
@@ -19,7 +22,7 @@ pub(super) fn note(connection: &mut MysqlConnection, run: &Run, finish: &Finish)
     match finish.state {
         State::Failed => {
             let error = finish.error.as_ref().map(text).transpose()?;
-            sql_query(
+            kept(
                 "INSERT INTO tradesync_stream_health (connection_id, stream, failures, failing_since, failed_run, failed_error) VALUES (?, ?, 1, UTC_TIMESTAMP(6), ?, ?) \
                  ON DUPLICATE KEY UPDATE failing_since = IF(failures = 0, VALUES(failing_since), failing_since), failures = failures + 1, \
                  failed_run = VALUES(failed_run), failed_error = VALUES(failed_error)",
@@ -31,7 +34,7 @@ pub(super) fn note(connection: &mut MysqlConnection, run: &Run, finish: &Finish)
             .execute(connection)?;
         }
         State::Succeeded | State::Partial | State::AwaitingApproval => {
-            sql_query(
+            kept(
                 "INSERT INTO tradesync_stream_health (connection_id, stream, last_success_at) VALUES (?, ?, IF(?, UTC_TIMESTAMP(6), NULL)) \
                  ON DUPLICATE KEY UPDATE failures = 0, failing_since = NULL, failed_run = NULL, failed_error = NULL, \
                  last_success_at = COALESCE(VALUES(last_success_at), last_success_at)",

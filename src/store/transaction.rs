@@ -5,6 +5,7 @@ use diesel::{Connection, MysqlConnection, OptionalExtension, prelude::*, result:
 
 use super::{Store, audit::record, fault, schema::tradesync_idempotency};
 use crate::{
+    db::forget_statements,
     domain::clock,
     engine::{
         audit,
@@ -39,20 +40,39 @@ pub(super) fn transact<T>(
     connection: &mut MysqlConnection,
     mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>,
 ) -> Result<T, Fault> {
+    repeated(connection, |connection| {
+        audit::begun();
+        let done = connection.transaction(&mut work)?;
+        audit::committed();
+        Ok(done)
+    })
+}
+
+/// Runs `work`, whose statements are good one by one; again, from its start, after a deadlock.
+pub(super) fn repeated<T>(
+    connection: &mut MysqlConnection,
+    mut work: impl FnMut(&mut MysqlConnection) -> Result<T, Problem>,
+) -> Result<T, Fault> {
     let mut tries = 0;
     loop {
         tries += 1;
-        audit::begun();
-        match connection.transaction(&mut work) {
-            Ok(done) => {
-                audit::committed();
-                return Ok(done);
+        match work(connection) {
+            Ok(done) => return Ok(done),
+            Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))) if tries < TRIES => {
+                forget_statements(connection);
             }
-            Err(Problem::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))) if tries < TRIES => {}
             Err(Problem::Database(error)) => return Err(fault(error)),
             Err(Problem::Fault(fault)) => return Err(fault),
         }
     }
+}
+
+/// Looks without a transaction: at READ COMMITTED each statement sees what is committed when it begins, within one or not.
+pub(super) fn look<T>(connection: &mut MysqlConnection, work: impl FnOnce(&mut MysqlConnection) -> Result<T, Problem>) -> Result<T, Fault> {
+    work(connection).map_err(|problem| match problem {
+        Problem::Database(error) => fault(error),
+        Problem::Fault(fault) => fault,
+    })
 }
 
 #[derive(Insertable)]

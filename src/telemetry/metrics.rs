@@ -2,7 +2,11 @@
 //!
 //! Labels never hold what a remote or a caller can choose freely, so the number of series stays bounded.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -169,8 +173,21 @@ pub fn brake_tripped(flow: &str, rule: &str) {
     counter!(BRAKE_TRIPS_TOTAL, "flow" => flow.to_owned(), "rule" => rule.to_owned()).increment(1);
 }
 
+/// How long a count of the retry list is good while this process does nothing to it. Too low: counted for each quiet run; too high: what
+/// other processes settled is still shown.
+const RETRY_LIST_GOOD_FOR: Duration = Duration::from_secs(2);
+
+static RETRY_LIST_COUNTED: LazyLock<Mutex<HashMap<String, Instant>>> = LazyLock::new(Mutex::default);
+
+/// Whether [`retry_list`] was last told so long ago that it should be counted anew.
+pub fn retry_list_is_old(flow: &str) -> bool {
+    let counted = RETRY_LIST_COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
+    counted.get(flow).is_none_or(|counted| counted.elapsed() > RETRY_LIST_GOOD_FOR)
+}
+
 /// Failed items that wait.
 pub fn retry_list(flow: &str, items: u64) {
+    RETRY_LIST_COUNTED.lock().unwrap_or_else(PoisonError::into_inner).insert(flow.to_owned(), Instant::now());
     #[expect(clippy::cast_precision_loss, reason = "a count of rows is far below 2^52")]
     gauge!(RETRY_LIST_ITEMS, "flow" => flow.to_owned()).set(items as f64);
 }

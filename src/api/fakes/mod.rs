@@ -221,10 +221,7 @@ impl Records for Memory {
     async fn mark_gone(&self, _: &str, _: &str, _: &str, _: &str, _: u64) -> Result<u64> {
         unused()
     }
-    async fn drop_nameless(&self, _: &str, _: &str) -> Result<u64> {
-        unused()
-    }
-    async fn remember_read(&self, _: &str, _: &str, _: PastRead) -> Result<()> {
+    async fn remember_read(&self, _: &str, _: &str, _: PastRead, _: ReadOf) -> Result<()> {
         unused()
     }
     async fn use_read(&self, _: &str, _: &str) -> Result<()> {

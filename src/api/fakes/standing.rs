@@ -7,13 +7,16 @@ use crate::{
     engine::{
         model::Outcome,
         ports::{Listing, PageRequest},
-        standing::{Standing, StandingItem, StandingItems},
+        standing::{Left, Standing, StandingItem, StandingItems},
     },
     fault::Result,
 };
 
 #[async_trait]
 impl StandingItems for Memory {
+    async fn left(&self, _: &str, _: &str) -> Result<Left> {
+        unused()
+    }
     async fn standing(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Standing> {
         unused()
     }

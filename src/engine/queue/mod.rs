@@ -110,6 +110,8 @@ pub struct Waiting {
     pub not_before: Option<DateTime<Utc>>,
     /// How often in a row a worker that held it fell silent without a step forward.
     pub losses: u32,
+    /// Whether a worker that held it has just fallen silent.
+    pub lost: bool,
 }
 
 /// A run that is at work.

@@ -29,6 +29,7 @@ fn run(name: &str, party: &str, since: i64) -> Waiting {
         barred: false,
         not_before: None,
         losses: 0,
+        lost: false,
     }
 }
 

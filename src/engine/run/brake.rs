@@ -5,8 +5,9 @@ use crate::{
     domain::clock,
     engine::{
         brakes::{self, Crowd, History, Limits, Parted, Reading, Rule, Scale, part},
-        model::{Change, Mode, ReadSummary, Values},
+        model::{Change, Counts, Mode, Phase, ReadSummary, Values},
         pictures::Tally,
+        plans::Verdict,
     },
     fault::{Fault, failpoint},
 };
@@ -26,21 +27,25 @@ impl Execution {
     }
 
     /// Reads the scale, holds what is over a limit (never in a dry run: the person sees all of it before anything is done), and
-    /// stores what was found beside what the target told. Returns how many changes wait.
-    pub(super) async fn brake(&self, scale: Scale, told: &Values) -> Result<u64, Fault> {
+    /// stores what was found beside what the target told. The decide phase is over with it. Returns the counts, with those that wait.
+    pub(super) async fn brake(&self, scale: Scale, told: Values, counts: Counts) -> Result<Counts, Fault> {
         // Where nothing is linked yet everything is new, however often it was tried.
         let scale = if scale.nothing_linked() { scale.under(self.limits(true)) } else { scale };
         let summary = self.run.read_summary.as_ref();
         let readings = scale.read(self.history(summary).await?);
+        let _ = self.readings.set(readings.clone());
         let mut held = 0;
         if !self.run.dry_run {
             held = self.hold_risky(&readings, scale.crowd()).await?;
         }
         let shrunk = readings.iter().any(|reading| reading.rule == Rule::SourceShrunk && reading.tripped);
         let doubtful = summary.filter(|_| shrunk).map(|summary| summary.read.as_str());
-        self.ports.plans.decided(&self.run.id, self.hold.fence(), &readings, told, doubtful).await?;
+        let doubtful = doubtful.map(str::to_owned);
+        let counts = Counts { held: counts.held + held, ..counts };
+        let next = if self.run.dry_run { Phase::Decide } else { Phase::Apply };
+        self.ports.plans.decided(&self.run.id, self.hold.fence(), Verdict { readings, told, doubtful, counts, next }).await?;
         failpoint::hit("after-brakes");
-        Ok(held)
+        Ok(counts)
     }
 
     async fn history(&self, summary: Option<&ReadSummary>) -> Result<History, Fault> {

@@ -71,20 +71,24 @@ impl Chunk {
 }
 
 impl Execution {
-    /// Decides over all records and stores the plan. Returns the counts of what needs no applying (in a dry run: of everything).
+    /// Decides over all records and stores the plan; `first` is a run of a stream that was never synchronised. Returns the counts of what needs no applying (in a dry run: of everything).
     pub(super) async fn decide<O: Observe + ?Sized>(
         &self,
         target: &mut O,
         rules: &dyn Rules,
         engine: EngineSettings,
+        first: bool,
     ) -> Result<Counts, Fault> {
         let fence = self.hold.fence();
-        self.ports.changes.clear(&self.run.id, fence).await?;
+        if self.may_have_changes() {
+            self.ports.changes.clear(&self.run.id, fence).await?;
+        }
+        self.look_what_is_left().await?;
         let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
         let (patience, everything) = (Patience::of(&self.run), standing::tells_everything(&self.run));
         let mut counts = Counts::default();
-        let mut scale = self.scale(self.stream().await?.last_synced_at.is_none());
+        let mut scale = self.scale(first);
         let mut after: Option<String> = None;
         let (mut changes, mut told) = (0, 0);
         let mut walk = Walk::new(rules.concerns());
@@ -164,7 +168,7 @@ impl Execution {
             }
             self.note(noted).await?;
             if !plan.is_empty() {
-                self.ports.changes.plan(&self.run.id, fence, plan).await?;
+                self.store_changes(plan).await?;
                 failpoint::hit("after-plan");
             }
             self.settle_hooks(&dealt_with).await?;
@@ -173,12 +177,13 @@ impl Execution {
             self.decide_vanished(target, rules, only.as_ref(), &mut counts, &mut scale).await?;
         }
         let refused = too_many_failures(Counts { failed: counts.failed + told, ..counts }, engine.max_failed_share);
-        if refused.is_ok() {
-            counts.held += self.brake(scale, &target.told(changes)).await?;
+        match refused {
+            Ok(()) => self.brake(scale, target.told(changes), counts).await,
+            Err(fault) => {
+                self.ports.runs.decided(&self.run.id, fence, counts, Phase::Decide).await?;
+                Err(fault)
+            }
         }
-        let next = if self.run.dry_run || refused.is_err() { Phase::Decide } else { Phase::Apply };
-        self.ports.runs.decided(&self.run.id, fence, counts, next).await?;
-        refused.map(|()| counts)
     }
 
     /// Finds possible targets for all records without a link, before any is decided: two source items that want the same target
@@ -277,8 +282,13 @@ impl Execution {
         let (mut listed, mut standing) = (HashMap::new(), Standing::new());
         if let (Some(first), Some(last)) = (sources.first(), sources.last()) {
             let (id, stream) = (&self.connection.id, &self.run.stream);
-            listed = self.ports.retries.between(id, stream, first, last).await?;
-            standing = self.ports.standing.standing(id, stream, first, last).await?;
+            let left = self.left();
+            if left.listed {
+                listed = self.ports.retries.between(id, stream, first, last).await?;
+            }
+            if left.standing {
+                standing = self.ports.standing.standing(id, stream, first, last).await?;
+            }
         }
         Ok(Chunk { records, links, observed, listed, standing })
     }

@@ -15,8 +15,8 @@ use crate::{
 
 /// The records that are decided over, in the order of their keys.
 pub(super) enum Walk {
-    /// All of them, from after a key on.
-    All(Option<String>),
+    /// All of them, from after a key on; none is left after a chunk that was not full.
+    All { after: Option<String>, ended: bool },
     /// These, chunk by chunk.
     Named(std::vec::IntoIter<Vec<String>>),
 }
@@ -24,7 +24,7 @@ pub(super) enum Walk {
 impl Walk {
     /// Over all, or over these keys only.
     pub(super) fn new(concerns: Option<Vec<String>>) -> Self {
-        let Some(mut keys) = concerns else { return Self::All(None) };
+        let Some(mut keys) = concerns else { return Self::All { after: None, ended: false } };
         keys.sort_unstable();
         keys.dedup();
         let chunks: Vec<Vec<String>> = keys.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)).map(<[String]>::to_vec).collect();
@@ -36,9 +36,11 @@ impl Execution {
     /// The next records of a walk; none at its end.
     pub(super) async fn next_records(&self, walk: &mut Walk) -> Result<Vec<StoredRecord>, Fault> {
         match walk {
-            Walk::All(after) => {
+            Walk::All { ended: true, .. } => Ok(Vec::new()),
+            Walk::All { after, ended } => {
                 let records = self.ports.records.page(&self.connection.id, after.as_deref(), CHUNK).await?;
                 *after = records.last().map(|last| last.record.key.clone());
+                *ended = records.len() < usize::try_from(CHUNK).unwrap_or(usize::MAX);
                 Ok(records)
             }
             Walk::Named(chunks) => {

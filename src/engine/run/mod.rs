@@ -25,14 +25,21 @@ pub mod read;
 pub mod undo;
 pub mod vanished;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use super::{
+    brakes::{Plan, Reading},
     flow::{Facts, Flow, Observe, Opened, Rules},
     hooks::Hooks,
     locks::{Guarded, Locks},
     mapping::{Inbox, MappingStore},
-    model::{Connection, Counts, Phase, ReadSummary, Run, State, Stream, Trigger},
+    model::{Connection, Counts, NewChange, Phase, ReadSummary, Run, State, Stream, Trigger},
     part::Part,
     pictures::Pictures,
     plans::Plans,
@@ -40,7 +47,7 @@ use super::{
     queue::watch::Bell,
     reaction::{Reaction, react},
     secrets::Sealer,
-    standing::StandingItems,
+    standing::{Left, StandingItems},
 };
 use crate::{
     fault::{Code, Fault, failpoint},
@@ -97,6 +104,12 @@ pub struct Execution {
     resumed: bool,
     /// Whether it had no time for all pictures.
     pictures_left: bool,
+    /// Whether changes of it may be stored. Most runs of a quiet shop have none, and need not be asked for them.
+    stored: AtomicBool,
+    /// What earlier runs have left of the stream, once somebody has looked.
+    left: OnceLock<Left>,
+    /// What its brakes found, if this taking came to ask them.
+    readings: OnceLock<Vec<Reading>>,
 }
 
 /// How the applied part ended.
@@ -132,7 +145,22 @@ impl Execution {
         }
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
-        Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false })
+        // Nothing is known of what an earlier taking came to, nor of plans that wait for being carried out.
+        let stored = AtomicBool::new(run.attempts > 1 || run.phase != Phase::Read || run.plan.approved());
+        Ok(Self {
+            ports,
+            flow,
+            connection,
+            opened,
+            run,
+            hold,
+            told,
+            resumed,
+            pictures_left: false,
+            stored,
+            left: OnceLock::new(),
+            readings: OnceLock::new(),
+        })
     }
 
     /// Runs it to its end and writes that end down.
@@ -144,6 +172,10 @@ impl Execution {
             None => self.work().await.map(Box::new).map(Ended::Worked),
         };
         let worked = worked.map_err(|fault| self.hold.reason().unwrap_or(fault));
+        let counted = match &worked {
+            Ok(Ended::Worked(worked)) => Some(worked.counts),
+            Ok(Ended::Undone(_) | Ended::Shown(_)) | Err(_) => None,
+        };
         let outcome = match worked {
             Ok(Ended::Worked(worked)) => self.succeed(*worked).await,
             Ok(Ended::Undone(counts)) => self.undone(counts).await,
@@ -153,23 +185,55 @@ impl Execution {
         match outcome {
             Ok(Some(state)) => {
                 self.leave_pictures().await;
-                self.report(state, began.elapsed()).await;
+                self.report(state, began.elapsed(), counted).await;
             }
             Ok(None) => {}
             Err(fault) => unwritten(&self.run, &fault),
         }
     }
 
+    /// Stores changes of this run.
+    pub(super) async fn store_changes(&self, changes: Vec<NewChange>) -> Result<(), Fault> {
+        self.stored.store(true, Ordering::Relaxed);
+        self.ports.changes.plan(&self.run.id, self.hold.fence(), changes).await
+    }
+
+    /// Looks what earlier runs have left of the stream.
+    pub(super) async fn look_what_is_left(&self) -> Result<(), Fault> {
+        let left = self.ports.standing.left(&self.connection.id, &self.run.stream).await?;
+        let _ = self.left.set(left);
+        Ok(())
+    }
+
+    pub(super) fn left(&self) -> Left {
+        self.left.get().copied().unwrap_or(Left::UNKNOWN)
+    }
+
+    /// Whether it has told nothing, and nothing was left to be settled by it.
+    fn is_quiet(&self) -> bool {
+        self.left() == Left { listed: false, standing: false } && !self.may_have_changes()
+    }
+
+    pub(super) fn may_have_changes(&self) -> bool {
+        self.stored.load(Ordering::Relaxed)
+    }
+
     fn phase_ended(&self, phase: &str, items: u64, began: Instant) {
         tracing::info!(run.id = %self.run.id, phase, items, took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or_default(), "phase ended");
     }
 
+    /// The run as it has ended: as it is known here if it was decided in this taking, else as it is stored.
+    async fn ended(&self, counted: Option<Counts>) -> Option<Run> {
+        if let (Some(counts), Some(readings)) = (counted, self.readings.get()) {
+            let plan = Plan { readings: readings.clone(), ..self.run.plan.clone() };
+            return Some(Run { counts, plan, ..self.run.clone() });
+        }
+        self.ports.runs.get(&self.run.id).await.ok().flatten()
+    }
+
     /// Tells the metrics how it ended.
-    async fn report(&self, state: State, took: std::time::Duration) {
-        let ended = match self.ports.runs.get(&self.run.id).await {
-            Ok(Some(run)) => run,
-            Ok(None) | Err(_) => return,
-        };
+    async fn report(&self, state: State, took: std::time::Duration, counted: Option<Counts>) {
+        let Some(ended) = self.ended(counted).await else { return };
         let word = |value: serde_json::Result<serde_json::Value>| {
             value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
         };
@@ -194,7 +258,9 @@ impl Execution {
         if !ended.dry_run && !ended.plan.approved() {
             self.tell_of_brakes(&ended.plan.readings, counts.held);
         }
-        if let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await {
+        if (!self.is_quiet() || metrics::retry_list_is_old(&ended.flow))
+            && let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await
+        {
             metrics::retry_list(&ended.flow, waiting);
         }
     }
@@ -219,7 +285,7 @@ impl Execution {
         if self.run.dry_run && self.run.phase == Phase::Decide {
             let mut observer = self.flow.observer(&self.opened).await?;
             let rules = self.rules(&mut *observer, &summary).await?;
-            let counts = self.decide(&mut *observer, &*rules, engine).await?;
+            let counts = self.decide(&mut *observer, &*rules, engine, stream.last_synced_at.is_none()).await?;
             return Ok(Worked { counts, summary, stream });
         }
         if self.run.phase == Phase::Pictures {
@@ -238,12 +304,14 @@ impl Execution {
         self.finish_leftovers(&mut *target).await?;
         if self.run.phase == Phase::Decide {
             let began = Instant::now();
-            self.run.counts = self.decide(&mut *target, &*rules, engine).await?;
+            self.run.counts = self.decide(&mut *target, &*rules, engine, stream.last_synced_at.is_none()).await?;
             self.phase_ended("decide", self.run.read, began);
             failpoint::hit("after-decide");
             self.run.phase = Phase::Apply;
         }
-        self.release_held().await?;
+        if self.may_have_changes() {
+            self.release_held().await?;
+        }
         let began = Instant::now();
         let counts = self.apply(&mut *target, &*rules).await?;
         self.phase_ended("apply", counts.created + counts.updated, began);
@@ -296,7 +364,7 @@ impl Execution {
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if !planned && self.run.trigger != Trigger::Undo {
+        if !planned && self.run.trigger != Trigger::Undo && !self.is_quiet() {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
             self.ports.standing.settle_standing(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;

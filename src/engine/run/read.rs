@@ -3,6 +3,8 @@
 //! A read is whole only if totals, last page and distinct ids agree; absence counts only then. A read that cannot prove it is
 //! tried once more before the run goes on with doubts.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -12,12 +14,15 @@ use crate::{
     engine::{
         flow::{EngineSettings, Page, PageSink, ReadEnd},
         model::{Mode, ReadSummary, Stream, Values},
-        ports::{PastRead, Stored},
+        ports::{PastRead, ReadOf, Stored},
         queue::read_lease,
     },
     fault::{Code, Fault, FaultView, failpoint},
 };
 
+/// How often people are told how far a read has come, at most. Too low: a statement for each page of a quick read; too high: a long one
+/// seems to stand still.
+const TELL: Duration = Duration::from_millis(100);
 /// How often an unproven read is done in one run.
 const PASSES: u32 = 2;
 
@@ -32,11 +37,12 @@ impl Execution {
         let past = self.ports.records.usable_read(&self.connection.id, &self.run.stream, since, within).await?;
         let summary = if let Some(past) = past {
             self.ports.records.use_read(&past.id, &self.run.stream).await?;
-            ReadSummary { reused: true, ..past.summary }
+            let summary = ReadSummary { reused: true, ..past.summary };
+            self.ports.runs.read_done(&self.run.id, self.hold.fence(), &summary, self.run.read, self.run.total).await?;
+            summary
         } else {
             self.read_remote(since).await?
         };
-        self.ports.runs.read_done(&self.run.id, self.hold.fence(), &summary, self.run.read).await?;
         self.hold.release(&lease).await?;
         Ok(summary)
     }
@@ -51,13 +57,14 @@ impl Execution {
         loop {
             pass += 1;
             let read = ids::fresh();
-            let mut sink = Sink { execution: self, read: read.clone(), rows: 0, total: None, told: Stored::default() };
+            let mut sink =
+                Sink { execution: self, read: read.clone(), rows: 0, total: None, told: Stored::default(), shown: Instant::now() };
             let end: ReadEnd = source.read(since, &mut sink).await?;
-            let rows = sink.rows;
+            let (rows, total) = (sink.rows, sink.total);
             // What an unproven pass has stored already, the next one finds unchanged.
             told.changed += sink.told.changed;
             told.silent += sink.told.silent;
-            self.run.read = rows;
+            (self.run.read, self.run.total) = (rows, total);
             if let Some(doubt) = &end.doubt
                 && pass < PASSES
             {
@@ -71,7 +78,6 @@ impl Execution {
             if since.is_none() && end.doubt.is_none() && absence {
                 missed += self.ports.records.mark_gone(&self.connection.id, "", &read, &self.run.id, self.hold.fence()).await?;
             }
-            self.ports.records.drop_nameless(&self.connection.id, &read).await?;
             if !end.offered.is_empty() {
                 self.ports.connections.remember_offered(&self.connection.id, &end.offered).await?;
             }
@@ -89,7 +95,8 @@ impl Execution {
                 facts,
             };
             let past = PastRead { id: read, since, summary: summary.clone() };
-            self.ports.records.remember_read(&self.connection.id, &self.run.stream, past).await?;
+            let of = ReadOf { run: self.run.id.clone(), fence: self.hold.fence(), rows, total };
+            self.ports.records.remember_read(&self.connection.id, &self.run.stream, past, of).await?;
             return Ok(summary);
         }
     }
@@ -125,6 +132,8 @@ struct Sink<'a> {
     rows: u64,
     total: Option<u64>,
     told: Stored,
+    /// When people were last told how far it has come.
+    shown: Instant,
 }
 
 #[async_trait]
@@ -138,7 +147,10 @@ impl PageSink for Sink<'_> {
             execution.ports.records.store(&execution.connection.id, &self.read, &execution.run.id, page.started_at, page.records).await?;
         self.told.changed += stored.changed;
         self.told.silent += stored.silent;
-        execution.ports.runs.progress(&execution.run.id, execution.hold.fence(), self.rows, self.total).await?;
+        if self.shown.elapsed() >= TELL {
+            self.shown = Instant::now();
+            execution.ports.runs.progress(&execution.run.id, execution.hold.fence(), self.rows, self.total).await?;
+        }
         failpoint::hit("after-page-read");
         Ok(())
     }

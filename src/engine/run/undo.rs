@@ -79,7 +79,7 @@ impl Execution {
                     Outcome::Updated | Outcome::Created | Outcome::Failed | Outcome::Held => {}
                 }
             }
-            self.ports.changes.plan(&self.run.id, fence, plan).await?;
+            self.store_changes(plan).await?;
             failpoint::hit("after-plan");
         }
         if after.is_none() {

@@ -44,7 +44,7 @@ impl Execution {
                 count(counts, change.op, change.outcome, self.run.dry_run);
             }
             if !plan.is_empty() {
-                self.ports.changes.plan(&self.run.id, self.hold.fence(), plan).await?;
+                self.store_changes(plan).await?;
             }
         }
     }

@@ -249,6 +249,10 @@ impl Flow for Bitrix24OtmechalkaFlow {
         Ok(Box::new(Looking::new(reader, opened.hold.is_none())))
     }
 
+    fn longest_write(&self) -> Duration {
+        bitrix24::WRITE_TIMEOUT.max(settings::LONGEST_TIMEOUT)
+    }
+
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
         let permit = opened.permit()?;

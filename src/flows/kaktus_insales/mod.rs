@@ -200,6 +200,10 @@ impl Flow for KaktusInsalesFlow {
         Ok(Box::new(Looking::new(self.shop(opened, &settings), reader)))
     }
 
+    fn longest_write(&self) -> Duration {
+        insales::WRITE_TIMEOUT
+    }
+
     async fn target(&self, opened: &Opened) -> Result<Box<dyn Apply>, Fault> {
         let settings = read(opened)?;
         let reader = self.insales(opened, &settings, opened.stop())?;
