@@ -51,6 +51,7 @@ pub mod ports;
 pub mod queue;
 pub mod reaction;
 pub mod read_summary;
+pub mod records;
 pub mod retention;
 pub mod retry_list;
 pub mod run;

@@ -40,6 +40,9 @@ impl Default for Options {
 
 /// How long an idle connection is kept for the next call.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often a call gets a new token. Too low: where tokens die after a few calls, callers side by side starve each other; too high: a remote
+/// that lets nobody in for long is asked again and again.
+const MOST_RENEWALS: u32 = 5;
 /// No timeout is scaled below this.
 const LEAST_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Taken off our own clock where a remote does not tell its own.
@@ -136,6 +139,7 @@ impl Http {
             take_slot(call, stop).await?;
             let sent_at = clock::now();
             let begun = Instant::now();
+            let under_way = token.as_ref().map(Token::begins);
             let outcome = self.exchange(call, token.as_ref(), head, stop).await?;
             let (class, name) = match &outcome {
                 Ok(arrived) => {
@@ -155,7 +159,11 @@ impl Http {
                 "remote call"
             );
             let (reply, class) = match (outcome, class) {
-                (Ok(arrived), Ok(Class::Good(value))) => return Ok((answer(value, &arrived.reply, sent_at, begun.elapsed()), arrived)),
+                (Ok(arrived), Ok(Class::Good(value))) => {
+                    token.iter().for_each(Token::serves);
+                    drop(under_way);
+                    return Ok((answer(value, &arrived.reply, sent_at, begun.elapsed()), arrived));
+                }
                 (Ok(arrived), Ok(class)) => (arrived.reply, class),
                 (Ok(_), Err(())) => return Err(Fault::internal("an answer was not judged")),
                 (Err(broken), _) => {
@@ -171,6 +179,7 @@ impl Http {
                     continue;
                 }
             };
+            drop(under_way);
             self.react(call, token, &reply, class, &mut state, stop).await?;
         }
     }
@@ -206,8 +215,9 @@ impl Http {
             Class::TokenExpired(detail) => {
                 if let (Some(login), Some(token)) = (call.login, token) {
                     self.tokens.invalidate(login.key(), token).await;
-                    if !state.renewed {
-                        state.renewed = true;
+                    // A new token that was let in nowhere will never be; one that others have used up meanwhile is no reason to give up.
+                    if state.renewed == 0 || (state.renewed < MOST_RENEWALS && token.has_served().await) {
+                        state.renewed += 1;
                         return Ok(());
                     }
                 }
@@ -303,12 +313,12 @@ struct Progress {
     unreadable: u32,
     throttled: u32,
     paused: Duration,
-    renewed: bool,
+    renewed: u32,
 }
 
 impl Progress {
     fn new(policy: &retry::Policy) -> Self {
-        Self { delays: Box::new(policy.delays()), attempts: 0, unreadable: 0, throttled: 0, paused: Duration::ZERO, renewed: false }
+        Self { delays: Box::new(policy.delays()), attempts: 0, unreadable: 0, throttled: 0, paused: Duration::ZERO, renewed: 0 }
     }
 
     /// Waits before another attempt. The inner error is the number of attempts when there is to be none; the outer one a cancel.

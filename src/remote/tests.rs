@@ -262,6 +262,34 @@ async fn many_who_are_refused_lead_to_one_login_and_one_replay_each() {
     assert!(server.asked().len() <= 64);
 }
 
+/// Of four who call side by side one always comes too late for a token that is good for three calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tokens_that_die_after_three_calls_serve_all_who_call_side_by_side() {
+    let used = std::sync::Mutex::new(std::collections::HashMap::<String, u32>::new());
+    let server = Server::start(move |asked| {
+        let token = asked.head.split("token-").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default().to_owned();
+        let mut used = used.lock().expect("no panic");
+        let calls = used.entry(token).or_default();
+        *calls += 1;
+        if *calls <= 3 { good() } else { answer(401, "", "") }
+    })
+    .await;
+    let login = Arc::new(Counter { logins: AtomicUsize::new(0), slow: Duration::from_millis(5) });
+    let http = quick_http();
+    let callers = (0..4).map(|_| {
+        let (http, login) = (http.clone(), Arc::clone(&login));
+        let calls: Vec<Call<'static>> = (0..10).map(|_| call(&server, Effect::Write)).collect();
+        tokio::spawn(async move {
+            for call in calls {
+                http.send(&call.with_login(&*login), &CancellationToken::new(), judge).await.expect("let in");
+            }
+        })
+    });
+    for done in futures_util::future::join_all(callers).await {
+        done.expect("all were let in");
+    }
+}
+
 #[tokio::test]
 async fn a_second_401_ends_it() {
     let server = Server::start(|_| answer(401, "", "")).await;

@@ -1,6 +1,14 @@
 //! Bearer tokens, shared by all runs of the process: one login however many calls find the token expired at once.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,6 +28,10 @@ use crate::{
 /// expiry; too high logs in more often than need be.
 pub const EARLY: Duration = Duration::from_secs(600);
 
+/// How long who was refused waits for what others are answered with the same token. Too low: a token that they used up counts as one that was
+/// never good; too high: a call stands still.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A bearer token and what it told about itself.
 #[derive(Clone)]
 pub struct Token {
@@ -31,13 +43,56 @@ pub struct Token {
     pub renew_at: DateTime<Utc>,
     /// Which account it is for, by the remote's own word.
     pub account: Option<String>,
+    /// What has come of it so far, for whichever call.
+    use_of: Arc<UseOf>,
+}
+
+#[derive(Default)]
+struct UseOf {
+    /// Whether any call was let in with it.
+    served: AtomicBool,
+    /// Calls that are under way with it.
+    under_way: AtomicUsize,
+}
+
+/// A call that is under way with a token.
+pub(super) struct UnderWay(Arc<UseOf>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Token {
     /// A token that lives for `life` from now by its remote's word.
     pub fn new(secret: SecretString, life: Duration, account: Option<String>) -> Self {
         let life = life.saturating_sub(EARLY.min(life / 10));
-        Self { id: Uuid::new_v4(), secret, renew_at: clock::now() + clock::chrono_duration(life), account }
+        let renew_at = clock::now() + clock::chrono_duration(life);
+        Self { id: Uuid::new_v4(), secret, renew_at, account, use_of: Arc::default() }
+    }
+
+    /// A call begins with it.
+    pub(super) fn begins(&self) -> UnderWay {
+        self.use_of.under_way.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self.use_of.clone())
+    }
+
+    /// A call was let in with it.
+    pub(super) fn serves(&self) {
+        self.use_of.served.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it let anybody in before it was refused; others' answers may still be on their way.
+    pub(super) async fn has_served(&self) -> bool {
+        let patience = Instant::now() + PATIENCE;
+        while self.use_of.under_way.load(Ordering::SeqCst) > 0 && Instant::now() < patience {
+            if self.use_of.served.load(Ordering::SeqCst) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.use_of.served.load(Ordering::SeqCst)
     }
 }
 

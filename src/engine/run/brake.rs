@@ -43,8 +43,8 @@ impl Execution {
         let doubtful = doubtful.map(str::to_owned);
         let counts = Counts { held: counts.held + held, ..counts };
         let next = if self.run.dry_run { Phase::Decide } else { Phase::Apply };
-        self.ports.plans.decided(&self.run.id, self.hold.fence(), Verdict { readings, told, doubtful, counts, next }).await?;
         failpoint::hit("after-brakes");
+        self.ports.plans.decided(&self.run.id, self.hold.fence(), Verdict { readings, told, doubtful, counts, next }).await?;
         Ok(counts)
     }
 

@@ -1,6 +1,7 @@
 //! One run from its claim to its end.
 //!
 //! - [`read`]: pages into records, or an earlier read used again
+//! - `matching`: what there is to decide about, and possible targets of what has no link
 //! - [`decide`]: records + links + observed target into changes
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`brake`]: what is over a limit waits for a person
@@ -20,6 +21,7 @@ pub mod groups;
 pub mod hold;
 mod hooked;
 pub mod locks;
+mod matching;
 mod pictures;
 pub mod read;
 pub mod undo;
@@ -106,6 +108,8 @@ pub struct Execution {
     pictures_left: bool,
     /// Whether changes of it may be stored. Most runs of a quiet shop have none, and need not be asked for them.
     stored: AtomicBool,
+    /// Keys that its own read has shown, where only those are decided about. Absent when an earlier taking has read, or another run.
+    seen: Option<Vec<String>>,
     /// What earlier runs have left of the stream, once somebody has looked.
     left: OnceLock<Left>,
     /// What its brakes found, if this taking came to ask them.
@@ -158,6 +162,7 @@ impl Execution {
             resumed,
             pictures_left: false,
             stored,
+            seen: None,
             left: OnceLock::new(),
             readings: OnceLock::new(),
         })

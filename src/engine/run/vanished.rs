@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Execution,
-    decide::{CHUNK, Judged, Matches, change, count, decide_one, of_item},
+    decide::{CHUNK, Judged, change, count, decide_one, of_item},
+    matching::Matches,
 };
 use crate::{
     engine::{

@@ -197,3 +197,52 @@ async fn an_order_that_people_deleted_in_onebox_is_not_made_again() {
     assert_eq!(desk.outcome(&run, "300167757").await, "skipped onebox_order_gone");
     assert_eq!(desk.onebox().orders().len(), 1);
 }
+
+/// Orders pile up: what was dealt with long ago is not looked at each minute for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_decides_about_what_it_has_read_and_not_about_all_that_is_stored() {
+    let desk = Desk::new(json!({"okliving": {"overlap": "20s"}})).await;
+    desk.shop().place(3, 1);
+    desk.well().await;
+    // 20 seconds are one here: a run later the window begins behind the three.
+    for _ in 0..2 {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        desk.well().await;
+    }
+    desk.shop().place(1, 2);
+    let run = desk.well().await;
+    assert_eq!((count(&run, "created"), count(&run, "unchanged")), (1, 0), "{run}");
+    let whole = desk.start("orders", json!({"mode": "full"})).await;
+    let whole = desk.stage.rest.wait(&whole).await;
+    assert_eq!((count(&whole, "created"), count(&whole, "unchanged")), (0, 4), "{whole}");
+    desk.must_agree("piled up");
+}
+
+/// What failed, and what a brake holds, lies behind the window by the time it is dealt with.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_and_what_is_held_is_not_forgotten_behind_the_window() {
+    let desk = Desk::new(json!({"okliving": {"overlap": "20s"}, "brakes": {"limits": {"new_orders": {"from": 12}}}})).await;
+    let refused = desk.shop().place(1, 1).remove(0);
+    desk.trouble_at_onebox("order/set", 0, 1, Fault::Set { pointer: "/status".to_owned(), value: json!(0) });
+    let run = desk.sync().await;
+    assert_eq!(count(&run, "failed"), 1, "{run}");
+    desk.shop().place(15, 2);
+    let held = desk.sync().await;
+    assert_eq!((held["state"].as_str(), count(&held, "held")), (Some("awaiting_approval"), 15), "{held}");
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    desk.shop().place(1, 3);
+    let again = desk.sync().await;
+    assert_eq!(
+        (again["state"].as_str(), count(&again, "held")),
+        (Some("awaiting_approval"), 16),
+        "those that were held and the new one: {again}"
+    );
+    desk.stage.rest.post(&format!("/sync/runs/{}/approve", again["id"].as_str().unwrap()), &json!({})).await.ok(202);
+    desk.stage.rest.wait(again["id"].as_str().unwrap()).await;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while desk.onebox().by_externalid(&format!("okl-{refused}")).is_empty() {
+        assert!(std::time::Instant::now() < end, "the refused order never came");
+        desk.sync().await;
+    }
+    desk.must_agree("behind the window");
+}
