@@ -177,10 +177,10 @@ pub fn of_change(change: &Change) -> Vec<u64> {
     named(&change.body.fields)
 }
 
-/// How often it is looked for hooks that another process has stored. Lower: queries at rest; higher: they are taken up late.
-const EVERY: Duration = Duration::from_secs(1);
+/// Waiting hooks are looked for when the bell rings ([`super::queue::watch`]) and, whatever becomes of that, so often.
+const EVERY: Duration = Duration::from_secs(30);
 /// No factor of a test makes it shorter.
-const SHORTEST: Duration = Duration::from_millis(50);
+const SHORTEST: Duration = Duration::from_millis(500);
 /// After a wake-up so long is waited for further hooks: an action that fires three hooks costs one run.
 const GATHER: Duration = Duration::from_millis(40);
 

@@ -343,7 +343,10 @@ struct DueRow {
     #[diesel(sql_type = Bool)]
     runs: bool,
     #[diesel(sql_type = Bool)]
-    schedules: bool,
+    hooks: bool,
+    /// Microseconds until the next schedule comes to its time; below 0 when one has.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    ahead: Option<i64>,
 }
 
 #[async_trait]
@@ -351,14 +354,17 @@ impl Looks for Store {
     async fn due(&self) -> Result<Due, Fault> {
         self.urgent
             .call(|connection| {
-                let row: DueRow = sql_query(
+                let row: DueRow = kept(
                     "SELECT EXISTS (SELECT 1 FROM tradesync_runs WHERE state = 'queued' AND (not_before IS NULL OR not_before <= UTC_TIMESTAMP(6))) \
                        OR EXISTS (SELECT 1 FROM tradesync_runs WHERE state = 'running' AND lease_until < NOW(6)) AS runs, \
-                     EXISTS (SELECT 1 FROM tradesync_schedules WHERE next_at <= UTC_TIMESTAMP(6)) AS schedules",
+                     EXISTS (SELECT 1 FROM tradesync_hooks WHERE fresh = 1) AS hooks, \
+                     CAST(TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), (SELECT MIN(next_at) FROM tradesync_schedules)) AS SIGNED) AS ahead",
                 )
                 .get_result(connection)
                 .map_err(fault)?;
-                Ok(Due { runs: row.runs, schedules: row.schedules })
+                let schedules = row.ahead.is_some_and(|ahead| ahead <= 0);
+                let next_schedule = row.ahead.and_then(|ahead| u64::try_from(ahead).ok()).map(Duration::from_micros);
+                Ok(Due { runs: row.runs, schedules, hooks: row.hooks, next_schedule })
             })
             .await
     }

@@ -31,6 +31,20 @@ pub struct Due {
     pub runs: bool,
     /// A schedule has come to its time.
     pub schedules: bool,
+    /// A hook waits that nobody has taken up.
+    pub hooks: bool,
+    /// How long it is until the next schedule comes to its time.
+    pub next_schedule: Option<Duration>,
+}
+
+impl Due {
+    /// Unknown: whoever takes something up looks for himself.
+    const UNKNOWN: Self = Self { runs: true, schedules: true, hooks: true, next_schedule: None };
+
+    /// How long to wait until the next look: `pause`, less if a schedule comes to its time before that.
+    fn wait(&self, pause: Duration) -> Duration {
+        self.next_schedule.map_or(pause, |next| pause.min(next.max(SHORTEST_POLL)))
+    }
 }
 
 /// Tells whether anything is due, by one small query.
@@ -40,20 +54,37 @@ pub trait Looks: Send + Sync {
     async fn due(&self) -> Result<Due, Fault>;
 }
 
-/// Looks until `stop`. When the look fails, both are woken: they find out, and say so.
+/// Looks until `stop`. When the look fails, all are woken: they find out, and say so.
 pub async fn watch(store: Arc<dyn Looks>, bell: Arc<Bell>, stop: CancellationToken) {
     let pause = clock::scaled(POLL).max(SHORTEST_POLL);
     loop {
-        let due = store.due().await.unwrap_or(Due { runs: true, schedules: true });
+        let due = store.due().await.unwrap_or(Due::UNKNOWN);
         if due.runs {
             bell.runs.notify_one();
         }
         if due.schedules {
             bell.schedules.notify_one();
         }
+        if due.hooks {
+            bell.hooks.notify_one();
+        }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(due.wait(pause)) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_look_is_no_later_than_the_next_schedule() {
+        let wait = |next: Option<u64>| Due { next_schedule: next.map(Duration::from_millis), ..Due::default() }.wait(POLL);
+        assert_eq!(wait(None), POLL);
+        assert_eq!(wait(Some(5_000)), POLL);
+        assert_eq!(wait(Some(300)), Duration::from_millis(300));
+        assert_eq!(wait(Some(1)), SHORTEST_POLL, "many schedules a moment apart are no reason to look all the time");
     }
 }
