@@ -40,9 +40,9 @@ impl Default for Options {
 
 /// How long an idle connection is kept for the next call.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often a call gets a new token. Too low: where tokens die after a few calls, callers side by side starve each other; too high: a remote
-/// that lets nobody in for long is asked again and again.
-const MOST_RENEWALS: u32 = 5;
+/// How often a call gets a new token, as long as each was good for somebody. Too low: where tokens die after a few calls, who is always the last
+/// of those who share one comes to nothing; too high: a call goes round for long.
+const MOST_RENEWALS: u32 = 20;
 /// No timeout is scaled below this.
 const LEAST_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Taken off our own clock where a remote does not tell its own.
