@@ -141,12 +141,6 @@ pub trait Flow: Send + Sync {
         Duration::from_secs(15)
     }
 
-    /// Whether a run of this stream decides only about what its own read has shown, what failed before, and what a brake holds; else about
-    /// everything that is stored. For streams whose items come once and pile up, such as orders.
-    fn decides_what_it_saw(&self, _stream: &str) -> bool {
-        false
-    }
-
     /// Whether an item that a whole read does not show is gone. Not where a read shows what happened lately, such as orders.
     fn tells_absence(&self) -> bool {
         true

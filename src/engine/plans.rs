@@ -70,8 +70,6 @@ pub trait Plans: Send + Sync {
     /// does not count for [`Plans::usual_size`] until the run is approved. `told` is what the target told of the run.
     /// In the same step the run's decide phase is over, with these counts of what needs no applying.
     async fn decided(&self, run: &str, fence: u64, verdict: Verdict) -> Result<(), Fault>;
-    /// Keys of items of this stream that a brake holds, whichever run decided about them.
-    async fn held(&self, connection: &str, stream: &str) -> Result<Vec<String>, Fault>;
     /// One reading more of a run that has decided, in place of an earlier one of the same brake.
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault>;
     /// How many changes of the run a brake holds.

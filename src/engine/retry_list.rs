@@ -163,8 +163,6 @@ pub struct RetryFilter {
 pub trait Retries: Send + Sync {
     /// Listed items of a stream whose keys lie between these two, both included.
     async fn between(&self, connection: &str, stream: &str, first: &str, last: &str) -> Result<HashMap<String, Listed>, Fault>;
-    /// Keys of all listed items of a stream.
-    async fn listed(&self, connection: &str, stream: &str) -> Result<Vec<String>, Fault>;
     /// Notes which items a run takes up, before their effects.
     async fn taken_up(&self, connection: &str, stream: &str, run: &str, sources: Vec<String>) -> Result<(), Fault>;
     /// Adds what failed in a run (attempts grow), and takes away what it took up that did not fail and what it applied. `whole` says that it

@@ -303,27 +303,6 @@ impl Plans for Store {
         self.pool.call(move |connection| transact(connection, |connection| decided(connection, &run, fence, &verdict))).await
     }
 
-    async fn held(&self, connection: &str, stream: &str) -> Result<Vec<String>, Fault> {
-        use tradesync_changes::dsl as c;
-        use tradesync_runs::dsl as r;
-        let (id, stream) = (connection.to_owned(), stream.to_owned());
-        self.pool
-            .call(move |connection| {
-                r::tradesync_runs
-                    .inner_join(c::tradesync_changes.on(c::run_id.eq(r::id)))
-                    .filter(r::connection_id.eq(id))
-                    .filter(r::stream.eq(stream))
-                    .filter(r::state.eq("awaiting_approval"))
-                    .filter(r::dry_run.eq(false))
-                    .filter(c::state.eq("held"))
-                    .filter(c::held_reason.is_not_null())
-                    .select(c::source_key)
-                    .load(connection)
-                    .map_err(fault)
-            })
-            .await
-    }
-
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault> {
         use tradesync_plans::dsl as p;
         let run = run.to_owned();

@@ -315,18 +315,19 @@ impl Records for Store {
         let (id, begin, read, run) = (connection.to_owned(), begin.to_owned(), read.to_owned(), run.to_owned());
         self.pool
             .call(move |connection| {
-                // Nothing is marked for a run that was taken over; its next step says so.
-                let gone = kept(
-                    "UPDATE tradesync_runs n STRAIGHT_JOIN tradesync_records r ON r.connection_id = ? AND r.gone_at IS NULL AND r.source_key LIKE ? AND r.read_id <> ? \
-                     SET r.gone_at = UTC_TIMESTAMP(6) WHERE n.id = ? AND n.fence = ? AND n.state = 'running'",
-                )
-                .bind::<Text, _>(&id)
-                .bind::<Text, _>(format!("{begin}%"))
-                .bind::<Text, _>(&read)
-                .bind::<Text, _>(&run)
-                .bind::<Unsigned<BigInt>, _>(fence)
-                .execute(connection)
-                .map_err(fault)?;
+                let gone = transact(connection, |connection| {
+                    // Locked: a worker that woke up too late would mark what its successor has just read.
+                    runs_queue::still_held(connection, &run, fence)?;
+                    let marked = kept(
+                        "UPDATE tradesync_records SET gone_at = UTC_TIMESTAMP(6) \
+                         WHERE connection_id = ? AND gone_at IS NULL AND source_key LIKE ? AND read_id <> ?",
+                    )
+                    .bind::<Text, _>(&id)
+                    .bind::<Text, _>(format!("{begin}%"))
+                    .bind::<Text, _>(&read)
+                    .execute(connection)?;
+                    Ok(marked)
+                })?;
                 Ok(u64::try_from(gone).unwrap_or_default())
             })
             .await

@@ -364,20 +364,6 @@ impl Retries for Store {
             .await
     }
 
-    async fn listed(&self, connection: &str, stream: &str) -> Result<Vec<String>, Fault> {
-        let (id, stream) = (connection.to_owned(), stream.to_owned());
-        self.pool
-            .call(move |connection| {
-                tradesync_retries::table
-                    .filter(tradesync_retries::connection_id.eq(id))
-                    .filter(tradesync_retries::stream.eq(stream))
-                    .select(tradesync_retries::source_key)
-                    .load(connection)
-                    .map_err(fault)
-            })
-            .await
-    }
-
     async fn waiting(&self, flow: &str) -> Result<u64, Fault> {
         let flow = flow.to_owned();
         self.pool

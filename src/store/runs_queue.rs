@@ -17,7 +17,7 @@ use super::{
     plans, queue, runs,
     schema::tradesync_runs,
     stream_health,
-    transaction::{Problem, look, transact},
+    transaction::{Problem, look, repeated, transact},
 };
 use crate::{
     db::kept,
@@ -177,15 +177,16 @@ pub(super) fn end_decide(connection: &mut MysqlConnection, run: &str, fence: u64
 /// The first run of a stream counts from here on: sums over shops are taken of streams that were read at least once.
 pub(super) fn applied(connection: &mut MysqlConnection, run: &str, fence: u64) -> Result<(), Fault> {
     // One statement, which sees for itself whether the run is still this holder's; if it is not, the next step says so.
-    kept(
-        "UPDATE tradesync_runs r STRAIGHT_JOIN tradesync_streams s ON s.connection_id = r.connection_id AND s.stream = r.stream AND s.last_synced_at IS NULL \
-         SET s.last_synced_at = r.started_at WHERE r.id = ? AND r.fence = ? AND r.state = 'running'",
-    )
-    .bind::<Text, _>(run)
-    .bind::<Unsigned<BigInt>, _>(fence)
-    .execute(connection)
-    .map(drop)
-    .map_err(fault)
+    repeated(connection, |connection| {
+        let noted = kept(
+            "UPDATE tradesync_runs r STRAIGHT_JOIN tradesync_streams s ON s.connection_id = r.connection_id AND s.stream = r.stream AND s.last_synced_at IS NULL \
+             SET s.last_synced_at = r.started_at WHERE r.id = ? AND r.fence = ? AND r.state = 'running'",
+        )
+        .bind::<Text, _>(run)
+        .bind::<Unsigned<BigInt>, _>(fence);
+        noted.execute(connection)?;
+        Ok(())
+    })
 }
 
 pub(super) fn finish(connection: &mut MysqlConnection, run: &str, fence: u64, finish: &Finish) -> Result<(), Fault> {

@@ -66,7 +66,7 @@ async fn a_good_that_is_not_found_is_imported_with_every_field_that_billz_gives(
         addresses(&stage, &format!("product_id={product}")),
         ["koylak-atlas-l-belyy", "koylak-atlas-l-belyy-uz", "koylak-atlas-l-belyy-en"]
     );
-    let columns = "CONCAT_WS('|', model, sku, ean, quantity, TRUNCATE(price, 0), status, stock_status_id, tax_class_id, TRUNCATE(weight, 3), weight_class_id, length_class_id, shipping, subtract, minimum, location, date_available <= NOW())";
+    let columns = "CONCAT_WS('|', model, sku, ean, quantity, TRUNCATE(price, 0), status, stock_status_id, tax_class_id, TRUNCATE(weight, 3), weight_class_id, length_class_id, shipping, subtract, minimum, location, date_available <= CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+05:00'))";
     let row = stage.database.cell(&format!("SELECT {columns} FROM oc_product WHERE product_id = {product}"));
     assert_eq!(row, "KA-1|KA-1|4780000000017|5|1000|1|6|0|350.000|2|1|1|1|1||1");
 

@@ -19,9 +19,6 @@ impl Plans for Memory {
     async fn hold(&self, _: &str, _: u64, _: Vec<(Change, Parted)>) -> Result<u64> {
         unused()
     }
-    async fn held(&self, _: &str, _: &str) -> Result<Vec<String>> {
-        unused()
-    }
     async fn decided(&self, _: &str, _: u64, _: Verdict) -> Result<()> {
         unused()
     }

@@ -15,9 +15,6 @@ use crate::{
 
 #[async_trait]
 impl Retries for Memory {
-    async fn listed(&self, _: &str, _: &str) -> Result<Vec<String>> {
-        unused()
-    }
     async fn between(&self, _: &str, _: &str, _: &str, _: &str) -> Result<HashMap<String, Listed>> {
         unused()
     }

@@ -1,7 +1,7 @@
 //! The decide phase: records + links + what stands in the target now, into changes. Repeatable: an interrupted one begins anew.
 //!
-//! A run decides over every record of the connection (of streams whose items pile up: over what it has read, what failed and what a brake
-//! holds, see [`super::matching`]), in the order of their keys, and compares with what stands in the target *now*. So failed items come back by themselves ([`crate::engine::retry_list`]), a hand edit is seen, and the order of
+//! Every run decides over every record of the connection, in the order of their keys, and compares with what stands in the
+//! target *now*. So failed items come back by themselves ([`crate::engine::retry_list`]), a hand edit is seen, and the order of
 //! pages does not matter. Unchanged items cost no row, only a count.
 
 use std::collections::{HashMap, HashSet};
@@ -64,20 +64,14 @@ impl Execution {
             self.ports.changes.clear(&self.run.id, fence).await?;
         }
         self.look_what_is_left().await?;
-        let concerns = self.concerns(rules).await?;
-        let mut matches = match &concerns {
-            None => self.match_unlinked(target, rules).await?,
-            // Rules that name what they are about have found its target themselves.
-            Some(_) if rules.concerns().is_some() => Matches::default(),
-            Some(keys) => self.match_these(target, rules, keys).await?,
-        };
+        let mut matches = self.match_unlinked(target, rules).await?;
         let only: Option<HashSet<&str>> = self.run.items.as_ref().map(|items| items.iter().map(String::as_str).collect());
         let (patience, everything) = (Patience::of(&self.run), standing::tells_everything(&self.run));
         let mut counts = Counts::default();
         let mut scale = self.scale(first);
         let mut after: Option<String> = None;
         let (mut changes, mut told) = (0, 0);
-        let mut walk = Walk::new(concerns);
+        let mut walk = Walk::new(rules.concerns());
         loop {
             self.hold.go_on()?;
             let records = self.next_records(&mut walk).await?;

@@ -1,4 +1,4 @@
-//! Which items there is anything to decide about, and which targets those without a link might have.
+//! Which targets items without a link might have.
 
 use std::collections::{HashMap, HashSet};
 
@@ -43,7 +43,7 @@ impl Execution {
         let mut matches = Matches::default();
         let space = &self.connection.link_space;
         // In an empty shop nothing can be found. More must not be concluded from counts: links outlive their products.
-        if target.is_empty().await? {
+        if rules.concerns().is_some() || target.is_empty().await? {
             return Ok(matches);
         }
         let mut after: Option<String> = None;
@@ -63,45 +63,6 @@ impl Execution {
                 return Ok(matches);
             }
         }
-    }
-
-    /// The only items that there is anything to decide about; `None` = all that are stored.
-    pub(super) async fn concerns(&self, rules: &dyn Rules) -> Result<Option<Vec<String>>, Fault> {
-        let named = rules.concerns();
-        let Some(seen) = self.seen.as_ref().filter(|_| named.is_none()) else { return Ok(named) };
-        let (id, stream) = (&self.connection.id, &self.run.stream);
-        let mut keys = seen.clone();
-        keys.extend(self.run.items.iter().flatten().cloned());
-        if self.left().listed {
-            keys.extend(self.ports.retries.listed(id, stream).await?);
-        }
-        // What a brake holds is closed once a later run has decided: it must have decided about that, too.
-        keys.extend(self.ports.plans.held(id, stream).await?);
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(Some(keys))
-    }
-
-    /// The same as [`Self::match_unlinked`] for these keys alone.
-    pub(super) async fn match_these<O: Observe + ?Sized>(
-        &self,
-        target: &mut O,
-        rules: &dyn Rules,
-        keys: &[String],
-    ) -> Result<Matches, Fault> {
-        let mut matches = Matches::default();
-        for keys in keys.chunks(LOOKUP_CHUNK) {
-            self.hold.go_on()?;
-            let links = self.ports.links.by_sources(&self.connection.link_space, keys).await?;
-            let is_linked = |key: &str| links.get(key).is_some_and(|link| link.state == LinkState::Linked);
-            let records = self.ports.records.by_keys(&self.connection.id, keys).await?;
-            let unlinked = records.iter().filter(|stored| !is_linked(&stored.record.key));
-            let lookups: Vec<Lookup> = unlinked.filter_map(|stored| rules.lookup(&stored.record.key, &stored.record.payload)).collect();
-            if !lookups.is_empty() {
-                self.match_some(target, &lookups, &mut matches).await?;
-            }
-        }
-        Ok(matches)
     }
 
     /// A person who deleted a product may have made it anew by hand: what is to be created again is looked for like a new item.

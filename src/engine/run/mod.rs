@@ -1,7 +1,7 @@
 //! One run from its claim to its end.
 //!
 //! - [`read`]: pages into records, or an earlier read used again
-//! - `matching`: what there is to decide about, and possible targets of what has no link
+//! - `matching`: possible targets of what has no link
 //! - [`decide`]: records + links + observed target into changes
 //! - [`vanished`]: the same for items that the source does not list any more
 //! - [`brake`]: what is over a limit waits for a person
@@ -108,8 +108,6 @@ pub struct Execution {
     pictures_left: bool,
     /// Whether changes of it may be stored. Most runs of a quiet shop have none, and need not be asked for them.
     stored: AtomicBool,
-    /// Keys that its own read has shown, where only those are decided about. Absent when an earlier taking has read, or another run.
-    seen: Option<Vec<String>>,
     /// What earlier runs have left of the stream, once somebody has looked.
     left: OnceLock<Left>,
     /// What its brakes found, if this taking came to ask them.
@@ -162,7 +160,6 @@ impl Execution {
             resumed,
             pictures_left: false,
             stored,
-            seen: None,
             left: OnceLock::new(),
             readings: OnceLock::new(),
         })
@@ -229,7 +226,8 @@ impl Execution {
 
     /// The run as it has ended: as it is known here if it was decided in this taking, else as it is stored.
     async fn ended(&self, counted: Option<Counts>) -> Option<Run> {
-        if let (Some(counts), Some(readings)) = (counted, self.readings.get()) {
+        // Pictures may have tripped a brake of their own since.
+        if let (Some(counts), Some(readings), false) = (counted, self.readings.get(), self.may_have_changes()) {
             let plan = Plan { readings: readings.clone(), ..self.run.plan.clone() };
             return Some(Run { counts, plan, ..self.run.clone() });
         }

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -261,6 +261,10 @@ impl Execution {
                 Applied::Conflict { .. } | Applied::Failed { .. } | Applied::Otherwise(_) | Applied::Left => continue,
             };
             ends.push(Settled { source: wish.source.clone(), version: wish.version, ours, stands, rest });
+        }
+        if !report.is_empty() {
+            // They are changes of this run, too: what failed goes on the retry list.
+            self.stored.store(true, Ordering::Relaxed);
         }
         self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
         self.hold.release(&lease).await?;

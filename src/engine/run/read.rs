@@ -57,15 +57,14 @@ impl Execution {
         loop {
             pass += 1;
             let read = ids::fresh();
-            let seen = if self.flow.decides_what_it_saw(&self.run.stream) { Some(self.seen.take().unwrap_or_default()) } else { None };
-            let (told_now, shown) = (Stored::default(), Instant::now());
-            let mut sink = Sink { execution: self, read: read.clone(), rows: 0, total: None, told: told_now, seen, shown };
+            let mut sink =
+                Sink { execution: self, read: read.clone(), rows: 0, total: None, told: Stored::default(), shown: Instant::now() };
             let end: ReadEnd = source.read(since, &mut sink).await?;
-            let (rows, total, seen) = (sink.rows, sink.total, sink.seen.take());
+            let (rows, total) = (sink.rows, sink.total);
             // What an unproven pass has stored already, the next one finds unchanged.
             told.changed += sink.told.changed;
             told.silent += sink.told.silent;
-            (self.run.read, self.run.total, self.seen) = (rows, total, seen);
+            (self.run.read, self.run.total) = (rows, total);
             if let Some(doubt) = &end.doubt
                 && pass < PASSES
             {
@@ -133,8 +132,6 @@ struct Sink<'a> {
     rows: u64,
     total: Option<u64>,
     told: Stored,
-    /// The keys, where only those are decided about.
-    seen: Option<Vec<String>>,
     /// When people were last told how far it has come.
     shown: Instant,
 }
@@ -146,9 +143,6 @@ impl PageSink for Sink<'_> {
         execution.hold.go_on()?;
         self.rows += u64::try_from(page.records.len()).unwrap_or_default();
         self.total = page.total.or(self.total);
-        if let Some(seen) = &mut self.seen {
-            seen.extend(page.records.iter().map(|record| record.key.clone()));
-        }
         let stored =
             execution.ports.records.store(&execution.connection.id, &self.read, &execution.run.id, page.started_at, page.records).await?;
         self.told.changed += stored.changed;

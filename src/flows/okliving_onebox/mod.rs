@@ -254,10 +254,6 @@ impl Flow for OklivingOneboxFlow {
         Ok(Box::new(Writing::new(Sight::new(opened, settings, self.parts.hooks.clone()), onebox, shop)))
     }
 
-    fn decides_what_it_saw(&self, stream: &str) -> bool {
-        stream == ORDERS
-    }
-
     fn longest_write(&self) -> Duration {
         onebox::WRITE_TIMEOUT.max(okliving::WRITE_TIMEOUT)
     }
