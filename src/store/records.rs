@@ -9,7 +9,7 @@ use diesel::{
     mysql::Mysql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Bool, Datetime, Nullable, Text, Unsigned},
+    sql_types::{BigInt, Bool, Datetime, Nullable, Text},
 };
 use sha2::{Digest, Sha256};
 
