@@ -102,7 +102,8 @@ install_data() {
     [[ $(id -u) != 0 ]] || as=(--user=root)
     rm -rf "$dir/data.new"
     say "making $dir/data"
-    if ! mariadb-install-db --no-defaults "${as[@]}" --datadir="$dir/data.new" --skip-test-db \
+    # By force: also where the machine cannot look up its own name.
+    if ! mariadb-install-db --no-defaults "${as[@]}" --datadir="$dir/data.new" --skip-test-db --force \
         --auth-root-authentication-method=socket >"$dir/install.log" 2>&1 9>&-; then
         cat "$dir/install.log" >&2
         fail "mariadb-install-db failed"

@@ -47,10 +47,13 @@ if [[ $what != demo ]]; then
     have chromedriver || need chromium-driver "driving the browser"
 fi
 
+# Whether this release can install a package. No pipe: who reads one only until it has found something makes apt-cache fail.
+installable() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
+
 # The first name that this release can install: Debian 11 and Ubuntu 22.04 put a version behind the core packages.
 candidate() {
     local name found
-    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]' && { echo "$1"; return; }
+    installable "$1" && { echo "$1"; return; }
     case $1 in
     mariadb-*-core) found=$(apt-cache search --names-only "^$1-[0-9.]+\$" | cut -d' ' -f1 | sort -V | tail -n 1) ;;
     chromium) found=chromium-browser ;;
@@ -58,32 +61,46 @@ candidate() {
     *) found= ;;
     esac
     for name in $found; do
-        apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]' && { echo "$name"; return; }
+        installable "$name" && { echo "$name"; return; }
     done
     return 1
 }
 
-if ((${#missing[@]})); then
-    have apt-get || fail "no apt-get here, install the counterparts of these Debian packages yourself: ${missing[*]}"
+# Runs apt-get as root; $1 = what is asked for if nobody here may.
+become_root() {
+    have apt-get || fail "no apt-get here, install the counterparts of these Debian packages yourself: $1"
     if [[ $(id -u) == 0 ]]; then
         as_root=(env DEBIAN_FRONTEND=noninteractive)
     elif have sudo; then
         as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
     else
-        fail "neither root nor sudo, ask an administrator for: apt-get install --no-install-recommends ${missing[*]}"
+        fail "neither root nor sudo, ask an administrator for: apt-get install --no-install-recommends $1"
     fi
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     say "apt-get update"
     "${as_root[@]}" apt-get -q update >"$log" 2>&1 </dev/null || say "apt-get update had errors, trying on: $(grep -m 1 -E '^(E|W|Err)' "$log" || true)"
+}
+install() { "${as_root[@]}" apt-get -q -y --no-install-recommends install "$@" >"$log" 2>&1 </dev/null; }
+
+if ((${#missing[@]})); then
+    become_root "${missing[*]}"
     for i in "${!missing[@]}"; do
         package=$(candidate "${missing[i]}") || fail "apt knows no package ${missing[i]} (${why[i]}): install it by other means"
         say "installing $package (${why[i]})"
-        if ! "${as_root[@]}" apt-get -q -y --no-install-recommends install "$package" >"$log" 2>&1 </dev/null; then
+        if ! install "$package"; then
             tail -n 15 "$log" >&2
             fail "apt-get could not install $package"
         fi
     done
+fi
+
+# Releases that lose texts (src/db/client.rs). Where no better one is to be had, the service itself says so and does nothing.
+library=$(pkg-config --modversion libmariadb 2>/dev/null) || library=
+if [[ $library == 3.3.19 || $library == 3.4.9 ]]; then
+    become_root libmariadb-dev
+    say "upgrading libmariadb $library, which loses texts"
+    install --only-upgrade libmariadb3 libmariadb-dev || tail -n 15 "$log" >&2
 fi
 
 # The toolchain last: whoever must install it by hand finds the rest done.
