@@ -16,12 +16,23 @@ use diesel::{
 /// Not for a text that differs from call to call: each would be kept for itself. Each `?` stands for a value; none may stand in a literal.
 pub struct Kept<'a> {
     sql: Cow<'static, str>,
+    /// Else it is prepared for this one time.
+    stays: bool,
     values: Vec<Box<dyn QueryFragment<Mysql> + 'a>>,
 }
 
 /// A statement to be kept under its text.
 pub fn kept<'a>(sql: impl Into<Cow<'static, str>>) -> Kept<'a> {
-    Kept { sql: sql.into(), values: Vec::new() }
+    Kept { sql: sql.into(), stays: true, values: Vec::new() }
+}
+
+/// So many rows or keys have statements that stay prepared. Too low: the page of a quiet minute is prepared anew each time; too high: hardly
+/// two pages share a statement, and those that others share are forgotten for them.
+const FEW: usize = 4;
+
+/// A statement whose text depends on a number of rows or keys: kept where these are few.
+pub fn kept_if_few<'a>(count: usize, sql: String) -> Kept<'a> {
+    Kept { sql: sql.into(), stays: count <= FEW, values: Vec::new() }
 }
 
 impl<'a> Kept<'a> {
@@ -51,6 +62,9 @@ where
 
 impl QueryFragment<Mysql> for Kept<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if !self.stays {
+            out.unsafe_to_cache_prepared();
+        }
         let mut values = self.values.iter();
         for (place, text) in self.sql.split('?').enumerate() {
             if place > 0 {

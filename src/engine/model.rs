@@ -229,6 +229,13 @@ pub struct Run {
     pub passage: Passage,
 }
 
+impl Run {
+    /// Who takes turns in the queue: the owner, or the connection where there is none.
+    pub fn party(&self) -> &str {
+        self.owner.as_ref().unwrap_or(&self.connection)
+    }
+}
+
 /// What is asked of [`crate::engine::ports::Runs::enqueue`].
 #[derive(Clone, Debug)]
 pub struct NewRun {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     brakes::{Parted, Reading},
-    model::{Change, Counts, Phase, Reason, Values},
+    model::{Change, Counts, Phase, Reason, Run, Values},
 };
 use crate::fault::Fault;
 
@@ -54,6 +54,9 @@ pub struct Verdict {
     pub counts: Counts,
     /// What comes next.
     pub next: Phase,
+    /// Whether earlier runs of the stream may wait for a person. None can have come to wait since that was looked at: they would have been
+    /// live, and a stream has one live run.
+    pub waiting: bool,
 }
 
 /// Plans: what was decided and waits.
@@ -69,7 +72,7 @@ pub trait Plans: Send + Sync {
     /// decided anew are closed as superseded; a run that has none left is over. A read that an alarm was raised about (`doubtful`)
     /// does not count for [`Plans::usual_size`] until the run is approved. `told` is what the target told of the run.
     /// In the same step the run's decide phase is over, with these counts of what needs no applying.
-    async fn decided(&self, run: &str, fence: u64, verdict: Verdict) -> Result<(), Fault>;
+    async fn decided(&self, run: &Run, fence: u64, verdict: Verdict) -> Result<(), Fault>;
     /// One reading more of a run that has decided, in place of an earlier one of the same brake.
     async fn note(&self, run: &str, fence: u64, reading: Reading) -> Result<(), Fault>;
     /// How many changes of the run a brake holds.

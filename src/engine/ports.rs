@@ -163,6 +163,8 @@ pub struct Finish {
     pub full_every_seconds: Option<u64>,
     /// How long what waits may be approved.
     pub approvable_for: Option<Duration>,
+    /// Whether there may be something that people should be told of: a brake has tripped, or items are held.
+    pub telling: bool,
 }
 
 impl Finish {
@@ -176,6 +178,7 @@ impl Finish {
             whole_read_at: None,
             full_every_seconds: None,
             approvable_for: None,
+            telling: false,
         }
     }
 }
@@ -226,7 +229,7 @@ pub trait Runs: Send + Sync {
     /// Begins: settings snapshot and cursor before, once.
     async fn begin(&self, run: &str, fence: u64, settings: &Value, cursor_before: Option<DateTime<Utc>>) -> Result<(), Fault>;
     /// The read phase is over; the read was an earlier one, used again.
-    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64, total: Option<u64>) -> Result<(), Fault>;
+    async fn read_done(&self, of: ReadOf, summary: &ReadSummary) -> Result<(), Fault>;
     /// The decide phase is over: counts of what needs no applying.
     async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault>;
     /// All its changes are applied: its stream counts as synchronised from now on, whatever else the run still does.

@@ -82,18 +82,23 @@ pub struct Left {
     pub listed: bool,
     /// Items that stand.
     pub standing: bool,
+    /// Real runs that wait for a person.
+    pub waiting: bool,
+    /// Items of the connection that the source does not list any more, if that was asked.
+    pub gone: bool,
 }
 
 impl Left {
     /// What has to be assumed before anybody has looked.
-    pub const UNKNOWN: Self = Self { listed: true, standing: true };
+    pub const UNKNOWN: Self = Self { listed: true, standing: true, waiting: true, gone: true };
 }
 
 /// What stands of a stream.
 #[async_trait]
 pub trait StandingItems: Send + Sync {
-    /// Whether earlier runs have left anything of this stream: of most streams they have not, and their runs need not look for it.
-    async fn left(&self, connection: &str, stream: &str) -> Result<Left, Fault>;
+    /// Whether earlier runs have left anything of this stream: of most streams they have not, and their runs need not look for it. `gone`:
+    /// items that are gone are asked for, which looks through all records of the connection.
+    async fn left(&self, connection: &str, stream: &str, gone: bool) -> Result<Left, Fault>;
     /// Fingerprints of items whose keys lie between these two, both included.
     async fn standing(&self, connection: &str, stream: &str, first: &str, last: &str) -> Result<Standing, Fault>;
     /// After a run: what it told stands or has ended. `whole` says that it looked at all there is, so that items which are gone from the source

@@ -58,6 +58,9 @@ const SHORTEST_POLL: Duration = Duration::from_millis(50);
 /// A lease is longer than the longest write of its flow by this much. Too low: a heartbeat that is late holds writes up; too high: a dead
 /// worker's runs wait.
 const BEYOND_WRITE: Duration = Duration::from_secs(10);
+/// A place that became free waits so long for others. Too low: a claim, which goes one after the other over all copies, for each run; too
+/// high: places stand empty.
+const GATHER: Duration = Duration::from_millis(2);
 /// A list of waiting runs is good for so long. Too low: it is read again for each run; too high: what is urgent is seen late.
 const LIST: Duration = Duration::from_millis(400);
 
@@ -89,8 +92,7 @@ impl List {
         let runs = Arc::make_mut(&mut self.runs);
         let now = clock::now();
         for claimed in &taken.claimed {
-            let party = claimed.run.owner.as_ref().unwrap_or(&claimed.run.connection);
-            runs.iter_mut().filter(|run| run.belongs.party == *party).for_each(|run| run.turn = Some(now));
+            runs.iter_mut().filter(|run| run.belongs.party == claimed.run.party()).for_each(|run| run.turn = Some(now));
         }
         runs.retain(|run| !taken.gone.contains(&run.run) && !taken.claimed.iter().any(|claimed| claimed.run.id == run.run));
     }
@@ -127,7 +129,8 @@ impl Worker {
             let pause = if waits { clock::scaled(BUSY_POLL).max(SHORTEST_POLL) } else { sweep };
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(_) = running.join_next() => {}
+                // Where runs are short the next one ends within moments, and both places are filled by one claim.
+                Some(_) = running.join_next() => if waits { tokio::time::sleep(GATHER).await },
                 () = worker.ports.bell.runs.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -207,7 +210,7 @@ impl Worker {
     }
 
     /// How long this run's lease is good for. It was taken with the usual length, and is made longer for flows whose writes take longer;
-    /// `None` if that failed: another worker takes the run when the lease has expired.
+    /// `None` if that failed: the run is somebody else's, or has been put back into the queue.
     async fn term(&self, run: &Run, fence: u64, asked: Instant) -> Option<Term> {
         let usual = lease_length(self.options.lease);
         let needed = self.flows.iter().find(|flow| flow.name() == run.flow).map(|flow| flow.longest_write() + BEYOND_WRITE);
@@ -223,7 +226,7 @@ impl Worker {
                 None
             }
             Err(fault) => {
-                tracing::warn!(run.id = %run.id, error = %fault, "run left to another worker: its lease could not be made longer");
+                super::run::give_up(&self.ports, run, fence, &fault).await;
                 None
             }
         }

@@ -132,15 +132,8 @@ impl Hooks for Store {
     }
 
     async fn due(&self) -> Result<Vec<DueStream>, Fault> {
-        use tradesync_hooks::dsl as h;
         self.pool
             .call(move |connection| {
-                // Asked several times a second, and nearly always there is none.
-                let any: Option<u64> =
-                    h::tradesync_hooks.filter(h::fresh.eq(true)).select(h::id).first(connection).optional().map_err(fault)?;
-                if any.is_none() {
-                    return Ok(Vec::new());
-                }
                 // Told in which order to go: left to itself the server looks through all connections first.
                 let rows: Vec<DueRow> = sql_query(
                     "SELECT STRAIGHT_JOIN c.flow, h.connection_id, h.stream, c.owner FROM (SELECT DISTINCT connection_id, stream FROM tradesync_hooks WHERE fresh = 1) h \

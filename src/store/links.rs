@@ -172,8 +172,12 @@ pub(super) fn by_sources(connection: &mut MysqlConnection, space: &str, sources:
     use tradesync_links::dsl as l;
     let mut found = HashMap::with_capacity(sources.len());
     for batch in sources.chunks(2_000) {
-        let rows: Vec<Row> =
-            l::tradesync_links.filter(l::space.eq(space)).filter(l::source_key.eq_any(batch)).select(Row::as_select()).load(connection)?;
+        let links = l::tradesync_links.filter(l::space.eq(space)).select(Row::as_select());
+        let rows: Vec<Row> = match batch {
+            // In a form that stays prepared.
+            [one] => links.filter(l::source_key.eq(one)).load(connection)?,
+            _ => links.filter(l::source_key.eq_any(batch)).load(connection)?,
+        };
         for row in rows {
             let link = row.model()?;
             found.insert(link.source.clone(), link);

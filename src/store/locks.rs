@@ -2,7 +2,11 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use diesel::{MysqlConnection, prelude::*};
+use diesel::{
+    MysqlConnection,
+    prelude::*,
+    sql_types::{BigInt, Datetime, Nullable, Text, Unsigned},
+};
 use serde_json::json;
 
 use super::{
@@ -14,6 +18,7 @@ use super::{
     versions,
 };
 use crate::{
+    db::kept,
     engine::locks::{Lock, LockSet, Locks},
     fault::Fault,
 };
@@ -29,6 +34,45 @@ struct Row {
     note: String,
     set_by: String,
     set_at: NaiveDateTime,
+}
+
+impl Row {
+    fn model(self) -> Result<Lock, Fault> {
+        Ok(Lock {
+            source: self.source_key,
+            target: self.target_key,
+            fields: convert::json("fields", &self.fields)?,
+            note: self.note,
+            set_by: self.set_by,
+            set_at: utc(self.set_at),
+        })
+    }
+}
+
+/// One lock beside the version of the whole, if that was ever replaced; a row without a lock where there is none.
+#[derive(QueryableByName)]
+struct SetRow {
+    #[diesel(sql_type = Nullable<Unsigned<BigInt>>)]
+    version: Option<u64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    source_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    target_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    fields: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    note: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    set_by: Option<String>,
+    #[diesel(sql_type = Nullable<Datetime>)]
+    set_at: Option<NaiveDateTime>,
+}
+
+impl SetRow {
+    fn lock(self) -> Option<Row> {
+        let Self { source_key, target_key, .. } = self;
+        Some(Row { source_key, target_key, fields: self.fields?, note: self.note?, set_by: self.set_by?, set_at: self.set_at? })
+    }
 }
 
 #[derive(Insertable)]
@@ -47,19 +91,7 @@ fn standing(connection: &mut MysqlConnection, id: &str) -> Result<Vec<Lock>, Pro
     use tradesync_locks::dsl as l;
     let found: Vec<Row> =
         l::tradesync_locks.filter(l::connection_id.eq(id)).order(l::id.asc()).select(Row::as_select()).load(connection)?;
-    found
-        .into_iter()
-        .map(|row| {
-            Ok(Lock {
-                source: row.source_key,
-                target: row.target_key,
-                fields: convert::json("fields", &row.fields)?,
-                note: row.note,
-                set_by: row.set_by,
-                set_at: utc(row.set_at),
-            })
-        })
-        .collect()
+    Ok(found.into_iter().map(Row::model).collect::<Result<_, _>>()?)
 }
 
 fn replace(connection: &mut MysqlConnection, id: &str, locks: &[Lock], expected: Option<u64>) -> Result<LockSet, Problem> {
@@ -103,8 +135,17 @@ impl Locks for Store {
         self.pool
             .call(move |connection| {
                 look(connection, |connection| {
-                    let version = versions::of(connection, &id, DOCUMENT)?;
-                    Ok(LockSet { version, rows: standing(connection, &id)? })
+                    let found: Vec<SetRow> = kept(
+                        "SELECT v.version, l.source_key, l.target_key, l.fields, l.note, l.set_by, l.set_at FROM (SELECT 1) one \
+                         LEFT JOIN tradesync_versions v ON v.connection_id = ? AND v.document = ? LEFT JOIN tradesync_locks l ON l.connection_id = ? ORDER BY l.id",
+                    )
+                    .bind::<Text, _>(&id)
+                    .bind::<Text, _>(DOCUMENT)
+                    .bind::<Text, _>(&id)
+                    .load(connection)?;
+                    let version = found.first().and_then(|row| row.version).unwrap_or(versions::FIRST);
+                    let rows = found.into_iter().filter_map(SetRow::lock).map(Row::model).collect::<Result<_, _>>()?;
+                    Ok(LockSet { version, rows })
                 })
             })
             .await

@@ -36,6 +36,7 @@ pub mod pictures;
 pub mod plans;
 mod plans_held;
 mod queue;
+mod queue_take;
 pub mod records;
 pub mod retention;
 pub mod retries;
@@ -56,7 +57,7 @@ use async_trait::async_trait;
 use diesel::MysqlConnection;
 
 use crate::{
-    db::{DatabaseUrl, Pool, pool::Options},
+    db::{DatabaseUrl, Pool, client, pool::Options},
     engine::{ports::Ready, queue::watch::Bell, run::hold::lease_length, worker},
     fault::{Code, Fault},
 };
@@ -123,8 +124,10 @@ impl Store {
         Ok(Self { pool: Tables(Pool::open(options)?), urgent: Pool::open(urgent)?, bell: Arc::default() })
     }
 
-    /// Runs what migrations are missing. Several processes may call it at once.
+    /// Runs what migrations are missing, once it is sure that the client library can be trusted: every process calls it before anything
+    /// else. Several may call it at once.
     pub async fn migrate(&self) -> Result<Vec<String>, Fault> {
+        self.pool.call(client::prove).await?;
         self.pool.call(migrate::up).await
     }
 }

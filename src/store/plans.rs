@@ -13,7 +13,7 @@ use super::{
     Store, changes,
     convert::{json, text, utc, word},
     fault, plans_held as held, runs,
-    runs_queue::{self, hold, hold_with_plan},
+    runs_queue::{self, hold_with_plan},
     schema::{tradesync_changes, tradesync_plans, tradesync_reads, tradesync_runs},
     transaction::{Problem, look, transact},
 };
@@ -160,27 +160,28 @@ fn supersede(connection: &mut MysqlConnection, run: &Run) -> Result<(), Problem>
     Ok(())
 }
 
-fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, verdict: &Verdict) -> Result<(), Problem> {
+fn decided(connection: &mut MysqlConnection, run: &Run, fence: u64, verdict: &Verdict) -> Result<(), Problem> {
     use tradesync_reads::dsl as r;
-    let Verdict { readings, told, doubtful, counts, next } = verdict;
-    let own = hold(connection, run, fence)?;
-    if !own.dry_run {
-        supersede(connection, &own)?;
+    let Verdict { readings, told, doubtful, counts, next, waiting } = verdict;
+    // First of all, since it also makes sure that the run is still this holder's, and locks its row.
+    runs_queue::decided(connection, &run.id, fence, *counts, *next)?;
+    if *waiting && !run.dry_run {
+        supersede(connection, run)?;
     }
     kept(
         "INSERT INTO tradesync_plans (run_id, connection_id, stream, decided_at, readings, told) VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?, ?) \
          ON DUPLICATE KEY UPDATE decided_at = VALUES(decided_at), readings = VALUES(readings), told = VALUES(told)",
     )
-    .bind::<Text, _>(run)
-    .bind::<Text, _>(&own.connection)
-    .bind::<Text, _>(&own.stream)
+    .bind::<Text, _>(&run.id)
+    .bind::<Text, _>(&run.connection)
+    .bind::<Text, _>(&run.stream)
     .bind::<Text, _>(text(&readings)?)
     .bind::<Nullable<Text>, _>(if told.is_empty() { None } else { Some(text(told)?) })
     .execute(connection)?;
     if let Some(read) = doubtful {
         diesel::update(r::tradesync_reads.find(read)).set(r::plausible.eq(false)).execute(connection)?;
     }
-    runs_queue::end_decide(connection, run, fence, *counts, *next)
+    Ok(())
 }
 
 fn newer(connection: &mut MysqlConnection, run: &str) -> Result<Newer, Problem> {
@@ -298,8 +299,8 @@ impl Plans for Store {
         self.pool.call(move |connection| transact(connection, |connection| held::hold_changes(connection, &run, fence, &changes))).await
     }
 
-    async fn decided(&self, run: &str, fence: u64, verdict: Verdict) -> Result<(), Fault> {
-        let run = run.to_owned();
+    async fn decided(&self, run: &Run, fence: u64, verdict: Verdict) -> Result<(), Fault> {
+        let run = run.clone();
         self.pool.call(move |connection| transact(connection, |connection| decided(connection, &run, fence, &verdict))).await
     }
 

@@ -1,7 +1,7 @@
-//! The queue: what waits, what is at work, and taking runs under the rules of [`crate::engine::queue::order`].
+//! The queue: what waits and what is at work. [`super::queue_take`] takes runs.
 //!
 //! Takers of all processes go one after the other, by a named lock of the server: what is at work must not change between the count
-//! and the taking. Each taking is a compare-and-set of its own all the same, so a taker that loses the lock half way does no harm.
+//! and the taking.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,18 +18,15 @@ use sha2::{Digest, Sha256};
 use super::{
     Store,
     convert::{from_word, utc},
-    fault,
-    leases::micros,
-    runs,
-    transaction::{Problem, look, waited_in_vain},
+    fault, queue_take,
+    transaction::Problem,
 };
 use crate::{
     db::kept,
     engine::{
         model::{Phase, Run},
-        ports::Claimed,
         queue::{
-            Ask, Belongs, Caps, Live, Need, Passage, Taken, Waiting, order, standings,
+            Ask, Belongs, Caps, Live, Need, Taken, Waiting, standings,
             watch::{Bell, Due, Looks},
         },
     },
@@ -134,12 +131,17 @@ fn waiting(connection: &mut MysqlConnection, all: bool) -> Result<Vec<Waiting>, 
     ))
     .load(connection)
     .map_err(fault)?;
-    rows.into_iter().map(WaitingRow::model).collect()
+    let readable = |row: WaitingRow| {
+        let id = row.id.clone();
+        // Such as one that a newer copy has queued: it waits for that one, and the others are not held up.
+        row.model().inspect_err(|fault| tracing::warn!(run.id = %id, error = %fault, "a run in the queue cannot be read")).ok()
+    };
+    Ok(rows.into_iter().filter_map(readable).collect())
 }
 
 /// Runs at work. One whose lease has expired is at work no more. What a run needs is seen by the lease that it holds, save in the
 /// moment between its taking and that.
-fn live(connection: &mut MysqlConnection) -> Result<Vec<Live>, Fault> {
+pub(super) fn live(connection: &mut MysqlConnection) -> Result<Vec<Live>, Fault> {
     let rows: Vec<LiveRow> = kept(
         "SELECT r.connection_id, c.source_system AS system, COALESCE(r.owner, r.connection_id) AS party, c.link_space AS space, r.phase, r.dry_run, \
            COALESCE(t.taken_at > UTC_TIMESTAMP(6) - INTERVAL 2 SECOND, 0) AS fresh \
@@ -148,105 +150,14 @@ fn live(connection: &mut MysqlConnection) -> Result<Vec<Live>, Fault> {
     )
     .load(connection)
     .map_err(fault)?;
-    rows.into_iter()
-        .map(|row| {
-            let need = match row.fresh {
-                true => Need::of(from_word(&row.phase)?, row.dry_run, &row.connection_id, &row.space),
-                false => Need::Nothing,
-            };
-            Ok(Live { belongs: Belongs { connection: row.connection_id, system: row.system, party: row.party, need } })
-        })
-        .collect()
-}
-
-/// Takes one run, if it still stands as it was looked at.
-fn take(connection: &mut MysqlConnection, run: &Waiting, ask: &Ask) -> Result<Option<Claimed>, Fault> {
-    let taken = kept(
-        "UPDATE tradesync_runs SET state = 'running', lease_holder = ?, lease_until = NOW(6) + INTERVAL ? MICROSECOND, fence = fence + 1, attempts = attempts + 1, \
-         started_at = COALESCE(started_at, UTC_TIMESTAMP(6)), not_before = NULL, version = version + 1 \
-         WHERE id = ? AND fence = ? AND (state = 'queued' OR (state = 'running' AND lease_until < NOW(6)))",
-    )
-    .bind::<Text, _>(&ask.worker)
-    .bind::<BigInt, _>(micros(ask.lease))
-    .bind::<Text, _>(&run.run)
-    .bind::<Unsigned<BigInt>, _>(run.fence)
-    .execute(connection);
-    let taken = match taken {
-        // A process that was stopped in the midst of a transaction keeps the row; the others must not wait for that.
-        Err(error) if waited_in_vain(&error) => return Ok(None),
-        taken => taken.map_err(fault)?,
+    let live = |row: LiveRow| {
+        let need = match from_word(&row.phase) {
+            Ok(phase) if row.fresh => Need::of(phase, row.dry_run, &row.connection_id, &row.space),
+            _ => Need::Nothing,
+        };
+        Live { belongs: Belongs { connection: row.connection_id, system: row.system, party: row.party, need } }
     };
-    if taken == 0 {
-        return Ok(None);
-    }
-    kept("INSERT INTO tradesync_turns (party, taken_at) VALUES (?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE taken_at = VALUES(taken_at)")
-        .bind::<Text, _>(&run.belongs.party)
-        .execute(connection)
-        .map_err(fault)?;
-    let found = look(connection, |connection| {
-        let found = runs::find_bare(connection, &run.run)?;
-        match found {
-            // Taken for the first time: nothing can have been decided for it.
-            Some(found) if found.attempts <= 1 => Ok(Some(found)),
-            _ => runs::find(connection, &run.run),
-        }
-    })?;
-    let Some(mut found) = found else { return Ok(None) };
-    found.passage = passage(connection, &found)?;
-    Ok(Some(Claimed { fence: run.fence + 1, run: found, waited: run.waited }))
-}
-
-#[derive(QueryableByName)]
-struct PassageRow {
-    #[diesel(sql_type = Unsigned<Integer>)]
-    setbacks: u32,
-    #[diesel(sql_type = Unsigned<Integer>)]
-    losses: u32,
-}
-
-/// What is known of a run's way; of its first taking nothing is.
-fn passage(connection: &mut MysqlConnection, run: &Run) -> Result<Passage, Fault> {
-    if run.attempts <= 1 {
-        return Ok(Passage::default());
-    }
-    let row: Option<PassageRow> = kept("SELECT setbacks, losses FROM tradesync_queue WHERE run_id = ?")
-        .bind::<Text, _>(&run.id)
-        .get_result(connection)
-        .optional()
-        .map_err(fault)?;
-    Ok(row.map(|row| Passage { setbacks: row.setbacks, losses: row.losses, standing: None }).unwrap_or_default())
-}
-
-/// Notes, before it is taken, that the worker which held a run fell silent. Without a step forward since the last time it counts on.
-fn note_loss(connection: &mut MysqlConnection, run: &Waiting) -> Result<(), Fault> {
-    kept(
-        "INSERT INTO tradesync_queue (run_id, waiting_since, losses, lost_at) \
-         SELECT id, UTC_TIMESTAMP(6), 1, CONCAT(phase, ' ', applied_rows) FROM tradesync_runs r WHERE r.id = ? AND r.fence = ? AND r.state = 'running' AND r.lease_until < NOW(6) \
-         ON DUPLICATE KEY UPDATE losses = IF(lost_at <=> VALUES(lost_at), losses + 1, 1), lost_at = VALUES(lost_at)",
-    )
-    .bind::<Text, _>(&run.run)
-    .bind::<Unsigned<BigInt>, _>(run.fence)
-    .execute(connection)
-    .map_err(fault)?;
-    Ok(())
-}
-
-/// Takes runs into the free places. Behind the lock of [`alone`].
-fn claim(connection: &mut MysqlConnection, waiting: &[Waiting], ask: &Ask) -> Result<Taken, Fault> {
-    let live = live(connection)?;
-    // One more than there are places, to know whether anybody waits for one.
-    let picked = order::pick(waiting, &live, ask.caps, ask.places + 1);
-    let mut taken = Taken { more: picked.len() > ask.places, ..Taken::default() };
-    for run in picked.into_iter().take(ask.places) {
-        if run.lost {
-            note_loss(connection, run)?;
-        }
-        match take(connection, run, ask)? {
-            Some(claimed) => taken.claimed.push(claimed),
-            None => taken.gone.push(run.run.clone()),
-        }
-    }
-    Ok(taken)
+    Ok(rows.into_iter().map(live).collect())
 }
 
 #[derive(QueryableByName)]
@@ -324,7 +235,7 @@ impl Store {
 
     pub(super) async fn take_runs(&self, waiting: Arc<Vec<Waiting>>, ask: Ask) -> Result<Taken, Fault> {
         let name = self.lock_name("queue");
-        self.urgent.call(move |connection| alone(connection, &name, |connection| claim(connection, &waiting, &ask))).await
+        self.urgent.call(move |connection| alone(connection, &name, |connection| queue_take::claim(connection, &waiting, &ask))).await
     }
 
     pub(super) async fn stand_in_queue(&self, mut queued: Vec<Run>, caps: Caps) -> Result<Vec<Run>, Fault> {

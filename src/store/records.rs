@@ -8,7 +8,6 @@ use diesel::{
     MysqlConnection,
     mysql::Mysql,
     prelude::*,
-    sql_query,
     sql_types::{BigInt, Bool, Datetime, Nullable, Text},
 };
 use sha2::{Digest, Sha256};
@@ -23,7 +22,7 @@ use super::{
     transaction::{Problem, repeated, transact},
 };
 use crate::{
-    db::kept,
+    db::{kept, kept_if_few},
     engine::{
         model::{NAMELESS, Record},
         ports::{GoneRecord, LastSeen, PastRead, ReadOf, Records, Stored, StoredRecord},
@@ -42,19 +41,27 @@ fn hash(record: &Record) -> String {
     digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+#[derive(QueryableByName)]
 struct Known {
+    #[diesel(sql_type = Text)]
+    source_key: String,
+    #[diesel(sql_type = Text)]
     hash: String,
+    #[diesel(sql_type = Nullable<Datetime>)]
     source_changed_at: Option<NaiveDateTime>,
 }
 
 fn known(connection: &mut MysqlConnection, id: &str, keys: &[&str]) -> Result<HashMap<String, Known>, Problem> {
-    use tradesync_records::dsl as r;
-    let found: Vec<(String, String, Option<NaiveDateTime>)> = r::tradesync_records
-        .filter(r::connection_id.eq(id))
-        .filter(r::source_key.eq_any(keys))
-        .select((r::source_key, r::hash, r::source_changed_at))
-        .load(connection)?;
-    Ok(found.into_iter().map(|(key, hash, source_changed_at)| (key, Known { hash, source_changed_at })).collect())
+    let statement = format!(
+        "SELECT source_key, hash, source_changed_at FROM tradesync_records WHERE connection_id = ? AND source_key IN ({})",
+        places(keys.len())
+    );
+    let mut query = kept_if_few(keys.len(), statement).bind::<Text, _>(id);
+    for key in keys {
+        query = query.bind::<Text, _>(*key);
+    }
+    let found: Vec<Known> = query.load(connection)?;
+    Ok(found.into_iter().map(|known| (known.source_key.clone(), known)).collect())
 }
 
 /// A read and the run that does it.
@@ -103,8 +110,7 @@ fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[
                 "UPDATE tradesync_records SET seen_at = ?, read_id = ?, run_id = ?, gone_at = NULL WHERE connection_id = ? AND source_key IN ({})",
                 places(same.len())
             );
-            let mut query = sql_query(statement)
-                .into_boxed::<Mysql>()
+            let mut query = kept_if_few(same.len(), statement)
                 .bind::<Datetime, _>(*seen_at)
                 .bind::<Text, _>(read)
                 .bind::<Text, _>(run)
@@ -121,7 +127,7 @@ fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[
                  seen_at = VALUES(seen_at), read_id = VALUES(read_id), run_id = VALUES(run_id), gone_at = NULL",
                 rows(fresh.len(), 9)
             );
-            let mut query = sql_query(statement).into_boxed::<Mysql>();
+            let mut query = kept_if_few(fresh.len(), statement);
             for (record, hash) in fresh {
                 query = query
                     .bind::<Text, _>(id)
@@ -140,7 +146,7 @@ fn store(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[
     Ok(told)
 }
 
-/// A short page is at most two statements, each good by itself and safe to repeat: a transaction around them would only cost.
+/// The statements of a short page are few, each good by itself and safe to repeat: a transaction around them would only cost.
 fn page_in(connection: &mut MysqlConnection, id: &str, reading: &Reading, page: &[Record]) -> Result<Stored, Fault> {
     if page.len() <= BATCH {
         repeated(connection, |connection| store(connection, id, reading, page))
@@ -312,9 +318,23 @@ impl Records for Store {
     }
 
     async fn mark_gone(&self, connection: &str, begin: &str, read: &str, run: &str, fence: u64) -> Result<u64, Fault> {
+        use tradesync_records::dsl as r;
         let (id, begin, read, run) = (connection.to_owned(), begin.to_owned(), read.to_owned(), run.to_owned());
         self.pool
             .call(move |connection| {
+                // Mostly all are there, and who only looks needs no transaction.
+                let missing = r::tradesync_records
+                    .filter(r::connection_id.eq(&id))
+                    .filter(r::gone_at.is_null())
+                    .filter(r::source_key.like(format!("{begin}%")))
+                    .filter(r::read_id.ne(&read))
+                    .select(r::source_key)
+                    .first::<String>(connection)
+                    .optional()
+                    .map_err(fault)?;
+                if missing.is_none() {
+                    return Ok(0);
+                }
                 let gone = transact(connection, |connection| {
                     // Locked: a worker that woke up too late would mark what its successor has just read.
                     runs_queue::still_held(connection, &run, fence)?;
@@ -340,7 +360,7 @@ impl Records for Store {
             .call(move |connection| {
                 let summary = text(&read.summary)?;
                 transact(connection, |connection| {
-                    runs_queue::end_read(connection, &of.run, of.fence, &summary, of.rows, of.total)?;
+                    runs_queue::read_done(connection, &of, &summary)?;
                     let nameless = r::tradesync_records.filter(r::connection_id.eq(&id)).filter(r::source_key.like(format!("{NAMELESS}%")));
                     diesel::delete(nameless.filter(r::read_id.ne(&read.id))).execute(connection)?;
                     // Only the youngest read can serve anybody, and whole ones tell the source's usual size: the old ones are

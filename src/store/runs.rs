@@ -20,7 +20,7 @@ use crate::{
         audit,
         brakes::Plan,
         model::{Counts, NewRun, Phase, ReadSummary, Run, State},
-        ports::{Acted, Beat, Finish, Idempotency, Listing, PageRequest, RenderBox, RunFilter, Runs},
+        ports::{Acted, Beat, Finish, Idempotency, Listing, PageRequest, ReadOf, RenderBox, RunFilter, Runs},
         queue::{Ask, Caps, Passage, Taken, Waiting},
     },
     fault::{Code, Fault},
@@ -371,14 +371,14 @@ impl Runs for Store {
         self.pool.call(move |connection| runs_queue::begin(connection, &run, fence, &settings, cursor_before)).await
     }
 
-    async fn read_done(&self, run: &str, fence: u64, summary: &ReadSummary, read: u64, total: Option<u64>) -> Result<(), Fault> {
-        let (run, summary) = (run.to_owned(), text(summary)?);
-        self.pool.call(move |connection| runs_queue::read_done(connection, &run, fence, &summary, read, total)).await
+    async fn read_done(&self, of: ReadOf, summary: &ReadSummary) -> Result<(), Fault> {
+        let summary = text(summary)?;
+        self.pool.call(move |connection| look(connection, |connection| runs_queue::read_done(connection, &of, &summary))).await
     }
 
     async fn decided(&self, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
         let run = run.to_owned();
-        self.pool.call(move |connection| runs_queue::decided(connection, &run, fence, counts, next)).await
+        self.pool.call(move |connection| look(connection, |connection| runs_queue::decided(connection, &run, fence, counts, next))).await
     }
 
     async fn applied(&self, run: &str, fence: u64) -> Result<(), Fault> {

@@ -17,14 +17,14 @@ use super::{
     plans, queue, runs,
     schema::tradesync_runs,
     stream_health,
-    transaction::{Problem, look, repeated, transact},
+    transaction::{Problem, repeated, transact},
 };
 use crate::{
     db::kept,
     domain::ids,
     engine::{
         model::{Counts, Phase, Run, State},
-        ports::{Beat, Finish},
+        ports::{Beat, Finish, ReadOf},
     },
     fault::{Code, Fault},
 };
@@ -125,45 +125,21 @@ pub(super) fn begin(
     still_mine(rows)
 }
 
-pub(super) fn read_done(
-    connection: &mut MysqlConnection,
-    run: &str,
-    fence: u64,
-    summary: &str,
-    read: u64,
-    total: Option<u64>,
-) -> Result<(), Fault> {
-    look(connection, |connection| end_read(connection, run, fence, summary, read, total))
-}
-
-/// The same as a part of the caller's transaction.
-pub(super) fn end_read(
-    connection: &mut MysqlConnection,
-    run: &str,
-    fence: u64,
-    summary: &str,
-    read: u64,
-    total: Option<u64>,
-) -> Result<(), Problem> {
+pub(super) fn read_done(connection: &mut MysqlConnection, of: &ReadOf, summary: &str) -> Result<(), Problem> {
     let rows = kept(
         "UPDATE tradesync_runs SET read_summary = ?, read_rows = ?, total_rows = COALESCE(?, total_rows), phase = 'decide', version = version + 1 \
          WHERE id = ? AND fence = ? AND state = 'running'",
     )
     .bind::<Text, _>(summary)
-    .bind::<Unsigned<BigInt>, _>(read)
-    .bind::<Nullable<Unsigned<BigInt>>, _>(total)
-    .bind::<Text, _>(run)
-    .bind::<Unsigned<BigInt>, _>(fence)
+    .bind::<Unsigned<BigInt>, _>(of.rows)
+    .bind::<Nullable<Unsigned<BigInt>>, _>(of.total)
+    .bind::<Text, _>(&of.run)
+    .bind::<Unsigned<BigInt>, _>(of.fence)
     .execute(connection)?;
     Ok(still_mine(rows)?)
 }
 
-pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Fault> {
-    look(connection, |connection| end_decide(connection, run, fence, counts, next))
-}
-
-/// The same as a part of the caller's transaction.
-pub(super) fn end_decide(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Problem> {
+pub(super) fn decided(connection: &mut MysqlConnection, run: &str, fence: u64, counts: Counts, next: Phase) -> Result<(), Problem> {
     let rows =
         kept("UPDATE tradesync_runs SET counts = ?, phase = ?, version = version + 1 WHERE id = ? AND fence = ? AND state = 'running'")
             .bind::<Text, _>(text(&counts)?)
@@ -191,7 +167,11 @@ pub(super) fn applied(connection: &mut MysqlConnection, run: &str, fence: u64) -
 
 pub(super) fn finish(connection: &mut MysqlConnection, run: &str, fence: u64, finish: &Finish) -> Result<(), Fault> {
     transact(connection, |connection| {
-        let held = hold_with_plan(connection, run, fence)?;
+        let mut held = hold(connection, run, fence)?;
+        // Of most runs there is nothing to tell, and their plan says nothing. A dry run's says whether it was approved, and so counts.
+        if finish.telling || held.dry_run {
+            plans::attach(connection, std::slice::from_mut(&mut held))?;
+        }
         end(connection, &held, finish)
     })
 }
@@ -239,7 +219,7 @@ fn end(connection: &mut MysqlConnection, held: &Run, finish: &Finish) -> Result<
     if let Some(expiry) = finish.approvable_for {
         plans::wait(connection, held, expiry)?;
     }
-    if matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
+    if finish.telling && matches!(finish.state, State::AwaitingApproval | State::Succeeded | State::Partial) {
         events::tell(connection, held)?;
         events::tell_held(connection, held)?;
     }

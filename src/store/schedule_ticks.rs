@@ -13,7 +13,7 @@ use diesel::{
 use super::{
     convert::word,
     fault, runs,
-    schema::{tradesync_connections, tradesync_schedule_runs, tradesync_schedule_skips, tradesync_schedules, tradesync_streams},
+    schema::{tradesync_schedule_runs, tradesync_schedule_skips, tradesync_schedules},
     transaction::Problem,
 };
 use crate::{
@@ -30,8 +30,23 @@ pub(super) fn now(connection: &mut MysqlConnection) -> Result<NaiveDateTime, Fau
     select(sql::<Datetime>("UTC_TIMESTAMP(6)")).get_result(connection).map_err(fault)
 }
 
-/// Claims one tick.
-pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick: &Tick) -> Result<Outcome, Problem> {
+/// What a run of an enabled stream is queued with.
+#[derive(Clone)]
+pub(super) struct Enabled {
+    /// Flow of its connection.
+    pub(super) flow: String,
+    /// Owner of its connection.
+    pub(super) owner: Option<String>,
+}
+
+/// Claims one tick; `enabled` unless its stream or connection was switched off. A stream that is switched off just now may get this one
+/// run, a connection may not: its row is looked at once more when the run is queued.
+pub(super) fn claim(
+    connection: &mut MysqlConnection,
+    schedule: &Schedule,
+    enabled: Option<&Enabled>,
+    tick: &Tick,
+) -> Result<Outcome, Problem> {
     let Some(due) = schedule.due_at.map(|time| time.naive_utc()) else { return Ok(Outcome::Taken) };
     let mine =
         kept("UPDATE tradesync_schedules SET due_at = ?, next_at = ?, enabled = ? WHERE id = ? AND due_at = ? AND next_at IS NOT NULL")
@@ -48,7 +63,7 @@ pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick:
         skip(connection, &schedule.id, SkipReason::Missed, (first, last, count))?;
     }
     let Some(due) = tick.run else { return Ok(Outcome::Skipped(SkipReason::Missed)) };
-    match start(connection, schedule, due)? {
+    match start(connection, schedule, enabled, due)? {
         Ok(run) => {
             kept("UPDATE tradesync_schedules SET last_run = ?, skipping = 0 WHERE id = ?")
                 .bind::<Text, _>(&run)
@@ -64,21 +79,14 @@ pub(super) fn claim(connection: &mut MysqlConnection, schedule: &Schedule, tick:
 }
 
 /// Queues the run of a tick, or says why not.
-fn start(connection: &mut MysqlConnection, schedule: &Schedule, due: DateTime<Utc>) -> Result<Result<String, SkipReason>, Problem> {
-    use tradesync_connections::dsl as c;
+fn start(
+    connection: &mut MysqlConnection,
+    schedule: &Schedule,
+    enabled: Option<&Enabled>,
+    due: DateTime<Utc>,
+) -> Result<Result<String, SkipReason>, Problem> {
     use tradesync_schedule_runs::dsl as q;
-    use tradesync_streams::dsl as t;
-    let enabled: Option<(String, Option<String>)> = c::tradesync_connections
-        .inner_join(t::tradesync_streams.on(t::connection_id.eq(c::id)))
-        .filter(c::id.eq(&schedule.connection))
-        .filter(c::deleted_at.is_null())
-        .filter(c::enabled.eq(true))
-        .filter(t::stream.eq(&schedule.stream))
-        .filter(t::enabled.eq(true))
-        .select((c::flow, c::owner))
-        .first(connection)
-        .optional()?;
-    let Some((flow, owner)) = enabled else { return Ok(Err(SkipReason::Disabled)) };
+    let Some(Enabled { flow, owner }) = enabled.cloned() else { return Ok(Err(SkipReason::Disabled)) };
     let new = NewRun {
         flow,
         connection: schedule.connection.clone(),

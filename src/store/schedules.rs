@@ -16,7 +16,7 @@ use super::{
     fault,
     queue::alone,
     runs::RunRow,
-    schedule_ticks,
+    schedule_ticks::{self, Enabled},
     schema::{
         tradesync_connections, tradesync_runs, tradesync_schedule_runs, tradesync_schedule_skips, tradesync_schedules, tradesync_streams,
     },
@@ -341,11 +341,11 @@ impl Schedules for Store {
             .pool
             .call(move |connection| {
                 alone(connection, &name, |connection| {
-                    let ticks: Vec<(Schedule, Tick)> = due(connection, limit)?.into_iter().map(decide).collect();
+                    let ticks: Vec<_> = due(connection, limit)?.into_iter().map(|(due, enabled)| (decide(due), enabled)).collect();
                     transact(connection, |connection| {
                         let mut taken = Vec::with_capacity(ticks.len());
-                        for (schedule, tick) in &ticks {
-                            let outcome = schedule_ticks::claim(connection, schedule, tick)?;
+                        for ((schedule, tick), enabled) in &ticks {
+                            let outcome = schedule_ticks::claim(connection, schedule, enabled.as_ref(), tick)?;
                             taken.push((schedule.clone(), tick.clone(), outcome));
                         }
                         Ok(taken)
@@ -360,15 +360,29 @@ impl Schedules for Store {
     }
 }
 
-/// Schedules that are due, longest waiting first.
-fn due(connection: &mut MysqlConnection, limit: u32) -> Result<Vec<Due>, Fault> {
+/// A schedule, the moment of the look, flow and owner of its connection if that is enabled, and whether its stream is.
+type DueRow = (ScheduleRow, NaiveDateTime, Option<(String, Option<String>)>, Option<bool>);
+
+/// Schedules that are due, longest waiting first, with what their runs are queued with.
+fn due(connection: &mut MysqlConnection, limit: u32) -> Result<Vec<(Due, Option<Enabled>)>, Fault> {
+    use tradesync_connections::dsl as c;
     use tradesync_schedules::dsl as s;
-    let rows: Vec<(ScheduleRow, NaiveDateTime)> = s::tradesync_schedules
+    use tradesync_streams::dsl as t;
+    let connected = c::id.eq(s::connection_id).and(c::deleted_at.is_null()).and(c::enabled.eq(true));
+    let streaming = t::connection_id.eq(s::connection_id).and(t::stream.eq(s::stream)).and(t::enabled.eq(true));
+    let rows: Vec<DueRow> = s::tradesync_schedules
+        .left_join(c::tradesync_connections.on(connected))
+        .left_join(t::tradesync_streams.on(streaming))
         .filter(s::next_at.le(sql::<Nullable<Datetime>>("UTC_TIMESTAMP(6)")))
         .order(s::next_at.asc())
         .limit(i64::from(limit))
-        .select((ScheduleRow::as_select(), sql::<Datetime>("UTC_TIMESTAMP(6)")))
+        .select((ScheduleRow::as_select(), sql::<Datetime>("UTC_TIMESTAMP(6)"), (c::flow, c::owner).nullable(), t::enabled.nullable()))
         .load(connection)
         .map_err(fault)?;
-    rows.into_iter().map(|(row, now)| Ok(Due { schedule: row.model(None)?, now: utc(now) })).collect()
+    rows.into_iter()
+        .map(|(row, now, of, streams)| {
+            let enabled = of.filter(|_| streams == Some(true)).map(|(flow, owner)| Enabled { flow, owner });
+            Ok((Due { schedule: row.model(None)?, now: utc(now) }, enabled))
+        })
+        .collect()
 }

@@ -456,6 +456,7 @@ table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_schedule_skips, tradesync_connections);
+diesel::allow_tables_to_appear_in_same_query!(tradesync_schedules, tradesync_streams);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_schedule_runs, tradesync_runs);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_retries, tradesync_connections);
 diesel::allow_tables_to_appear_in_same_query!(tradesync_connections, tradesync_streams);

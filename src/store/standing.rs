@@ -30,6 +30,10 @@ struct LeftRow {
     listed: bool,
     #[diesel(sql_type = Bool)]
     standing: bool,
+    #[diesel(sql_type = Bool)]
+    waiting: bool,
+    #[diesel(sql_type = Bool)]
+    gone: bool,
 }
 
 /// Rows of a report that are carried over in one transaction.
@@ -85,21 +89,27 @@ impl StandingItems for Store {
             .await
     }
 
-    async fn left(&self, connection: &str, stream: &str) -> Result<Left, Fault> {
+    async fn left(&self, connection: &str, stream: &str, gone: bool) -> Result<Left, Fault> {
         let (id, stream) = (connection.to_owned(), stream.to_owned());
         self.pool
             .call(move |connection| {
-                let row: LeftRow = kept(
+                let gone = if gone { "EXISTS (SELECT 1 FROM tradesync_records WHERE connection_id = ? AND gone_at IS NOT NULL)" } else { "? IS NULL" };
+                let row: LeftRow = kept(format!(
                     "SELECT EXISTS (SELECT 1 FROM tradesync_retries WHERE connection_id = ? AND stream = ?) AS listed, \
-                     EXISTS (SELECT 1 FROM tradesync_standing WHERE connection_id = ? AND stream = ?) AS standing",
-                )
+                     EXISTS (SELECT 1 FROM tradesync_standing WHERE connection_id = ? AND stream = ?) AS standing, \
+                     EXISTS (SELECT 1 FROM tradesync_runs WHERE connection_id = ? AND stream = ? AND state = 'awaiting_approval' AND dry_run = 0) AS waiting, \
+                     {gone} AS gone"
+                ))
                 .bind::<Text, _>(&id)
                 .bind::<Text, _>(&stream)
                 .bind::<Text, _>(&id)
                 .bind::<Text, _>(&stream)
+                .bind::<Text, _>(&id)
+                .bind::<Text, _>(&stream)
+                .bind::<Text, _>(&id)
                 .get_result(connection)
                 .map_err(fault)?;
-                Ok(Left { listed: row.listed, standing: row.standing })
+                Ok(Left { listed: row.listed, standing: row.standing, waiting: row.waiting, gone: row.gone })
             })
             .await
     }

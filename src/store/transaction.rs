@@ -1,11 +1,11 @@
 //! Transactions that are repeated on deadlock, and idempotency keys inside them.
 
 use async_trait::async_trait;
-use diesel::{Connection, MysqlConnection, OptionalExtension, prelude::*, result::DatabaseErrorKind};
+use diesel::{MysqlConnection, OptionalExtension, prelude::*, result::DatabaseErrorKind};
 
 use super::{Store, audit::record, fault, schema::tradesync_idempotency};
 use crate::{
-    db::forget_statements,
+    db::{forget_statements, transaction},
     domain::clock,
     engine::{
         audit,
@@ -42,7 +42,7 @@ pub(super) fn transact<T>(
 ) -> Result<T, Fault> {
     repeated(connection, |connection| {
         audit::begun();
-        let done = connection.transaction(&mut work)?;
+        let done = transaction(connection, &mut work)?;
         audit::committed();
         Ok(done)
     })

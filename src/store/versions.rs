@@ -11,7 +11,7 @@ use super::{schema::tradesync_versions, transaction::Problem};
 use crate::fault::{Code, Fault};
 
 /// The version of a document that nobody has set.
-const FIRST: u64 = 1;
+pub(super) const FIRST: u64 = 1;
 
 /// The document's version.
 pub(super) fn of(connection: &mut MysqlConnection, id: &str, document: &str) -> Result<u64, Problem> {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tradesync::sandbox::billz2::faults::{Fault, Rule};
@@ -305,4 +306,44 @@ async fn forty_sellers_who_press_at_once_are_all_served() {
     }
     let twice = stage.database.words("SELECT id AS words FROM tradesync_runs WHERE attempts <> 1");
     assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// Three sellers in the queue, of whom the first to go is held up by `hinder`: the others are served, and the first when it is over.
+async fn served_beside<T>(hinder: impl FnOnce(&Stage, &str) -> T, over: impl FnOnce(&Stage, &str, T)) {
+    let stage = Stage::without_worker(5).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let (connection, stream) = stage.seller(json!({})).await;
+        runs.push(stage.start(&connection, &stream, "full").await);
+    }
+    let hindrance = hinder(&stage, &runs[0]);
+    let _worker = stage.worker(&worker(4)).await;
+    for run in &runs[1..] {
+        assert_done(&stage.rest.wait(run).await, "beside one that cannot be taken");
+    }
+    assert_eq!(stage.database.number(&of_run(&runs[0], "state <> 'succeeded'")), 1);
+    over(&stage, &runs[0], hindrance);
+    assert_done(&stage.rest.wait(&runs[0]).await, "when it is over");
+}
+
+/// Such as one that a newer copy of the service has written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_holds_up_nobody() {
+    let write = |stage: &Stage, run: &str, counts: &str| {
+        stage.database.run(&format!(
+            "UPDATE tradesync_runs SET counts = '{counts}', lease_until = IF(state = 'running', NOW(6), NULL) WHERE id = '{run}'"
+        ));
+    };
+    served_beside(|stage, run| write(stage, run, "of another form"), |stage, run, ()| write(stage, run, "{}")).await;
+}
+
+/// Such as the row of a run whose worker was stopped in the midst of a transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_row_is_locked_holds_up_nobody() {
+    let lock = |stage: &Stage, run: &str| {
+        let mut other = stage.database.connect();
+        other.batch_execute(&format!("BEGIN; UPDATE tradesync_runs SET version = version WHERE id = '{run}'")).unwrap();
+        other
+    };
+    served_beside(lock, |_, _, mut other| other.batch_execute("COMMIT").unwrap()).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_types::BigInt};
 use tradesync::{
-    db::{Options, Pool, forget_statements, kept},
+    db::{Options, Pool, forget_statements, kept, transaction},
     fault::{Code, Fault},
 };
 
@@ -65,4 +65,90 @@ async fn a_statement_with_too_few_or_too_many_values_is_refused() {
         });
         assert_eq!(asked.await.unwrap_err().code, Code::Internal, "{given}");
     }
+}
+
+async fn with_numbers(name: &str) -> (Database, Pool) {
+    let database = Database::make(&format!("{name}_{}", std::process::id())).await;
+    database.run("CREATE TABLE numbers (number INT PRIMARY KEY) ENGINE=InnoDB");
+    let pool = Pool::open(Options::new(database.url.clone(), 1, Vec::new(), Code::DatabaseUnavailable)).unwrap();
+    (database, pool)
+}
+
+const COUNT: &str = "SELECT COUNT(*) AS number FROM numbers";
+
+fn insert(connection: &mut diesel::MysqlConnection, number: i64) -> Result<(), diesel::result::Error> {
+    kept("INSERT INTO numbers VALUES (?)").bind::<BigInt, _>(number).execute(connection).map(drop)
+}
+
+/// What is written outside any transaction is durable at once: another connection sees it.
+async fn serves_on(pool: &Pool, database: &Database, number: i64) {
+    let before = database.number(COUNT);
+    pool.call(move |connection| insert(connection, number).map_err(fault)).await.unwrap();
+    assert_eq!(database.number(COUNT), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_kept_whole_or_taken_back_and_its_connection_serves_on() {
+    let (database, pool) = with_numbers("transactions").await;
+    let done = pool.call(|connection| {
+        transaction(connection, |connection| {
+            insert(connection, 1)?;
+            insert(connection, 2)
+        })
+        .map_err(fault)
+    });
+    done.await.unwrap();
+    assert_eq!(database.number(COUNT), 2);
+    let failed = pool.call(|connection| {
+        transaction(connection, |connection| {
+            insert(connection, 3)?;
+            insert(connection, 1)
+        })
+        .map_err(fault)
+    });
+    assert_eq!(failed.await.unwrap_err().code, Code::Internal, "1 is there already");
+    assert_eq!(database.number(COUNT), 2, "3 was taken back");
+    serves_on(&pool, &database, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_or_a_lost_connection_leaves_no_transaction_open() {
+    let (database, pool) = with_numbers("open_ends").await;
+    let panicked = pool.call(|connection| {
+        transaction(connection, |connection| {
+            insert(connection, 1)?;
+            assert_eq!(1, 2, "a mistake of ours");
+            Ok::<_, diesel::result::Error>(())
+        })
+        .map_err(fault)
+    });
+    assert_eq!(panicked.await.unwrap_err().code, Code::Internal);
+    serves_on(&pool, &database, 1).await;
+    let lost = pool.call(|connection| {
+        transaction(connection, |connection| {
+            insert(connection, 2)?;
+            // Its own end is all that is heard of it.
+            let _ = kept("KILL CONNECTION_ID()").execute(connection);
+            insert(connection, 3)
+        })
+        .map_err(fault)
+    });
+    assert_eq!(lost.await.unwrap_err().code, Code::DatabaseUnavailable);
+    assert_eq!(database.number(COUNT), 1);
+    serves_on(&pool, &database, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_within_a_transaction_is_refused() {
+    let (database, pool) = with_numbers("nested").await;
+    let nested = pool.call(|connection| {
+        transaction(connection, |connection| {
+            insert(connection, 1)?;
+            transaction(connection, |connection| insert(connection, 2))
+        })
+        .map_err(fault)
+    });
+    assert_eq!(nested.await.unwrap_err().code, Code::Internal);
+    assert_eq!(database.number(COUNT), 0, "nothing was committed by the inner one");
+    serves_on(&pool, &database, 3).await;
 }

@@ -19,7 +19,7 @@ impl Plans for Memory {
     async fn hold(&self, _: &str, _: u64, _: Vec<(Change, Parted)>) -> Result<u64> {
         unused()
     }
-    async fn decided(&self, _: &str, _: u64, _: Verdict) -> Result<()> {
+    async fn decided(&self, _: &Run, _: u64, _: Verdict) -> Result<()> {
         unused()
     }
     async fn note(&self, _: &str, _: u64, _: Reading) -> Result<()> {

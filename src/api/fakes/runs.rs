@@ -110,7 +110,7 @@ impl Runs for Memory {
     async fn begin(&self, _: &str, _: u64, _: &Value, _: Option<DateTime<Utc>>) -> Result<()> {
         unused()
     }
-    async fn read_done(&self, _: &str, _: u64, _: &ReadSummary, _: u64, _: Option<u64>) -> Result<()> {
+    async fn read_done(&self, _: ReadOf, _: &ReadSummary) -> Result<()> {
         unused()
     }
     async fn decided(&self, _: &str, _: u64, _: Counts, _: Phase) -> Result<()> {

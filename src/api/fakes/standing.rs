@@ -14,7 +14,7 @@ use crate::{
 
 #[async_trait]
 impl StandingItems for Memory {
-    async fn left(&self, _: &str, _: &str) -> Result<Left> {
+    async fn left(&self, _: &str, _: &str, _: bool) -> Result<Left> {
         unused()
     }
     async fn standing(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Standing> {

@@ -55,7 +55,7 @@ impl Execution {
     /// Batch by batch; whether anything was written. `next` is what was begun and not carried out yet, also after a fault.
     async fn apply_batches(&mut self, target: &mut dyn Apply, rules: &dyn Rules, next: &mut Option<Begun>) -> Result<bool, Fault> {
         let (mut changed, most) = (false, target.most_at_once());
-        if !self.may_have_changes() {
+        if !self.traces.may_have_changes() {
             return Ok(changed);
         }
         loop {

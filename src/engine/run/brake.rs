@@ -44,7 +44,8 @@ impl Execution {
         let counts = Counts { held: counts.held + held, ..counts };
         let next = if self.run.dry_run { Phase::Decide } else { Phase::Apply };
         failpoint::hit("after-brakes");
-        self.ports.plans.decided(&self.run.id, self.hold.fence(), Verdict { readings, told, doubtful, counts, next }).await?;
+        let waiting = self.traces.left().waiting;
+        self.ports.plans.decided(&self.run, self.hold.fence(), Verdict { readings, told, doubtful, counts, next, waiting }).await?;
         Ok(counts)
     }
 

@@ -60,7 +60,7 @@ impl Execution {
         first: bool,
     ) -> Result<Counts, Fault> {
         let fence = self.hold.fence();
-        if self.may_have_changes() {
+        if self.traces.may_have_changes() {
             self.ports.changes.clear(&self.run.id, fence).await?;
         }
         self.look_what_is_left().await?;
@@ -153,7 +153,7 @@ impl Execution {
             }
             self.settle_hooks(&dealt_with).await?;
         }
-        if self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
+        if self.traces.left().gone && self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence) {
             self.decide_vanished(target, rules, only.as_ref(), &mut counts, &mut scale).await?;
         }
         let refused = too_many_failures(Counts { failed: counts.failed + told, ..counts }, engine.max_failed_share);
@@ -186,7 +186,7 @@ impl Execution {
         let (mut listed, mut standing) = (HashMap::new(), Standing::new());
         if let (Some(first), Some(last)) = (sources.first(), sources.last()) {
             let (id, stream) = (&self.connection.id, &self.run.stream);
-            let left = self.left();
+            let left = self.traces.left();
             if left.listed {
                 listed = self.ports.retries.between(id, stream, first, last).await?;
             }

@@ -10,6 +10,7 @@
 //! - [`groups`]: the source's groups, and what waits for a mapping; [`locks`]: what was locked since the plan was made
 //! - [`undo`]: instead of all three, taking back what another run applied
 //! - `pictures`: what the changes wish to be shown, fetched and shown
+//! - `traces`: what there may be to look for in the store, so that a run in which nothing happens need not look
 //! - [`hold`]: the lease, its heartbeat, and everything that can stop a run
 
 pub mod apply;
@@ -24,14 +25,12 @@ pub mod locks;
 mod matching;
 mod pictures;
 pub mod read;
+mod traces;
 pub mod undo;
 pub mod vanished;
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -49,13 +48,14 @@ use super::{
     queue::watch::Bell,
     reaction::{Reaction, react},
     secrets::Sealer,
-    standing::{Left, StandingItems},
+    standing::StandingItems,
 };
 use crate::{
     fault::{Code, Fault, failpoint},
     telemetry::metrics,
 };
 use hold::Hold;
+use traces::Traces;
 
 /// What a run needs from the store.
 #[derive(Clone)]
@@ -106,10 +106,7 @@ pub struct Execution {
     resumed: bool,
     /// Whether it had no time for all pictures.
     pictures_left: bool,
-    /// Whether changes of it may be stored. Most runs of a quiet shop have none, and need not be asked for them.
-    stored: AtomicBool,
-    /// What earlier runs have left of the stream, once somebody has looked.
-    left: OnceLock<Left>,
+    traces: Traces,
     /// What its brakes found, if this taking came to ask them.
     readings: OnceLock<Vec<Reading>>,
 }
@@ -147,22 +144,8 @@ impl Execution {
         }
         let told = if run.plan.approved() && !run.dry_run { run.counts } else { Counts::default() };
         let resumed = run.phase == Phase::Apply;
-        // Nothing is known of what an earlier taking came to, nor of plans that wait for being carried out.
-        let stored = AtomicBool::new(run.attempts > 1 || run.phase != Phase::Read || run.plan.approved());
-        Ok(Self {
-            ports,
-            flow,
-            connection,
-            opened,
-            run,
-            hold,
-            told,
-            resumed,
-            pictures_left: false,
-            stored,
-            left: OnceLock::new(),
-            readings: OnceLock::new(),
-        })
+        let traces = Traces::before(&run);
+        Ok(Self { ports, flow, connection, opened, run, hold, told, resumed, pictures_left: false, traces, readings: OnceLock::new() })
     }
 
     /// Runs it to its end and writes that end down.
@@ -196,38 +179,30 @@ impl Execution {
 
     /// Stores changes of this run.
     pub(super) async fn store_changes(&self, changes: Vec<NewChange>) -> Result<(), Fault> {
-        self.stored.store(true, Ordering::Relaxed);
+        self.traces.changes_are_stored();
         self.ports.changes.plan(&self.run.id, self.hold.fence(), changes).await
     }
 
     /// Looks what earlier runs have left of the stream.
     pub(super) async fn look_what_is_left(&self) -> Result<(), Fault> {
-        let left = self.ports.standing.left(&self.connection.id, &self.run.stream).await?;
-        let _ = self.left.set(left);
+        let absence = self.run.read_summary.as_ref().is_some_and(ReadSummary::proves_absence);
+        self.traces.are_left(self.ports.standing.left(&self.connection.id, &self.run.stream, absence).await?);
         Ok(())
-    }
-
-    pub(super) fn left(&self) -> Left {
-        self.left.get().copied().unwrap_or(Left::UNKNOWN)
-    }
-
-    /// Whether it has told nothing, and nothing was left to be settled by it.
-    fn is_quiet(&self) -> bool {
-        self.left() == Left { listed: false, standing: false } && !self.may_have_changes()
-    }
-
-    pub(super) fn may_have_changes(&self) -> bool {
-        self.stored.load(Ordering::Relaxed)
     }
 
     fn phase_ended(&self, phase: &str, items: u64, began: Instant) {
         tracing::info!(run.id = %self.run.id, phase, items, took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or_default(), "phase ended");
     }
 
+    /// What all its brakes found; `None` where that is only known to the store: it was decided in an earlier taking, or pictures may have
+    /// tripped a brake of their own since.
+    fn readings_in_full(&self) -> Option<&Vec<Reading>> {
+        self.readings.get().filter(|_| self.run.phase != Phase::Pictures && !self.traces.may_have_changes())
+    }
+
     /// The run as it has ended: as it is known here if it was decided in this taking, else as it is stored.
     async fn ended(&self, counted: Option<Counts>) -> Option<Run> {
-        // Pictures may have tripped a brake of their own since.
-        if let (Some(counts), Some(readings), false) = (counted, self.readings.get(), self.may_have_changes()) {
+        if let (Some(counts), Some(readings)) = (counted, self.readings_in_full()) {
             let plan = Plan { readings: readings.clone(), ..self.run.plan.clone() };
             return Some(Run { counts, plan, ..self.run.clone() });
         }
@@ -261,7 +236,7 @@ impl Execution {
         if !ended.dry_run && !ended.plan.approved() {
             self.tell_of_brakes(&ended.plan.readings, counts.held);
         }
-        if (!self.is_quiet() || metrics::retry_list_is_old(&ended.flow))
+        if (!self.traces.are_none() || metrics::retry_list_is_old(&ended.flow))
             && let Ok(waiting) = self.ports.retries.waiting(&ended.flow).await
         {
             metrics::retry_list(&ended.flow, waiting);
@@ -312,7 +287,7 @@ impl Execution {
             failpoint::hit("after-decide");
             self.run.phase = Phase::Apply;
         }
-        if self.may_have_changes() {
+        if self.traces.may_have_changes() {
             self.release_held().await?;
         }
         let began = Instant::now();
@@ -367,7 +342,7 @@ impl Execution {
         };
         // After an empty list the next run asks for everything again: goods that appear with a key's rights have not moved since.
         let moves = self.is_complete() && summary.whole && !summary.empty;
-        if !planned && self.run.trigger != Trigger::Undo && !self.is_quiet() {
+        if !planned && self.run.trigger != Trigger::Undo && !self.traces.are_none() {
             let whole = self.is_complete() && summary.proves_absence();
             self.ports.retries.settle(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
             self.ports.standing.settle_standing(&self.connection.id, &self.run.stream, &self.run.id, whole).await?;
@@ -382,6 +357,7 @@ impl Execution {
             whole_read_at: (moves && summary.mode == super::model::Mode::Full).then_some(summary.started_at),
             full_every_seconds: if moves { full_every::next(&stream, &summary) } else { None },
             approvable_for: waits.then(|| self.plan_expiry()),
+            telling: counts.held > 0 || self.readings_in_full().is_none_or(|all| all.iter().any(|one| one.tripped)),
         };
         self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
         tracing::info!(

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -264,7 +264,7 @@ impl Execution {
         }
         if !report.is_empty() {
             // They are changes of this run, too: what failed goes on the retry list.
-            self.stored.store(true, Ordering::Relaxed);
+            self.traces.changes_are_stored();
         }
         self.run.counts = self.ports.pictures.settle(&self.run.id, fence, &space, gallery.place(), &ends, report, tally).await?;
         self.hold.release(&lease).await?;
@@ -281,8 +281,16 @@ impl Execution {
     /// Ends such a run: cursor and clock of the stream are not its own.
     pub(super) async fn shown(&self, counts: Counts) -> Result<Option<State>, Fault> {
         let state = if counts.failed > 0 { State::Partial } else { State::Succeeded };
-        let finish =
-            Finish { state, error: None, cursor: None, synced: false, whole_read_at: None, full_every_seconds: None, approvable_for: None };
+        let finish = Finish {
+            state,
+            error: None,
+            cursor: None,
+            synced: false,
+            whole_read_at: None,
+            full_every_seconds: None,
+            approvable_for: None,
+            telling: true,
+        };
         self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
         tracing::info!(run.id = %self.run.id, connection.id = %self.connection.id, state = ?state, pictures = ?counts.pictures, "run ended");
         Ok(Some(state))

@@ -38,7 +38,7 @@ impl Execution {
         let summary = if let Some(past) = past {
             self.ports.records.use_read(&past.id, &self.run.stream).await?;
             let summary = ReadSummary { reused: true, ..past.summary };
-            self.ports.runs.read_done(&self.run.id, self.hold.fence(), &summary, self.run.read, self.run.total).await?;
+            self.ports.runs.read_done(self.read_of(self.run.read, self.run.total), &summary).await?;
             summary
         } else {
             self.read_remote(since).await?
@@ -95,10 +95,13 @@ impl Execution {
                 facts,
             };
             let past = PastRead { id: read, since, summary: summary.clone() };
-            let of = ReadOf { run: self.run.id.clone(), fence: self.hold.fence(), rows, total };
-            self.ports.records.remember_read(&self.connection.id, &self.run.stream, past, of).await?;
+            self.ports.records.remember_read(&self.connection.id, &self.run.stream, past, self.read_of(rows, total)).await?;
             return Ok(summary);
         }
+    }
+
+    fn read_of(&self, rows: u64, total: Option<u64>) -> ReadOf {
+        ReadOf { run: self.run.id.clone(), fence: self.hold.fence(), rows, total }
     }
 
     /// A 200 with an empty list is not "all gone": keys that lost their rights look just like that.
