@@ -253,10 +253,16 @@ async fn until_all_are_told_of(stage: &Stage, seed: u64, schedules: usize) {
 
 /// What must hold.
 fn check(stage: &Stage, seed: u64) {
-    let failed = stage.database.words(
-        "SELECT CONCAT_WS(' ', id, state, attempts, error) AS words FROM tradesync_runs WHERE state NOT IN ('succeeded', 'partial')",
-    );
+    // A run bridges a short break of the database by pauses, which the factor divides; the breaks here are not divided. So a few end by
+    // them, as they should, and the next due time goes on.
+    let bridged = "state IN ('succeeded', 'partial')";
+    let broken = "(state = 'failed' AND error REGEXP '\"code\":\"(target|database)-unavailable\"')";
+    let failed = stage.database.words(&format!(
+        "SELECT CONCAT_WS(' ', id, state, attempts, error) AS words FROM tradesync_runs WHERE NOT {bridged} AND NOT {broken}"
+    ));
     assert!(failed.is_empty(), "seed {seed}: runs did not end well: {failed:?}");
+    let count = |which: &str| stage.database.number(&format!("SELECT COUNT(*) AS number FROM tradesync_runs WHERE {which}"));
+    assert!(count(broken) * 20 <= count(bridged), "seed {seed}: {} runs ended by a break, {} did not", count(broken), count(bridged));
     let overlaps = stage.database.words(
         "SELECT CONCAT(a.id, ' and ', b.id) AS words FROM tradesync_runs a JOIN tradesync_runs b ON a.connection_id = b.connection_id AND a.stream = b.stream AND a.id < b.id \
          WHERE a.started_at < b.finished_at AND b.started_at < a.finished_at",
