@@ -168,18 +168,23 @@ pub struct Finish {
 }
 
 impl Finish {
-    /// An end that moves neither cursor nor clock of the stream.
-    pub fn without_effect(state: State, fault: &Fault) -> Self {
+    /// An end that moves neither cursor nor clock of the stream, such as that of an undo.
+    pub fn beside_stream(state: State) -> Self {
         Self {
             state,
-            error: Some(FaultView::from(fault)),
+            error: None,
             cursor: None,
             synced: false,
             whole_read_at: None,
             full_every_seconds: None,
             approvable_for: None,
-            telling: false,
+            telling: true,
         }
+    }
+
+    /// The same by a fault: what it had come to is told of by nobody.
+    pub fn without_effect(state: State, fault: &Fault) -> Self {
+        Self { error: Some(FaultView::from(fault)), telling: false, ..Self::beside_stream(state) }
     }
 }
 

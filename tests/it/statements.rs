@@ -74,6 +74,14 @@ async fn with_numbers(name: &str) -> (Database, Pool) {
     (database, pool)
 }
 
+/// Does this in a transaction.
+async fn within<W>(pool: &Pool, work: W) -> Result<(), Fault>
+where
+    W: FnOnce(&mut diesel::MysqlConnection) -> Result<(), diesel::result::Error> + Send + 'static,
+{
+    pool.call(|connection| transaction(connection, work).map_err(fault)).await
+}
+
 const COUNT: &str = "SELECT COUNT(*) AS number FROM numbers";
 
 fn insert(connection: &mut diesel::MysqlConnection, number: i64) -> Result<(), diesel::result::Error> {
@@ -90,21 +98,15 @@ async fn serves_on(pool: &Pool, database: &Database, number: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_is_kept_whole_or_taken_back_and_its_connection_serves_on() {
     let (database, pool) = with_numbers("transactions").await;
-    let done = pool.call(|connection| {
-        transaction(connection, |connection| {
-            insert(connection, 1)?;
-            insert(connection, 2)
-        })
-        .map_err(fault)
+    let done = within(&pool, |connection| {
+        insert(connection, 1)?;
+        insert(connection, 2)
     });
     done.await.unwrap();
     assert_eq!(database.number(COUNT), 2);
-    let failed = pool.call(|connection| {
-        transaction(connection, |connection| {
-            insert(connection, 3)?;
-            insert(connection, 1)
-        })
-        .map_err(fault)
+    let failed = within(&pool, |connection| {
+        insert(connection, 3)?;
+        insert(connection, 1)
     });
     assert_eq!(failed.await.unwrap_err().code, Code::Internal, "1 is there already");
     assert_eq!(database.number(COUNT), 2, "3 was taken back");
@@ -114,24 +116,18 @@ async fn a_transaction_is_kept_whole_or_taken_back_and_its_connection_serves_on(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_or_a_lost_connection_leaves_no_transaction_open() {
     let (database, pool) = with_numbers("open_ends").await;
-    let panicked = pool.call(|connection| {
-        transaction(connection, |connection| {
-            insert(connection, 1)?;
-            assert_eq!(1, 2, "a mistake of ours");
-            Ok::<_, diesel::result::Error>(())
-        })
-        .map_err(fault)
+    let panicked = within(&pool, |connection| {
+        insert(connection, 1)?;
+        assert_eq!(1, 2, "a mistake of ours");
+        Ok(())
     });
     assert_eq!(panicked.await.unwrap_err().code, Code::Internal);
     serves_on(&pool, &database, 1).await;
-    let lost = pool.call(|connection| {
-        transaction(connection, |connection| {
-            insert(connection, 2)?;
-            // Its own end is all that is heard of it.
-            let _ = kept("KILL CONNECTION_ID()").execute(connection);
-            insert(connection, 3)
-        })
-        .map_err(fault)
+    let lost = within(&pool, |connection| {
+        insert(connection, 2)?;
+        // Its own end is all that is heard of it.
+        let _ = kept("KILL CONNECTION_ID()").execute(connection);
+        insert(connection, 3)
     });
     assert_eq!(lost.await.unwrap_err().code, Code::DatabaseUnavailable);
     assert_eq!(database.number(COUNT), 1);
@@ -141,12 +137,9 @@ async fn a_panic_or_a_lost_connection_leaves_no_transaction_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_within_a_transaction_is_refused() {
     let (database, pool) = with_numbers("nested").await;
-    let nested = pool.call(|connection| {
-        transaction(connection, |connection| {
-            insert(connection, 1)?;
-            transaction(connection, |connection| insert(connection, 2))
-        })
-        .map_err(fault)
+    let nested = within(&pool, |connection| {
+        insert(connection, 1)?;
+        transaction(connection, |connection| insert(connection, 2))
     });
     assert_eq!(nested.await.unwrap_err().code, Code::Internal);
     assert_eq!(database.number(COUNT), 0, "nothing was committed by the inner one");

@@ -281,17 +281,7 @@ impl Execution {
     /// Ends such a run: cursor and clock of the stream are not its own.
     pub(super) async fn shown(&self, counts: Counts) -> Result<Option<State>, Fault> {
         let state = if counts.failed > 0 { State::Partial } else { State::Succeeded };
-        let finish = Finish {
-            state,
-            error: None,
-            cursor: None,
-            synced: false,
-            whole_read_at: None,
-            full_every_seconds: None,
-            approvable_for: None,
-            telling: true,
-        };
-        self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
+        self.ports.runs.finish(&self.run.id, self.hold.fence(), Finish::beside_stream(state)).await?;
         tracing::info!(run.id = %self.run.id, connection.id = %self.connection.id, state = ?state, pictures = ?counts.pictures, "run ended");
         Ok(Some(state))
     }

@@ -127,17 +127,7 @@ impl Execution {
     pub(super) async fn undone(&self, counts: Counts) -> Result<Option<State>, Fault> {
         failpoint::hit("before-cursor");
         let state = if counts.skipped + counts.failed > 0 { State::Partial } else { State::Succeeded };
-        let finish = Finish {
-            state,
-            error: None,
-            cursor: None,
-            synced: false,
-            whole_read_at: None,
-            full_every_seconds: None,
-            approvable_for: None,
-            telling: true,
-        };
-        self.ports.runs.finish(&self.run.id, self.hold.fence(), finish).await?;
+        self.ports.runs.finish(&self.run.id, self.hold.fence(), Finish::beside_stream(state)).await?;
         tracing::info!(
             run.id = %self.run.id, connection.id = %self.connection.id, stream = %self.run.stream, state = ?state,
             updated = counts.updated, unchanged = counts.unchanged, skipped = counts.skipped, failed = counts.failed,
